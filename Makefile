@@ -1,0 +1,70 @@
+# The course in two commands: `make book` and `make test`. `make` alone lists the rest.
+# Each target first makes its own .venv when it is missing or pyproject.toml changed (.ci/environment).
+# GNU make 3.81 and a POSIX shell are enough.
+
+PYTHON ?=
+VENV ?= .venv
+PORT ?= 8000
+RUN = "$(VENV)/bin/python"
+# One thread a process: two worker processes on two cores are faster than one with two threads.
+PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest
+NOTEBOOKS = notebooks/*.ipynb
+
+.DEFAULT_GOAL := help
+.PHONY: help environment book serve test test-fast notebooks student bench lint clean build-book
+
+help:
+	@echo "make book        build the book and say which file to open"
+	@echo "make serve       show the book at http://127.0.0.1:$(PORT)/"
+	@echo "make test        every test: package, notebooks, book"
+	@echo "make test-fast   the package's quick tests (a minute)"
+	@echo "make notebooks   run the notebooks again and keep their outputs"
+	@echo "make student     write notebooks without solutions"
+	@echo "make bench       our training step against the plain form"
+	@echo "make lint        check the code's style"
+	@echo "make clean       remove what was built (not .venv)"
+	@echo
+	@echo "make PYTHON=/path/to/python3.12 ...   choose the Python that .venv is made from"
+
+environment:
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh .ci/environment
+
+build-book: environment
+	"$(VENV)/bin/jupyter-book" build . --all -W --keep-going -n
+
+book: build-book
+	@echo
+	@echo "The book is built. Open _build/html/index.html in a browser, or type: make serve"
+
+serve: environment
+	@test -f _build/html/index.html || $(MAKE) book
+	@port=$(PORT); \
+	$(RUN) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null || port=0; \
+	echo "Ctrl-C ends it."; \
+	exec $(RUN) -u -m http.server --bind 127.0.0.1 --directory _build/html $$port
+
+test: lint
+	$(PYTEST) -n 2 -m "not slow and not book"
+	$(PYTEST) -n 2 -m "slow and not book"
+	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile $(NOTEBOOKS)
+	$(MAKE) build-book
+	$(PYTEST) -m book
+
+test-fast: environment
+	$(PYTEST) -n 2 -m "not slow and not book"
+
+notebooks: environment
+	$(RUN) -m gancourse.notebooks $(NOTEBOOKS)
+
+student: environment
+	$(RUN) -m gancourse.notebooks --student _build/student $(NOTEBOOKS)
+
+bench: environment
+	$(RUN) -m gancourse.bench
+
+lint: environment
+	$(RUN) -m ruff check .
+
+clean:
+	rm -rf _build dist .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,283 @@
+"""Chapter 1. Generative adversarial nets (Goodfellow et al. 2014, arXiv 1406.2661), and the two forms that followed.
+
+    paper   the 2014 game on MNIST: a ReLU generator against a maxout discriminator with dropout, momentum SGD
+    mlp     the same widths with what is usual today: LeakyReLU, Adam
+    dcgan   convolutions (Radford et al. 2015, arXiv 1511.06434)
+    toy     two dimensions, to watch the game being played
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gancourse.files import CourseError
+from gancourse.game import Batch, Game, Phase, Terms, sampling
+from gancourse.layers import Maxout, dcgan_init, gaussian_latents
+from gancourse.losses import LOSSES, gradient_penalty, zero_centred
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every number of a run. The defaults are the paper's; `Config.at(scale, form=...)` gives the other recipes.
+
+    Attributes:
+        form: "paper", "mlp", "dcgan" or "toy", see the top of this file.
+        loss: a name in `gancourse.losses.LOSSES`.
+        shape: of one sample: (channels, height, width) of a picture, (2,) for points.
+        latent: size of z.
+        width: units of a hidden layer; for "dcgan", channels at the finest hidden resolution (ngf and ndf).
+        optimizer, lr, beta1: "sgd" with the paper's schedule, or "adam" with constant numbers.
+        generator_every: steps of the discriminator for one of the generator.
+        r1, r2, gradient_penalty: weights of the discriminator's penalties (see `gancourse.losses`); 0 leaves one out.
+        pictures, split: which data, as `gancourse.data.load` calls it.
+        steps, batch_size: length of the run, in steps of so many samples.
+        ema: decay per step of the averaged generator that samples are drawn from; 0 keeps none.
+    """
+
+    form: str = "paper"
+    loss: str = "non-saturating"
+    shape: tuple[int, ...] = (1, 28, 28)
+    latent: int = 100
+    width: int = 1200
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    beta1: float = 0.5
+    generator_every: int = 1
+    r1: float = 0.0
+    r2: float = 0.0
+    gradient_penalty: float = 0.0
+    pictures: str = "digits"
+    split: str = "train-50000"
+    steps: int = 125_000  # 250 epochs of 50,000 / 100
+    batch_size: int = 100
+    ema: float = 0.0
+
+    def __post_init__(self):
+        for field, allowed in {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}.items():
+            if getattr(self, field) not in allowed:
+                raise CourseError(f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}.")
+        for field in ("latent", "width", "steps", "batch_size", "generator_every", "lr"):
+            if not getattr(self, field) > 0:
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
+
+    @classmethod
+    def at(cls, scale: str = "full", form: str = "dcgan", **changes) -> Config:
+        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""
+        if form not in FORMS or scale not in SCALES:
+            raise CourseError(
+                f"form={form!r} at scale={scale!r} was asked for. "
+                f"Forms: {', '.join(FORMS)}. Scales: {', '.join(SCALES)}."
+            )
+        return replace(cls(form=form), **{**FORMS[form], **SCALES[scale].get(form, {}), **changes})
+
+    def build(self) -> GAN:
+        """The game with fresh weights, drawn from torch's global random state."""
+        return GAN(self)
+
+
+ADAM = {"optimizer": "adam", "lr": 2e-4, "ema": 0.999}
+FORMS: dict[str, dict] = {
+    "paper": {},
+    "mlp": {**ADAM, "steps": 100_000},
+    "dcgan": {**ADAM, "width": 64, "batch_size": 128, "steps": 40_000},
+    "toy": {
+        **ADAM, "lr": 1e-3, "shape": (2,), "latent": 16, "width": 128, "batch_size": 256, "steps": 2_000, "ema": 0.99,
+        "pictures": "ring", "split": "train",
+    },
+}  # fmt: skip
+SCALES: dict[str, dict[str, dict]] = {
+    "check": {
+        "paper": {"width": 240, "steps": 300},
+        "mlp": {"width": 256, "steps": 300, "ema": 0.98},
+        "dcgan": {"width": 16, "steps": 300, "batch_size": 64, "ema": 0.98},
+        "toy": {"steps": 1_000},
+    },
+    "class": {
+        "paper": {"width": 600, "steps": 10_000},
+        "mlp": {"width": 600, "steps": 8_000},
+        "dcgan": {"width": 32, "steps": 3_000, "batch_size": 64, "ema": 0.995},
+    },
+    "full": {},
+}
+
+
+class PaperGenerator(nn.Module):
+    """z -> 1200 ReLU -> 1200 ReLU -> sigmoid. (N, latent) -> (N, *shape) in [-1, 1]."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...], width: int):
+        super().__init__()
+        self.shape = shape
+        self.layers = nn.Sequential(
+            nn.Linear(latent, width), nn.ReLU(),
+            nn.Linear(width, width), nn.ReLU(),
+            nn.Linear(width, math.prod(shape)), nn.Sigmoid(),
+        )  # fmt: skip
+        self.layers.apply(partial(uniform_init, limit=0.05))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 2 * self.layers(z).unflatten(1, self.shape) - 1  # the paper's pixels are in [0, 1], a game's in [-1, 1]
+
+
+class PaperDiscriminator(nn.Module):
+    """Two maxout layers of 240 units x 5 pieces under dropout. (N, *shape) in [-1, 1] -> (N,) logits."""
+
+    def __init__(self, shape: tuple[int, ...], units: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Dropout(0.2), Maxout(math.prod(shape), units, pieces=5),
+            nn.Dropout(0.5), Maxout(units, units, pieces=5),
+            nn.Dropout(0.5), nn.Linear(units, 1),
+        )  # fmt: skip
+        self.layers.apply(partial(uniform_init, limit=0.005))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers((x.flatten(1) + 1) / 2).squeeze(1)
+
+
+def uniform_init(module: nn.Module, limit: float) -> None:
+    """U(-limit, limit) and zero bias: the numbers of the authors' configuration file for MNIST."""
+    if isinstance(module, nn.Linear):
+        nn.init.uniform_(module.weight, -limit, limit)
+        nn.init.zeros_(module.bias)
+
+
+def mlp_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """(N, latent) -> (N, *shape): pictures in [-1, 1], points anywhere."""
+    return nn.Sequential(
+        nn.Linear(latent, width), nn.LeakyReLU(0.2),
+        nn.Linear(width, width), nn.LeakyReLU(0.2),
+        nn.Linear(width, math.prod(shape)), nn.Tanh() if len(shape) == 3 else nn.Identity(),
+        nn.Unflatten(1, shape),
+    )  # fmt: skip
+
+
+def mlp_discriminator(shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """(N, *shape) -> (N,) logits."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(math.prod(shape), width), nn.LeakyReLU(0.2),
+        nn.Linear(width, width), nn.LeakyReLU(0.2),
+        nn.Linear(width, 1), nn.Flatten(0),
+    )  # fmt: skip
+
+
+def dcgan_widths(shape: tuple[int, ...], width: int) -> tuple[int, list[int]]:
+    """The smallest map's side, 4 to 7 px, and the channels from there up: 64 px -> (4, [512, 256, 128, 64])."""
+    _, height, side = shape
+    doublings = int(math.log2(side / 4)) if side >= 8 else 0
+    base = side >> doublings
+    if height != side or not doublings or base << doublings != side:
+        raise CourseError(
+            f"A DCGAN for pictures of {height} x {side} px was asked for. "
+            "It takes squares whose side is 4, 5, 6 or 7 px doubled at least once: 28, 32, 64, 96, 128 ..."
+        )
+    return base, [width << i for i in reversed(range(doublings))]
+
+
+def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """Project z onto the smallest map, then double it with 4x4 transposed convolutions. (N, latent) -> (N, *shape).
+
+    A kernel divisible by its stride overlaps itself evenly, which keeps checkerboards away (Odena et al. 2016).
+    """
+    base, widths = dcgan_widths(shape, width)
+    layers = [nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, widths[0], base, bias=False)]
+    for above, below in pairwise(widths):
+        layers += [nn.BatchNorm2d(above), nn.ReLU(), nn.ConvTranspose2d(above, below, 4, 2, 1, bias=False)]
+    layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(), nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1, bias=False)]
+    return nn.Sequential(*layers, nn.Tanh()).apply(dcgan_init)
+
+
+def dcgan_discriminator(shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """Halve with 4x4 convolutions, then read the smallest map whole. (N, *shape) -> (N,) logits."""
+    base, widths = dcgan_widths(shape, width)
+    layers = [nn.Conv2d(shape[0], width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]  # no BatchNorm on the input layer
+    for below, above in pairwise(reversed(widths)):
+        layers += [nn.Conv2d(below, above, 4, 2, 1, bias=False), nn.BatchNorm2d(above), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[0], 1, base, bias=False), nn.Flatten(0)).apply(dcgan_init)
+
+
+class GAN(Game):
+    """Generator against discriminator.
+
+    A batch holds "image" (N, C, H, W) in [-1, 1], or "point" (N, 2) for the toy form.
+    """
+
+    averaged = ("generator",)
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        self.key = "image" if len(config.shape) == 3 else "point"
+        self.rules = LOSSES[config.loss]
+        latent, shape, width = config.latent, config.shape, config.width
+        if config.form == "paper":
+            self.generator = PaperGenerator(latent, shape, width)
+            self.discriminator = PaperDiscriminator(shape, units=width // 5)
+        elif config.form == "dcgan":
+            self.generator = dcgan_generator(latent, shape, width)
+            self.discriminator = dcgan_discriminator(shape, width)
+        else:
+            self.generator = mlp_generator(latent, shape, width)
+            self.discriminator = mlp_discriminator(shape, width)
+
+    def phases(self) -> list[Phase]:
+        config = self.config
+        if config.optimizer == "sgd":
+            optimizer, schedule = partial(torch.optim.SGD, lr=config.lr, momentum=0.5), partial(paper_schedule, config.lr)
+        else:
+            optimizer, schedule = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999)), None
+        players = (self.discriminator, self.discriminator_loss, 1), (self.generator, self.generator_loss, config.generator_every)
+        names = "discriminator", "generator"
+        return [
+            Phase(name, tuple(network.parameters()), loss, optimizer, schedule, every)
+            for name, (network, loss, every) in zip(names, players, strict=True)
+        ]
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        real = batch[self.key]
+        with torch.no_grad():  # the generator is not playing: no graph through it
+            fake = self.generator(gaussian_latents(len(real), self.config.latent, device=real.device))
+        terms = self.rules.discriminator(self.discriminator(real), self.discriminator(fake))
+        if self.config.r1:
+            terms["r1"] = self.config.r1 * zero_centred(self.discriminator, real)
+        if self.config.r2:
+            terms["r2"] = self.config.r2 * zero_centred(self.discriminator, fake)
+        if self.config.gradient_penalty:
+            terms["slope"] = self.config.gradient_penalty * gradient_penalty(self.discriminator, real, fake)
+        return terms
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        real = batch[self.key]
+        fake = self.generator(gaussian_latents(len(real), self.config.latent, device=real.device))
+        return self.rules.generator(self.discriminator(fake), self.discriminator(real) if self.rules.pairs else None)
+
+    def sample(self, n: int | None = None, *, seed: int = 0, latent: Tensor | None = None) -> Tensor:
+        """`n` samples, (n, *shape), pictures in [-1, 1]. The same seed gives the same latents on every device.
+
+        Args:
+            n: how many; needed unless `latent` is given.
+            seed: of the latents.
+            latent: your own latents, (n, config.latent), instead of drawn ones.
+
+        Raises:
+            CourseError: `latent` has another shape, or neither `n` nor `latent` says how many.
+        """
+        if latent is None:
+            if n is None or n < 1:
+                raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up, or give `latent`.")
+            latent = gaussian_latents(n, self.config.latent, torch.Generator().manual_seed(seed))
+        if latent.dim() != 2 or latent.shape[1] != self.config.latent:
+            raise CourseError(f"latent has shape {tuple(latent.shape)}; this game takes (n, {self.config.latent}).")
+        with sampling(self):
+            return self.generator(latent.to(self.device)).float()
+
+
+def paper_schedule(lr: float, step: int, steps_per_epoch: int = 500) -> dict[str, float]:
+    """The authors' schedule: lr / 1.000004 a step down to 1e-6; momentum .5 -> .7 over epochs 1 to 250."""
+    epoch = min(step / steps_per_epoch, 250)
+    return {"lr": max(lr / 1.000004**step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}

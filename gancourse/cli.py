@@ -1,0 +1,219 @@
+"""The `gancourse` command. Nothing heavy is imported until a command needs it: --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gancourse.files import CourseError
+
+app = typer.Typer(
+    help="Six GANs, from the papers to running code: train, sample, measure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Scale = Literal["check", "class", "full"]
+Chapter = Annotated[str, typer.Argument(help="A chapter, e.g. gan (see `gancourse chapters`).")]
+Model = Annotated[str, typer.Argument(help="A published model, e.g. gan, or the folder of a run.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="Change a number of the recipe, e.g. -s form=mlp -s steps=500.")
+]
+Root = Annotated[Path | None, typer.Option(help="Folder of full data sets. Default: $GANCOURSE_DATA, else a cache.")]
+Source = Annotated[
+    Literal["auto", "bundled", "full"],
+    typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it."),
+]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")]
+
+
+@app.command()
+def chapters() -> None:
+    """List the chapters, their forms and the published models."""
+    from gancourse.published import CHAPTERS, published
+
+    for name, title in CHAPTERS.items():
+        typer.echo(f"{name:10} {title}")
+    typer.echo(f"published  {', '.join(published()) or 'none yet'}")
+
+
+@app.command()
+def train(
+    chapter: Chapter,
+    folder: Annotated[Path, typer.Option(help="Where the run goes; an interrupted one goes on from its checkpoint.")],
+    scale: Annotated[Scale, typer.Option(help="check: seconds; class: minutes; full: the published run.")] = "class",
+    changes: Settings = None,
+    seed: Annotated[int, typer.Option(help="Of the data's order and every random draw.")] = 0,
+    data_root: Root = None,
+    source: Source = "auto",
+    device: Device = None,
+    precision: Annotated[str, typer.Option(help="auto, bf16 or no.")] = "auto",
+    compile: Annotated[bool, typer.Option(help="Compile the losses with torch.compile.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Also log for TensorBoard, into the folder.")] = False,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
+) -> None:
+    """Train a chapter's game. Stop with Ctrl-C and call again to go on."""
+    from gancourse import data
+    from gancourse.training import train as play
+
+    config = parse(chapter, scale, changes or [])
+    pictures = data.load(config.pictures, config.split, root=data_root, source=source)
+    typer.echo(f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}.")
+    record = play(
+        build(config, seed), pictures.tensors, steps=config.steps, batch_size=config.batch_size, ema=config.ema,
+        seed=seed, folder=folder, device=device, precision=precision, compile=compile, tensorboard=tensorboard,
+        checkpoint_every=checkpoint_every,
+    )  # fmt: skip
+    summary = record.summary
+    typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. "
+               f"Look: {folder / 'samples'}. Draw: gancourse sample {folder}")  # fmt: skip
+
+
+@app.command()
+def sample(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("samples.png"),
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    device: Device = None,
+    force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
+) -> None:
+    """Draw a grid of samples into a picture file."""
+    if output.exists() and not force:
+        raise CourseError(f"{output} exists already. Give another name with -o, or write over it with --force.")
+    from gancourse.published import load
+    from gancourse.show.grids import save_grid
+
+    save_grid(output, load(model, device).sample(n, seed=seed).cpu())
+    typer.echo(f"{n} samples of {model}, seed {seed}: {output}")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    n: Annotated[int, typer.Option("-n", min=100, help="Samples to measure; the protocol's number is 10,000.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    data_root: Root = None,
+    source: Source = "auto",
+    device: Device = None,
+) -> None:
+    """Measure a model's samples and print the scores as JSON, with their protocol."""
+    import json
+
+    from gancourse.evaluation import evaluate as measure
+    from gancourse.published import load
+
+    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, root=data_root, source=source), indent=2))
+
+
+@app.command()
+def run(
+    chapter: Chapter,
+    scale: Annotated[Scale, typer.Option(help="check: seconds; class: minutes; full: the published run.")] = "full",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="A parameter of the notebook, e.g. -p seed=1.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the dossier goes. Default: runs/CHAPTER-SCALE.")] = None,
+    list_parameters: Annotated[bool, typer.Option("--list", help="Show the notebook's parameters and stop.")] = False,
+) -> None:
+    """Execute a chapter's notebook at a scale with papermill, into a dossier folder."""
+    from gancourse import runs
+
+    if list_parameters:
+        for name, line in runs.parameters(chapter).items():
+            typer.echo(f"{name:12} {line}")
+        return
+    typer.echo(runs.execute(chapter, scale, dict(split_pair(pair) for pair in parameter or []), folder))
+
+
+@app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(help="A data set, e.g. digits. Without it: a list.")] = None,
+    data_root: Root = None,
+    source: Source = "auto",
+) -> None:
+    """Say which data are at hand; `gancourse data digits --source full` fetches and verifies the full set."""
+    from gancourse import data as room
+
+    for each in [name] if name else room.NAMES:
+        for split in ("train", "test"):
+            pictures = room.load(each, split, root=data_root, source=source)
+            shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in pictures.tensors.items())
+            typer.echo(f"{pictures.name:20} {pictures.source:8} {shapes}  {pictures.licence}")
+
+
+@app.command()
+def judge(
+    folder: Annotated[Path, typer.Option(help="Where the network and its card go.")],
+    data_root: Root = None,
+    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+) -> None:
+    """Train the digit classifier that the metrics see through, on MNIST's training digits 10,000 to 59,999."""
+    from gancourse.evaluation import train_judge
+
+    typer.echo(train_judge(folder, root=data_root, seed=seed))
+
+
+def parse(chapter: str, scale: str, changes: list[str]):
+    """A chapter's Config at a scale with `name=value` changes, each value read as the field's type."""
+    from dataclasses import fields, replace
+    from importlib import import_module
+
+    from gancourse.published import CHAPTERS
+
+    if chapter not in CHAPTERS:
+        raise CourseError(f"There is no chapter {chapter!r}. Choose from: {', '.join(CHAPTERS)}.")
+    config_class = import_module(f"gancourse.chapters.{chapter}").Config
+    known = {field.name: field.default for field in fields(config_class)}
+    pairs = dict(split_pair(change) for change in changes)
+    for name in pairs:
+        if name not in known:
+            raise CourseError(f"--set {name}=... was given; {chapter} has no such number. It has: {', '.join(known)}.")
+    form = {"form": pairs.pop("form")} if "form" in pairs else {}
+    config = config_class.at(scale, **form)
+    return replace(config, **{name: read_as(name, text, known[name]) for name, text in pairs.items()})
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise CourseError(f"{text!r} was given; write name=value.")
+    return name, value
+
+
+def read_as(name: str, text: str, like):
+    """`text` as the type of the field's default value."""
+    try:
+        if isinstance(like, tuple):
+            return tuple(int(part) for part in text.strip("()").split(",") if part)
+        return type(like)(text)
+    except ValueError:
+        raise CourseError(f"{name}={text!r} was given; it must be of type {type(like).__name__}, like {like!r}.") from None
+
+
+def build(config, seed: int):
+    """The config's game, with weights that the seed decides."""
+    import torch
+
+    torch.manual_seed(seed)
+    return config.build()
+
+
+def main() -> None:
+    """Run the command; a mistake that a person can mend is one message and exit status 1, never a traceback."""
+    try:
+        app()
+    except CourseError as error:
+        typer.secho(f"gancourse: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(1)
+    except KeyboardInterrupt as stop:
+        typer.secho(f"\ngancourse: {stop or 'stopped'}", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

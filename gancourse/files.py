@@ -1,0 +1,93 @@
+"""Files on disk: where the bundled ones lie, how their hash is checked, how a new one is written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+# An installed wheel carries the repository's data/ as gancourse/_bundled; a checkout has it beside the package.
+BUNDLED = _PACKAGE / "_bundled" if (_PACKAGE / "_bundled").is_dir() else _PACKAGE.parent / "data"
+
+
+class CourseError(Exception):
+    """A mistake a person can mend. Its message says what was given, what was expected and what to do."""
+
+
+class DamagedFile(CourseError):
+    """A file whose bytes are not the ones that were published."""
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(path: str | Path, expected: str, remedy: str = "Delete it and install or download it again.") -> Path:
+    """Return `path` when its SHA-256 is `expected`.
+
+    Raises:
+        CourseError: the file is missing.
+        DamagedFile: it is there, but truncated, swapped or changed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CourseError(f"{path} is missing. {remedy}")
+    found = sha256(path)
+    if found != expected:
+        raise DamagedFile(
+            f"{path} ({path.stat().st_size:,} bytes) is damaged or not the published file: "
+            f"its SHA-256 is {found}, expected {expected}. {remedy}"
+        )
+    return path
+
+
+@contextmanager
+def replacing(path: str | Path):
+    """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`, else remove it.
+
+    A reader sees the old file or the new one, never half of either, even if the power fails in between.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: savers that choose a format by it (pictures, archives) must not be misled.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync(path: str | Path) -> None:
+    """Ask the operating system to put a file's bytes, or a folder's list of names, on the disk."""
+    if os.name == "nt" and Path(path).is_dir():
+        return  # Windows cannot open a folder, and needs no such request
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: str | Path):
+    """Parse a JSON file. Raises `DamagedFile` when it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFile(f"{path} is not valid JSON ({error}). Restore it, or delete it and start again.") from error

@@ -1,0 +1,95 @@
+"""The one abstraction: a game is networks and the phases in which they learn.
+
+GAN training is a two-player game played in turns. A `Game` holds the players and describes each turn as data, a `Phase`;
+the training loop plays any list of phases and knows no chapter. A super-resolution network that only regresses has one
+phase, a GAN two, and a two-stage model is two games, the second of which keeps the first frozen.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Batch = dict[str, Tensor]
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One player's turn.
+
+    Attributes:
+        name: how the record calls it, e.g. "discriminator".
+        parameters: what this turn may change. Everything else is frozen while it lasts.
+        loss: batch -> named terms, scalars with a gradient. The loop sums them, differentiates and logs each.
+        optimizer: parameters -> optimizer; `functools.partial(torch.optim.Adam, lr=2e-4)` is one.
+        schedule: step (from 0) -> numbers written into the optimizer before that step, such as {"lr": 1e-4}. A function
+            of the step alone has no state, so there is none to save and none to lose.
+        every: the turn is played at steps every - 1, 2 every - 1, ...; WGAN's generator plays every fifth.
+    """
+
+    name: str
+    parameters: tuple[nn.Parameter, ...]
+    loss: Callable[[Batch], Terms]
+    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    schedule: Callable[[int], dict[str, float]] | None = None
+    every: int = 1
+
+
+class Game(nn.Module, ABC):
+    """Networks and their phases.
+
+    Attributes:
+        averaged: names of the networks whose exponential moving average is kept and sampled from.
+        frozen: names of the networks that never learn. They stay in eval mode, so their BatchNorm statistics stand still.
+    """
+
+    averaged: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """The turns of one training step, in order."""
+
+    def prepare(self, batch: Batch) -> Batch:
+        """A batch as stored -> as the networks take it: uint8 pictures 0..255 become floats in [-1, 1].
+
+        It runs on the device; override it to augment there.
+        """
+        return {name: value / 127.5 - 1 if value.dtype == torch.uint8 else value for name, value in batch.items()}
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        for name in self.frozen:
+            getattr(self, name).eval()
+        return self
+
+    def with_networks(self, **networks: nn.Module) -> Game:
+        """A second view of this game in which the named networks are replaced and all others are shared."""
+        view = copy.copy(self)
+        view._modules = {**self._modules, **networks}
+        return view
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+@contextmanager
+def sampling(game: Game):
+    """Inference mode and eval mode; on leaving, every module is back in the mode it had."""
+    modes = [(module, module.training) for module in game.modules()]
+    game.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

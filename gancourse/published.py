@@ -1,0 +1,93 @@
+"""Models by name: the published weights, verified, or a run of your own.
+
+A published model is a folder of data/weights:
+
+    model.safetensors   every network of the game, the averaged ones in place of the last ones
+    config.json         the chapter and its Config
+    README.md           the card: data, recipe, scores, licence
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from gancourse.data.sources import bundled
+from gancourse.files import BUNDLED, CourseError, DamagedFile, read_json
+from gancourse.game import Game
+from gancourse.training import checkpoint
+
+CHAPTERS = {
+    "gan": "Generative adversarial nets",
+}
+
+
+def published() -> list[str]:
+    """Names of the published models."""
+    return sorted(path.parent.name for path in BUNDLED.glob("weights/*/config.json"))
+
+
+def load(name: str | Path, device: str | None = None) -> Game:
+    """A published model, or the newest checkpoint of a run's folder, ready for `sample`.
+
+    Args:
+        name: a published name such as "gan", or the path of a folder that `gancourse train` made.
+        device: where to put it; the CPU by default.
+
+    Returns:
+        The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments.
+
+    Raises:
+        CourseError: no model has this name, and no folder either.
+        DamagedFile: the weights are not the published ones.
+    """
+    if str(name) in published():
+        settings = read_json(bundled(f"weights/{name}/config.json"))
+        path = bundled(f"weights/{name}/model.safetensors")
+        try:
+            tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+        except SafetensorError as error:
+            raise DamagedFile(f"{path} is not a safetensors file ({error}).") from error
+    elif (Path(name) / "config.json").is_file():
+        settings, tensors = of_run(Path(name))
+    else:
+        raise CourseError(
+            f"There is no published model, and no folder of a run, called {str(name)!r}. "
+            f"Published: {', '.join(published()) or 'none'}. A run's folder holds a config.json."
+        )
+    game = configure(settings).build()
+    try:
+        game.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CourseError(f"The weights in {name} do not fit the networks of its config.json: {error}") from error
+    return game.requires_grad_(False).eval().to(device or "cpu")
+
+
+def of_run(folder: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """(settings, tensors) of a run's newest whole checkpoint, with the averaged networks in place of the last ones."""
+    found = checkpoint.latest(folder / "checkpoints")
+    if found is None:
+        raise CourseError(f"{folder} holds no whole checkpoint yet. Let the run reach its first one, or its end.")
+    tensors, numbers = found
+    game = checkpoint.with_prefix(tensors, "game")
+    for key, value in checkpoint.with_prefix(tensors, "ema").items():
+        network, _, rest = key.partition("/")
+        if rest.startswith("module."):
+            game[f"{network}.{rest.removeprefix('module.')}"] = value
+    return numbers["settings"], game
+
+
+def configure(settings: dict):
+    """The chapter's Config from stored settings; lists become tuples again, and what the loop added is left out."""
+    chapter = settings.get("chapter")
+    if chapter not in CHAPTERS:
+        raise CourseError(f"The settings name the chapter {chapter!r}. This version knows: {', '.join(CHAPTERS)}.")
+    config = import_module(f"gancourse.chapters.{chapter}").Config
+    known = {field.name for field in fields(config)}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return config(**{name: value for name, value in values.items() if name in known})

@@ -1,0 +1,20 @@
+"""Seeing: sheets of pictures, curves, points in the plane, films of a run, a live picture, explorers.
+
+Everything here returns a figure, an array, a path or a widget, and prints nothing. `curves` names both a module of this
+folder and its function; the function is bound last, so that `gancourse.show.curves(...)` draws.
+"""
+
+from __future__ import annotations
+
+from gancourse.show.curves import curves
+from gancourse.show.explorers import knobs, latent_walk, walk
+from gancourse.show.films import film, film_of_run
+from gancourse.show.grids import compare, grid, save_grid, tile
+from gancourse.show.live import Live
+from gancourse.show.style import Plate, house
+from gancourse.show.toy import chase, field, scatter
+
+__all__ = [
+    "Live", "Plate", "chase", "compare", "curves", "field", "film", "film_of_run", "grid", "house", "knobs",
+    "latent_walk", "save_grid", "scatter", "tile", "walk",
+]  # fmt: skip

@@ -1,0 +1,182 @@
+"""Explorers for a running kernel: sliders and buttons above one picture that follows them."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from gancourse.files import CourseError
+from gancourse.show.grids import tile
+from gancourse.show.style import as_array
+
+PAUSE = 0.005  # seconds in which newer positions of a slider may still arrive before a picture is drawn
+
+
+class Soon:
+    """Calls `action` once for all the calls that arrive before it begins.
+
+    A slider sends more positions than can be drawn. Inside an event loop, as in a notebook, a call only sees to it that
+    `action` runs shortly, and `action` then reads where the slider is by now; outside one, `action` runs at once.
+    """
+
+    def __init__(self, action: Callable[[], None]):
+        self.action, self._waiting = action, False
+
+    def __call__(self, *_) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self.action()
+        if not self._waiting:
+            self._waiting = True
+            loop.call_later(PAUSE, self._run)
+
+    def _run(self) -> None:
+        self._waiting = False
+        self.action()
+
+
+def knobs(
+    draw: Callable,
+    controls: Mapping[str, Sequence],
+    *,
+    columns: int | None = None,
+    scale: int = 2,
+    start: Mapping | None = None,
+):
+    """A widget with one control for each name, above the pictures that `draw(**values)` returns.
+
+    Args:
+        draw: takes the controls' values by name, returns pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8.
+        controls: name -> a tuple (low, high, step) for a slider (of whole numbers when all three are), or a list of
+            choices.
+        columns, scale: as in `grid`.
+        start: first values, by name; without it the middle of a slider and the first choice.
+
+    Raises:
+        CourseError: a control that is neither, or a start that names no control.
+    """
+    start = dict(start or {})
+    if unknown := set(start) - set(controls):
+        raise CourseError(f"start names {', '.join(sorted(unknown))}; the controls are: {', '.join(controls)}.")
+    inputs = {name: _control(name, choice, start.get(name)) for name, choice in controls.items()}
+    redraw, screen = _screen(lambda: draw(**{name: control.value for name, control in inputs.items()}), columns, scale)
+    for control in inputs.values():
+        control.observe(redraw, names="value")
+    return _column(*inputs.values(), screen)
+
+
+def latent_walk(
+    sample_from_latent: Callable,
+    latent_dim: int,
+    *,
+    count: int = 10,
+    columns: int | None = None,
+    scale: int = 3,
+    seed: int = 0,
+):
+    """A widget with a slider along the walk between two random latents, `count` walks at once; buttons make new ends.
+
+    `sample_from_latent` maps a float32 CPU tensor (count, latent_dim) to pictures (count, 1 or 3, H, W).
+    """
+    import ipywidgets as widgets
+    import torch
+
+    random = np.random.default_rng(seed)
+    ends = random.standard_normal((2, count, latent_dim), dtype=np.float32)
+    slider = _control("walk", (0.0, 1.0, 0.01), 0.0)
+    redraw, screen = _screen(lambda: sample_from_latent(torch.from_numpy(walk(*ends, slider.value))), columns, scale)
+
+    def renew(end: int) -> None:
+        ends[end] = random.standard_normal((count, latent_dim), dtype=np.float32)
+        redraw()
+
+    buttons = [widgets.Button(description="new start"), widgets.Button(description="new end")]
+    for end, button in enumerate(buttons):
+        button.on_click(lambda _, end=end: renew(end))
+    slider.observe(redraw, names="value")
+    return _column(slider, widgets.HBox(buttons, layout={"flex_flow": "row wrap"}), screen)
+
+
+def walk(start, end, t) -> np.ndarray:
+    """Latents a share `t` of the way from `start` to `end`, both (..., D), along the arc between them.
+
+    A straight line would cut through short vectors that a Gaussian hardly ever draws and no generator has trained on;
+    the arc keeps to typical lengths (White 2016, arXiv 1609.04468, section 2.1).
+    """
+    start, end = as_array(start), as_array(end)
+    cosine = (start * end).sum(-1, keepdims=True) / np.maximum(
+        np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True), 1e-12
+    )
+    angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
+    return ((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)).astype(start.dtype)
+
+
+def _screen(draw: Callable, columns: int | None, scale: int):
+    """A function that redraws when it is next convenient, and the picture that it redraws."""
+    import ipywidgets as widgets
+
+    picture = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+    trouble = widgets.HTML()
+
+    def show() -> None:
+        try:
+            picture.value, trouble.value = _png(draw(), columns, scale), ""
+        except Exception as error:  # in an event loop it would vanish in a log
+            trouble.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+
+    picture.value = _png(draw(), columns, scale)
+    return Soon(show), _column(picture, trouble)
+
+
+def _column(*children):
+    import ipywidgets as widgets
+
+    return widgets.VBox(list(children), layout={"max_width": "100%"})
+
+
+def _control(name: str, choice, value):
+    """A slider for (low, high, step), buttons for up to ten choices, a list for more."""
+    import ipywidgets as widgets
+
+    how = {
+        "description": name.replace("_", " "),
+        "style": {"description_width": "7em"},
+        "layout": {"width": "100%", "max_width": "34em"},
+    }
+    if isinstance(choice, tuple):
+        return _slider(widgets, name, choice, value, how)
+    options = list(choice)
+    if not options or (value is not None and value not in options):
+        raise CourseError(
+            f"Control {name!r} has the choices {options} and starts at {value!r}; expected one of at least one choice."
+        )
+    value = options[0] if value is None else value
+    if len(options) > 10:
+        return widgets.Dropdown(options=options, value=value, **how)
+    how["style"]["button_width"] = "auto"
+    return widgets.ToggleButtons(options=options, value=value, **how)
+
+
+def _slider(widgets, name: str, choice: tuple, value, how: dict):
+    if len(choice) != 3 or not all(isinstance(number, (int, float)) for number in choice):
+        raise CourseError(f"Control {name!r} was given as {choice!r}; expected (low, high, step) or a list of choices.")
+    low, high, step = choice
+    if not (low < high and step > 0):
+        raise CourseError(f"Control {name!r} was given as {choice!r}; expected low below high and a step above 0.")
+    if value is None:
+        value = low + round((high - low) / 2 / step) * step
+    kind = widgets.IntSlider if all(isinstance(number, int) for number in choice) else widgets.FloatSlider
+    return kind(value=value, min=low, max=high, step=step, **how)
+
+
+def _png(pictures, columns: int | None, scale: int) -> bytes:
+    sheet = tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, format="PNG", compress_level=1)  # for speed: it travels to the browser at once
+    return buffer.getvalue()

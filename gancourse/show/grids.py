@@ -1,0 +1,187 @@
+"""Sheets of pictures: as an array, as a PNG, as a figure with a caption, as named rows one above the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from gancourse.files import CourseError, replacing
+from gancourse.show.style import DPI, INK, MUTED, PANEL, SMALL, TEXT, WIDTH, Plate, as_array, house, wrapped
+
+GAP = 2  # picture pixels of panel between neighbours
+
+
+def to_bytes(images) -> np.ndarray:
+    """Pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, as uint8 (N, H, W, 3): -1 is 0, 1 is 255, rounded.
+
+    Raises:
+        CourseError: another shape, type or range, or numbers that are not finite.
+    """
+    array = as_array(images)
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
+        raise CourseError(
+            f"Pictures of shape {array.shape} were given; expected (N, 1 or 3, H, W) with at least one picture. "
+            "Add a missing channel axis with images[:, None]; move a trailing one with images.permute(0, 3, 1, 2)."
+        )
+    if array.dtype != np.uint8:
+        array = _from_game(array)
+    height, width = array.shape[2:]
+    return np.ascontiguousarray(np.broadcast_to(array.transpose(0, 2, 3, 1), (len(array), height, width, 3)))
+
+
+def _from_game(array: np.ndarray) -> np.ndarray:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise CourseError(f"Pictures of type {array.dtype} were given; expected uint8, or float in [-1, 1].")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= -1.001 and high <= 1.001):  # written so that a NaN fails too
+        raise CourseError(
+            f"Float pictures from {low:.4g} to {high:.4g} were given; expected [-1, 1], as a game makes them. "
+            "For bytes, pass uint8; not-a-number (nan) means the training has diverged."
+        )
+    return np.rint((np.clip(array, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def shape_of_sheet(count: int, columns: int | None) -> tuple[int, int]:
+    """(rows, columns) for `count` pictures; without a wish, nearly square, full if it can be, at most 10 wide.
+
+    Raises:
+        CourseError: `columns` is not a whole number of at least 1.
+    """
+    if columns is None:
+        square = math.ceil(math.sqrt(count))
+        columns = next((c for c in range(square, 11) if count % c == 0), min(square, 10))
+    if isinstance(columns, bool) or not isinstance(columns, (int, np.integer)) or columns < 1:
+        raise CourseError(f"columns={columns!r} was given; expected a whole number of at least 1.")
+    return math.ceil(count / columns), min(int(columns), count)
+
+
+def tile(images, columns: int | None = None, *, gap: int | tuple[int, int] = GAP) -> np.ndarray:
+    """Pictures (N, 1 or 3, H, W) side by side, row after row: uint8 (rows*(H+gap)+gap, columns*(W+gap)+gap, 3).
+
+    No pixel is resampled. `gap` is in pixels, or a pair (below a picture, beside it); gaps and empty places have the
+    panel's colour.
+    """
+    pictures = to_bytes(images)
+    count, height, width, _ = pictures.shape
+    rows, columns = shape_of_sheet(count, columns)
+    below, beside = gap if isinstance(gap, tuple) else (gap, gap)
+    sheet = panel(beside + rows * (height + below), beside + columns * (width + beside))
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        top, left = beside + row * (height + below), beside + column * (width + beside)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def panel(height: int, width: int) -> np.ndarray:
+    """An empty sheet, uint8 (height, width, 3), in the panel's colour."""
+    return np.full((height, width, 3), np.rint(np.multiply(to_rgb(PANEL), 255)), np.uint8)
+
+
+def save_grid(path: str | Path, images, columns: int | None = None) -> Path:
+    """Write the sheet of `tile` as a PNG, whole or not at all, and return its path."""
+    with replacing(path) as temporary:
+        Image.fromarray(tile(images, columns)).save(temporary, format="PNG", optimize=True)
+    return Path(path)
+
+
+def grid(
+    images, *, columns: int | None = None, caption: str | None = None, labels: Sequence | None = None, scale: int = 2
+) -> Plate:
+    """A figure of pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, each pixel drawn as `scale` x `scale` pixels.
+
+    `labels` are N short texts to stand below the pictures; `caption` says what to see, with seed, step and scale.
+
+    Raises:
+        CourseError: pictures, columns, labels or scale that cannot be drawn; the message says which and why.
+    """
+    images = as_array(images)
+    below = GAP if labels is None else _strip(scale)
+    sheet = tile(images, columns, gap=(below, GAP))
+    rows, columns = shape_of_sheet(len(images), columns)
+    plate = _plate(sheet, scale, caption, f"A sheet of {len(images)} pictures, {rows} by {columns}.")
+    labels = labels.tolist() if hasattr(labels, "tolist") else labels
+    if labels is not None and len(labels) != len(images):
+        raise CourseError(f"{len(labels)} labels were given for {len(images)} pictures; expected one each.")
+    height, width = images.shape[2:]
+    for index, label in enumerate(labels or ()):
+        row, column = divmod(index, columns)
+        middle = GAP + column * (width + GAP) + width / 2
+        _write(plate, middle, GAP + row * (height + below) + height + below / 2, str(label), ha="center")
+    return plate
+
+
+def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: int = 2) -> Plate:
+    """A figure of named rows of pictures, the same number in each: real, generated, nearest neighbour ...
+
+    `rows` maps a name to pictures (N, 1 or 3, H, W). A row of smaller pictures (a first stage, a low resolution) is
+    enlarged by a whole number, pixel by pixel, to the size of the largest.
+
+    Raises:
+        CourseError: no row, rows of different lengths, or a size that fits into the largest no whole number of times.
+    """
+    if not rows:
+        raise CourseError('No rows were given; expected names and pictures, as {"real": ..., "generated": ...}.')
+    rows = {name: to_bytes(images) for name, images in rows.items()}
+    if len({len(pictures) for pictures in rows.values()}) > 1:
+        given = ", ".join(f"{name}: {len(pictures)}" for name, pictures in rows.items())
+        raise CourseError(f"Rows of different lengths were given ({given}); expected as many pictures in each.")
+    height, width = np.max([pictures.shape[1:3] for pictures in rows.values()], axis=0)
+    sheets = [tile(_enlarged(name, pictures, height, width), len(pictures)) for name, pictures in rows.items()]
+    name_strip = panel(_strip(scale), sheets[0].shape[1])
+    sheet = np.concatenate([part for sheet in sheets for part in (name_strip, sheet)])
+    count = len(next(iter(rows.values())))
+    plate = _plate(sheet, scale, caption, f"{len(rows)} rows of {count} pictures, from the top: {', '.join(rows)}.")
+    for index, name in enumerate(rows):
+        _write(plate, GAP, (index + 0.55) * len(name_strip) + index * len(sheets[0]), name, ha="left", weight="bold")
+    return plate
+
+
+def _enlarged(name: str, pictures: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 (N, h, w, 3) as (N, 3, height, width), each pixel repeated."""
+    times = height // pictures.shape[1]
+    if (pictures.shape[1] * times, pictures.shape[2] * times) != (height, width):
+        raise CourseError(
+            f"Row {name!r} has pictures of {pictures.shape[1]} x {pictures.shape[2]} pixels, "
+            f"another has {height} x {width}. Expected sizes that fit into the largest a whole number of times."
+        )
+    return pictures.repeat(times, axis=1).repeat(times, axis=2).transpose(0, 3, 1, 2)
+
+
+def _strip(scale: int) -> int:
+    """Picture pixels that one line of type needs."""
+    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+        raise CourseError(f"scale={scale!r} was given; expected a whole number of at least 1.")
+    return math.ceil(1.6 * TEXT * DPI / 72 / scale)
+
+
+def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plate:
+    """A figure that holds `sheet` with whole pixels, and the caption under it."""
+    _strip(scale)
+    margin, least = 12, 300  # pixels
+    high, wide = sheet.shape[0] * scale, sheet.shape[1] * scale
+    width = max(wide + 2 * margin, least)
+    points = SMALL * max(1.0, width / DPI / WIDTH)  # a wide sheet is shown smaller, so its type must start larger
+    text = wrapped(caption, (width - 2 * margin) / DPI, points) if caption else ""
+    foot = round(len(text.splitlines()) * 1.4 * points * DPI / 72) + (margin // 2 if text else 0)
+    height = high + 2 * margin + foot
+    plate = Plate(width / DPI, height / DPI, alt=f"{alt} {caption or ''}".strip(), layout=None)
+    with house():
+        axes = plate.add_axes((margin / width, (foot + margin) / height, wide / width, high / height))
+        axes.imshow(sheet, interpolation="nearest", aspect="auto", extent=(0, sheet.shape[1], sheet.shape[0], 0))
+        axes.axis("off")
+        place = ((margin + GAP * scale) / width, (foot + margin // 2) / height)
+        plate.text(*place, text, va="top", color=MUTED, fontsize=points, linespacing=1.35)
+    return plate
+
+
+def _write(plate: Plate, x: float, y: float, text: str, **how) -> None:
+    """Write on a sheet at picture pixel (x, y)."""
+    points = SMALL * max(1.0, plate.get_figwidth() / WIDTH)
+    with house():
+        plate.axes[0].text(x, y, text, va="center", color=INK, fontsize=points, **how)

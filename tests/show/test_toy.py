@@ -1,0 +1,77 @@
+"""Points in the plane: drawn where they are, counted when they are not in sight."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gancourse import show
+from gancourse.files import CourseError
+
+ANGLES = np.arange(8) * math.pi / 4
+CENTRES = 2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1)
+REAL = np.repeat(CENTRES, 4, 0)
+
+
+def labels(axes):
+    return [collection.get_label() for collection in axes.collections]
+
+
+def test_scatter_draws_real_generated_and_centres():
+    fake = torch.randn(16, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    plate = show.scatter(REAL, fake, centres=CENTRES, caption="Look.")
+    (axes,) = plate.axes
+    assert labels(axes) == ["real", "generated", "centre"]
+    np.testing.assert_allclose(axes.collections[1].get_offsets(), fake.detach())
+    assert axes.get_aspect() == 1 and axes.get_xlim() == axes.get_ylim() == pytest.approx((-2.4, 2.4))
+    assert "16 generated" in plate.alt and "Look." in plate.alt
+
+
+def test_points_outside_are_counted():
+    fake = np.array([[0, 0], [9, 0], [0, -9], [np.nan, 0]])
+    (axes,) = show.scatter(REAL, fake).axes
+    assert [text.get_text() for text in axes.texts] == ["3 outside"]
+    assert not show.scatter(REAL, fake[:1]).axes[0].texts
+
+
+def test_chase_has_a_panel_for_each_frame_on_one_scale():
+    plate = show.chase([(step, REAL * step / 1000) for step in (0, 100, 1000, 5000)], REAL)
+    seen = [axes for axes in plate.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in seen] == ["step 0", "step 100", "step 1,000", "step 5,000"]
+    assert len({axes.get_xlim() for axes in seen}) == 1
+    assert [axes.get_xlabel() for axes in seen] == ["", "", "", "32 outside"]
+    assert plate.png()
+
+
+def test_field_shows_belief_of_the_discriminator():
+    def discriminator(points):  # certain on the right, sure of the contrary on the left
+        assert points.dtype == torch.float32 and not torch.is_grad_enabled()
+        return points[:, 0] * 1000
+
+    plate = show.field(discriminator, (-1, 1, -2, 2), real=CENTRES, resolution=20)
+    belief = plate.axes[0].images[0].get_array()
+    assert belief[:, 0].max() < 0.001 and belief[:, -1].min() > 0.999
+    above = show.field(lambda points: points[:, 1:], (-1, 1, -2, 2), resolution=20).axes[0].images[0].get_array()
+    assert above[-1].min() > 0.8 and above[0].max() < 0.2  # the last row is the top
+    assert "probability" in plate.axes[1].get_xlabel()
+    assert plate.png()
+
+
+def test_field_of_a_network_on_a_constant_is_drawn_without_warning():
+    assert show.field(lambda points: torch.zeros(len(points), 1), (-1, 1, -1, 1), resolution=8).png()
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 3)), np.zeros(4), np.zeros((0, 2))])
+def test_wrong_points_are_refused(wrong):
+    with pytest.raises(CourseError, match=rf"{wrong.shape[0]}.*\(N, 2\)"):
+        show.scatter(REAL, wrong)
+
+
+def test_frames_and_logits_that_do_not_fit_are_refused():
+    with pytest.raises(CourseError, match="No frames"):
+        show.chase([], REAL)
+    with pytest.raises(CourseError, match=r"\(100, 2\) for 100 points"):
+        show.field(lambda points: points, (-1, 1, -1, 1), resolution=10)
