@@ -7,7 +7,7 @@ VENV ?= .venv
 PORT ?= 8000
 RUN = "$(VENV)/bin/python"
 # One thread a process: two worker processes on two cores are faster than one with two threads.
-PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest
+PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
@@ -44,14 +44,14 @@ serve: environment
 	exec $(RUN) -u -m http.server --bind 127.0.0.1 --directory _build/html $$port
 
 test: lint
-	$(PYTEST) -n 2 -m "not slow and not book"
-	$(PYTEST) -n 2 -m "slow and not book"
-	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile $(NOTEBOOKS)
+	$(PYTEST) -m "not slow and not book"
+	$(PYTEST) -m "slow and not book"
+	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 	$(MAKE) build-book
 	$(PYTEST) -m book
 
 test-fast: environment
-	$(PYTEST) -n 2 -m "not slow and not book"
+	$(PYTEST) -m "not slow and not book"
 
 notebooks: environment
 	$(RUN) -m gancourse.notebooks $(NOTEBOOKS)

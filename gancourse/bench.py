@@ -89,10 +89,15 @@ def ratio(config: gan.Config, *, pairs: int = 7, steps: int = 10, device: str | 
     """Median, smallest and largest ratio of the plain form's seconds to ours, over `pairs` paired runs of `steps`."""
     handle = hardware.accelerator(device)
     images = torch.randint(0, 256, (4096, *config.shape), dtype=torch.uint8)
-    forms = plain(config.build(), images, config.batch_size, handle.device), ours(config.build(), images, config.batch_size, handle)
+    forms = (
+        plain(config.build(), images, config.batch_size, handle.device),
+        ours(config.build(), images, config.batch_size, handle),
+    )
     for form in forms:
         seconds(form, 3, handle.device)
-    ratios = sorted(seconds(forms[0], steps, handle.device) / seconds(forms[1], steps, handle.device) for _ in range(pairs))
+    ratios = sorted(
+        seconds(forms[0], steps, handle.device) / seconds(forms[1], steps, handle.device) for _ in range(pairs)
+    )
     return {"median": statistics.median(ratios), "least": ratios[0], "most": ratios[-1]}
 
 

@@ -58,16 +58,24 @@ def train(
 ) -> None:
     """Train a chapter's game. Stop with Ctrl-C and call again to go on."""
     from gancourse import data
-    from gancourse.training import train as play
+    from gancourse.lesson import play
 
     config = parse(chapter, scale, changes or [])
     pictures = data.load(config.pictures, config.split, root=data_root, source=source)
-    typer.echo(f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}.")
+    typer.echo(
+        f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}."
+    )
     record = play(
-        build(config, seed), pictures.tensors, steps=config.steps, batch_size=config.batch_size, ema=config.ema,
-        seed=seed, folder=folder, device=device, precision=precision, compile=compile, tensorboard=tensorboard,
+        config,
+        pictures,
+        seed=seed,
+        folder=folder,
+        device=device,
+        precision=precision,
+        compile=compile,
+        tensorboard=tensorboard,
         checkpoint_every=checkpoint_every,
-    )  # fmt: skip
+    )
     summary = record.summary
     typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. "
                f"Look: {folder / 'samples'}. Draw: gancourse sample {folder}")  # fmt: skip
@@ -95,7 +103,9 @@ def sample(
 @app.command()
 def evaluate(
     model: Model,
-    n: Annotated[int, typer.Option("-n", min=100, help="Samples to measure; the protocol's number is 10,000.")] = 10_000,
+    n: Annotated[
+        int, typer.Option("-n", min=100, help="Samples to measure; the protocol's number is 10,000.")
+    ] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
@@ -128,6 +138,23 @@ def run(
             typer.echo(f"{name:12} {line}")
         return
     typer.echo(runs.execute(chapter, scale, dict(split_pair(pair) for pair in parameter or []), folder))
+
+
+@app.command()
+def publish(
+    name: Annotated[str, typer.Argument(help="What the published model will be called, e.g. gan.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs that differ in their seed; the first is published.")
+    ],
+    data_root: Root = None,
+    n: Annotated[int, typer.Option("-n", min=100, help="Samples to measure.")] = 10_000,
+) -> None:
+    """Score runs of one recipe and put weights, card, dossier and film into this checkout."""
+    import json
+
+    from gancourse import runs
+
+    typer.echo(json.dumps(runs.publish(name, folders, root=data_root, n=n)["median"], indent=2))
 
 
 @app.command()
@@ -192,15 +219,9 @@ def read_as(name: str, text: str, like):
             return tuple(int(part) for part in text.strip("()").split(",") if part)
         return type(like)(text)
     except ValueError:
-        raise CourseError(f"{name}={text!r} was given; it must be of type {type(like).__name__}, like {like!r}.") from None
-
-
-def build(config, seed: int):
-    """The config's game, with weights that the seed decides."""
-    import torch
-
-    torch.manual_seed(seed)
-    return config.build()
+        raise CourseError(
+            f"{name}={text!r} was given; it must be of type {type(like).__name__}, like {like!r}."
+        ) from None
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
-# An installed wheel carries the repository's data/ as gancourse/_bundled; a checkout has it beside the package.
+# An installed wheel carries the repository's data/ and runs/ inside the package; a checkout has them beside it.
 BUNDLED = _PACKAGE / "_bundled" if (_PACKAGE / "_bundled").is_dir() else _PACKAGE.parent / "data"
+DOSSIERS = _PACKAGE / "_runs" if (_PACKAGE / "_runs").is_dir() else _PACKAGE.parent / "runs"
 
 
 class CourseError(Exception):

@@ -24,7 +24,9 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 # What a package is called where, when the names differ: as imported -> with pip; with conda -> with pip.
 IMPORTED_AS = {"PIL": "pillow", "IPython": "ipython", "cycler": "matplotlib"}
 CONDA_CALLS_IT = {"pytorch": "torch"}
-SCRIPTS = {".py", ".mjs", ".sh"}
+# Folders beside the package that an installed package holds, and under which name.
+CARRIED = {"data": "_bundled", "runs": "_runs"}
+SCRIPTS = {".py", ".mjs", ".sh"}  # what made the data stays behind
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
@@ -118,11 +120,12 @@ def wheel(built) -> zipfile.ZipFile:
 
 
 @pytest.mark.slow
-def test_wheel_carries_the_data_byte_for_byte(wheel, repository, repository_files):
-    data = repository / "data"
-    ours = {path for path in repository_files if path.is_relative_to(data) and path.suffix not in SCRIPTS}
-    expected = {f"gancourse/_bundled/{path.relative_to(data).as_posix()}": path for path in ours}
-    found = {name for name in wheel.namelist() if name.startswith("gancourse/_bundled/")}
+@pytest.mark.parametrize("folder, inside", CARRIED.items())
+def test_wheel_carries_the_folder_byte_for_byte(wheel, repository, repository_files, folder, inside):
+    source = repository / folder
+    ours = [path for path in repository_files if path.is_relative_to(source) and path.suffix not in SCRIPTS]
+    expected = {f"gancourse/{inside}/{path.relative_to(source).as_posix()}": path for path in ours}
+    found = {name for name in wheel.namelist() if name.startswith(f"gancourse/{inside}/")}
     assert found == expected.keys()
     assert [name for name, path in expected.items() if wheel.read(name) != path.read_bytes()] == []
 
@@ -150,15 +153,15 @@ def test_installed_package_finds_its_data(built, tmp_path):
     target = tmp_path / "site"
     (path,) = built.glob("gancourse-*.whl")
     run("-m", "pip", "install", "--no-deps", "--quiet", "--target", target, path)
-    code = "import gancourse.files as files; print(files.__file__, files.BUNDLED, sep='\\n')"
+    code = "import gancourse.files as files; print(files.__file__, files.BUNDLED, files.DOSSIERS, sep='\\n')"
     paths = run("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(target)}).splitlines()
-    assert [Path(name) for name in paths] == [target / "gancourse/files.py", target / "gancourse/_bundled"]
+    assert [Path(name).relative_to(target / "gancourse").as_posix() for name in paths] == ["files.py", "_bundled", "_runs"]
     assert (target / "gancourse/_bundled/manifest.json").is_file()
 
 
 @pytest.mark.slow
 def test_editable_install_takes_the_data_of_the_checkout(tmp_path):
-    """One .pth line and no second copy of the data, which would grow stale."""
+    """One .pth line and no second copy of the data, which would grow stale unseen."""
     run("-c", f"from hatchling.build import build_editable; build_editable({str(tmp_path)!r})", cwd=ROOT)
     (path,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(path) as archive:

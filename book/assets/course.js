@@ -20,3 +20,6 @@ addEventListener("load", async () => {
     if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
   }
 });
+
+// The bibliography's markup carries a role that was withdrawn from the standard (doc-biblioentry).
+for (const entry of document.querySelectorAll(".citation[role]")) entry.setAttribute("role", "listitem");

@@ -1,9 +1,9 @@
 """Chapter 1. Generative adversarial nets (Goodfellow et al. 2014, arXiv 1406.2661), and the two forms that followed.
 
-    paper   the 2014 game on MNIST: a ReLU generator against a maxout discriminator with dropout, momentum SGD
-    mlp     the same widths with what is usual today: LeakyReLU, Adam
-    dcgan   convolutions (Radford et al. 2015, arXiv 1511.06434)
-    toy     two dimensions, to watch the game being played
+paper   the 2014 game on MNIST: a ReLU generator against a maxout discriminator with dropout, momentum SGD
+mlp     the same widths with what is usual today: LeakyReLU, Adam
+dcgan   convolutions (Radford et al. 2015, arXiv 1511.06434)
+toy     two dimensions, to watch the game being played
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class Config:
     def __post_init__(self):
         for field, allowed in {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}.items():
             if getattr(self, field) not in allowed:
-                raise CourseError(f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}.")
+                raise CourseError(
+                    f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}."
+                )
         for field in ("latent", "width", "steps", "batch_size", "generator_every", "lr"):
             if not getattr(self, field) > 0:
                 raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
@@ -228,10 +230,16 @@ class GAN(Game):
     def phases(self) -> list[Phase]:
         config = self.config
         if config.optimizer == "sgd":
-            optimizer, schedule = partial(torch.optim.SGD, lr=config.lr, momentum=0.5), partial(paper_schedule, config.lr)
+            optimizer, schedule = (
+                partial(torch.optim.SGD, lr=config.lr, momentum=0.5),
+                partial(paper_schedule, config.lr),
+            )
         else:
             optimizer, schedule = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999)), None
-        players = (self.discriminator, self.discriminator_loss, 1), (self.generator, self.generator_loss, config.generator_every)
+        players = (
+            (self.discriminator, self.discriminator_loss, 1),
+            (self.generator, self.generator_loss, config.generator_every),
+        )
         names = "discriminator", "generator"
         return [
             Phase(name, tuple(network.parameters()), loss, optimizer, schedule, every)
@@ -274,7 +282,10 @@ class GAN(Game):
         if latent.dim() != 2 or latent.shape[1] != self.config.latent:
             raise CourseError(f"latent has shape {tuple(latent.shape)}; this game takes (n, {self.config.latent}).")
         with sampling(self):
-            return self.generator(latent.to(self.device)).float()
+            parts = [
+                self.generator(part.to(self.device)).float() for part in latent.split(500)
+            ]  # memory for 500 at a time
+        return torch.cat(parts)
 
 
 def paper_schedule(lr: float, step: int, steps_per_epoch: int = 500) -> dict[str, float]:

@@ -147,8 +147,8 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
     by_hand = f"To place it by hand, save {url} as {to} (SHA-256 {sha256})."
     too_long = f"{url} is longer than the {bytes_limit:,} bytes expected, so the download was stopped. {by_hand}"
     digest, length = hashlib.sha256(), 0
-    with files.replacing(to) as part, open(part, "wb") as file, tqdm(unit="B", unit_scale=True, leave=False) as bar:
-        bar.set_description(to.name)
+    progress = tqdm(desc=to.name, unit="B", unit_scale=True, leave=False)
+    with files.replacing(to) as part, open(part, "wb") as file, progress as bar:
         for announced, chunk in _chunks(url, timeout, by_hand):
             length += len(chunk)
             if max(length, announced) > bytes_limit:

@@ -7,18 +7,19 @@ network that reads digits better than 99 % of the time puts 3 and 8 far apart an
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from gancourse.files import BUNDLED, CourseError, read_json, replacing, sha256, verify, write_json
 from gancourse.metrics.inputs import as_uint8
 
 FOLDER = BUNDLED / "weights" / "digit-cnn"
+TOTAL_VARIANCE = 220.0  # of the features, a convention: see `set_unit`
 
 
 class DigitCNN(nn.Module):
@@ -123,7 +124,23 @@ def fit(
                 total += loss.detach() * len(chosen)
             if watch:
                 watch(epoch + 1, total.item() / len(images))
-    return cnn.eval().requires_grad_(False)
+    return set_unit(cnn, images[:10_000]).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def set_unit(cnn: DigitCNN, images: Tensor) -> DigitCNN:
+    """Scale the features, in place, so that their variances over `images` sum to 220; what the network reads stays.
+
+    A Frechet distance is measured in the features' unit squared, and ReLU leaves that unit to chance: twice the weights
+    below it and half of those above are the same classifier with four times the FID. With the unit fixed, two trainings
+    of the judge give numbers of one size. 220 makes noise of sigma .1 on real digits score about 12.
+    """
+    factor = (TOTAL_VARIANCE / cnn.features(images).var(0).sum()).sqrt()
+    features, head = cnn.body[-2], cnn.head[-1]
+    features.weight *= factor
+    features.bias *= factor
+    head.weight /= factor
+    return cnn
 
 
 def accuracy(cnn: DigitCNN, images: Tensor, labels: Tensor) -> float:
@@ -135,7 +152,7 @@ def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
     """Write `model.safetensors` and, beside it, `card.json`: the file's SHA-256 and bytes, then `numbers` as given."""
     path = Path(folder) / "model.safetensors"
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in cnn.state_dict().items()}, temporary)
+        temporary.write_bytes(save({name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()}))
     cnn.sha256 = sha256(path)
     write_json(path.with_name("card.json"), {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers})
     return path
@@ -165,6 +182,6 @@ def judge(device: str | torch.device | None = None) -> DigitCNN:
     return _judge(str(device or "cpu"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _judge(device: str) -> DigitCNN:
     return load(FOLDER, device)

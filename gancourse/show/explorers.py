@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import io
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,18 +15,19 @@ from gancourse.files import CourseError
 from gancourse.show.grids import tile
 from gancourse.show.style import as_array
 
-PAUSE = 0.005  # seconds in which newer positions of a slider may still arrive before a picture is drawn
+PAUSE = 0.005  # seconds, at least, in which newer positions of a slider may arrive before a picture is drawn
 
 
 class Soon:
     """Calls `action` once for all the calls that arrive before it begins.
 
     A slider sends more positions than can be drawn. Inside an event loop, as in a notebook, a call only sees to it that
-    `action` runs shortly, and `action` then reads where the slider is by now; outside one, `action` runs at once.
+    `action` runs shortly, and `action` then reads where the slider is by now; outside one, `action` runs at once. The
+    wait is as long as the last run, so that half of the time is left to take in what has arrived meanwhile.
     """
 
     def __init__(self, action: Callable[[], None]):
-        self.action, self._waiting = action, False
+        self.action, self._waiting, self._pause = action, False, PAUSE
 
     def __call__(self, *_) -> None:
         try:
@@ -34,11 +36,12 @@ class Soon:
             return self.action()
         if not self._waiting:
             self._waiting = True
-            loop.call_later(PAUSE, self._run)
+            loop.call_later(self._pause, self._run)
 
     def _run(self) -> None:
-        self._waiting = False
+        self._waiting, began = False, time.monotonic()
         self.action()
+        self._pause = max(PAUSE, time.monotonic() - began)
 
 
 def knobs(

@@ -30,7 +30,9 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
     temporary.mkdir(parents=True)
     try:
         # A clone each: safetensors refuses tensors that share memory, and views need their own bytes.
-        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary / TENSORS)
+        save_file(
+            {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary / TENSORS
+        )
         sync(temporary / TENSORS)
         write_json(temporary / STATE, {"step": step, "sha256": sha256(temporary / TENSORS), **numbers})
         sync(temporary)

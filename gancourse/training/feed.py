@@ -31,7 +31,9 @@ class Order:
         if batch_size % processes:
             raise CourseError(f"batch_size={batch_size} cannot be split over {processes} processes; give a multiple.")
         if rows < batch_size:
-            raise CourseError(f"The data has {rows} samples, a batch {batch_size}. Give more data or a smaller batch_size.")
+            raise CourseError(
+                f"The data has {rows} samples, a batch {batch_size}. Give more data or a smaller batch_size."
+            )
         self.rows, self.batch_size, self.seed, self.start = rows, batch_size, seed, start
         self.mine = slice(rank, None, processes)
 

@@ -38,7 +38,7 @@ def accelerator(device: str | None = None, precision: str = "auto", **options) -
 def random_state() -> dict:
     """Every random state that a run draws from, as tensors and plain numbers."""
     version, words, gauss = random.getstate()
-    _, keys, *rest = numpy.random.get_state(legacy=True)
+    _, keys, *rest = numpy.random.get_state(legacy=True)  # noqa: NPY002 - the global state is what must be kept
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else torch.empty(0, dtype=torch.uint8),
@@ -51,7 +51,7 @@ def set_random_state(state: dict) -> None:
     torch.set_rng_state(state["torch"])
     if len(state["cuda"]) and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-    numpy.random.set_state(("MT19937", state["numpy"].numpy().astype("uint32"), *state["plain"]["numpy"]))
+    numpy.random.set_state(("MT19937", state["numpy"].numpy().astype("uint32"), *state["plain"]["numpy"]))  # noqa: NPY002
     version, words, gauss = state["plain"]["python"]
     random.setstate((version, tuple(words), gauss))
 

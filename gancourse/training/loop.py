@@ -149,7 +149,11 @@ def train(
     if options:
         handle.end_training()
     if stop.is_set():
-        where = f"Its checkpoint is in {folder}; the same call goes on from there." if folder else "It had no folder to keep it in."
+        where = (
+            f"Its checkpoint is in {folder}; the same call goes on from there."
+            if folder
+            else "It had no folder to keep it in."
+        )
         raise KeyboardInterrupt(f"Training was stopped at step {step} of {steps}. {where}")
     return record
 
@@ -234,7 +238,9 @@ class Play:
         for phase, optimizer, _ in self.turns:
             checkpoint.unpack_optimizer(f"optimizer/{phase.name}", optimizer, tensors)
         rank = self.handle.process_index
-        hardware.set_random_state({**checkpoint.with_prefix(tensors, f"random/{rank}"), "plain": numbers["random"][rank]})
+        hardware.set_random_state(
+            {**checkpoint.with_prefix(tensors, f"random/{rank}"), "plain": numbers["random"][rank]}
+        )
 
 
 CHECKPOINTS = "checkpoints"

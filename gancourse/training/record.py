@@ -1,11 +1,11 @@
 """What a run leaves behind.
 
-    config.json        the hyper-parameters
-    environment.json   device, precision, versions
-    metrics.jsonl      a line of means every so many steps
-    samples/           grids of samples from fixed latents, at log-spaced steps
-    checkpoints/       see checkpoint.py
-    summary.json       seconds, images a second, peak memory
+config.json        the hyper-parameters
+environment.json   device, precision, versions
+metrics.jsonl      a line of means every so many steps
+samples/           grids of samples from fixed latents, at log-spaced steps
+checkpoints/       see checkpoint.py
+summary.json       seconds, images a second, peak memory
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.utils import make_grid
 from torchvision.transforms.functional import to_pil_image
+from torchvision.utils import make_grid
 
 from gancourse.files import replacing, write_json, write_text
 from gancourse.game import Game

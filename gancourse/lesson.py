@@ -1,0 +1,78 @@
+"""What a chapter's notebook needs so that its cells hold only what it teaches."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from gancourse import runs
+from gancourse.data.sources import Pictures
+from gancourse.files import DOSSIERS, CourseError, read_json
+from gancourse.training import Record, train
+
+SCALES = ("check", "class", "full")
+
+
+def scale(given: str = "auto") -> str:
+    """The scale to run at: the one given, else the environment variable GANCOURSE_SCALE, else "check".
+
+    Raises:
+        CourseError: it is none of check, class and full.
+    """
+    chosen = os.environ.get("GANCOURSE_SCALE", "check") if given == "auto" else given
+    if chosen not in SCALES:
+        raise CourseError(f"scale={chosen!r} was asked for. Choose one of: {', '.join(SCALES)}.")
+    return chosen
+
+
+def play(
+    config,
+    pictures: Pictures | dict,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    watch: Iterable[Callable] = (),
+    **options,
+) -> Record:
+    """Build a chapter's game with weights that `seed` decides, and train it by its Config (see `training.train`)."""
+    torch.manual_seed(seed)
+    return train(
+        config.build(),
+        getattr(pictures, "tensors", pictures),
+        steps=config.steps,
+        batch_size=config.batch_size,
+        ema=config.ema,
+        seed=seed,
+        folder=folder or None,
+        watch=watch,
+        **options,
+    )
+
+
+def quote(*things):
+    """The source of functions and classes as it stands in the package: a page shows what runs, never a copy."""
+    from IPython.display import Markdown
+
+    blocks = []
+    for thing in things:
+        home = inspect.getsourcefile(thing).replace(os.sep, "/")
+        home = "gancourse/" + home.rpartition("/gancourse/")[2]
+        blocks.append(f"`{home}`\n\n```python\n{textwrap.dedent(inspect.getsource(thing)).rstrip()}\n```")
+    return Markdown("\n\n".join(blocks))
+
+
+def dossier(name: str):
+    """The table of a published run: its scores, seed by seed, and what it was made on."""
+    from IPython.display import Markdown
+
+    config, summary = (read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary"))
+    made = (
+        f"Width {config['width']}, {config['steps']:,} steps of {config['batch_size']}, "
+        f"{runs.minutes(summary)} minutes a seed on {runs.hardware(name)}."
+    )
+    return Markdown(f"{runs.table(name)}\n{made}")

@@ -1,0 +1,230 @@
+"""Full-scale runs: a notebook executed by papermill, and the dossier that a published run leaves in the repository.
+
+runs/<name>/
+    scores.json       the protocol's numbers, a row a seed, and their medians
+    config.json, environment.json, summary.json, metrics.jsonl   of the first seed's run
+    film.webp, film-still.png, samples.png
+    table.md          what the book shows, written from the files above
+runs/LEDGER.md        a line a model: what is trained, on what, and what is still wanted
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from gancourse import published
+from gancourse.data.sources import MANIFEST, manifest
+from gancourse.evaluation import evaluate
+from gancourse.files import BUNDLED, DOSSIERS, CourseError, read_json, replacing, sha256, write_json, write_text
+from gancourse.show.films import film_of_run
+from gancourse.show.grids import save_grid
+from gancourse.training import read_metrics
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+SHOWN = ("parzen_nats", "classifier_fid", "kid", "recall", "density", "coverage")
+
+
+def notebook(chapter: str) -> Path:
+    """The chapter's notebook in this checkout."""
+    found = sorted(NOTEBOOKS.glob(f"[0-9]*_{chapter}.ipynb"))
+    if not found:
+        raise CourseError(
+            f"No notebook of chapter {chapter!r} was found in {NOTEBOOKS}. Notebooks come with the repository, "
+            f"not with the installed package; chapters: {', '.join(published.CHAPTERS)}."
+        )
+    return found[0]
+
+
+def parameters(chapter: str) -> dict[str, str]:
+    """Name -> type, default and help of each parameter in the notebook's cell."""
+    import papermill
+
+    found = papermill.inspect_notebook(notebook(chapter))
+    return {
+        name: f"{each['inferred_type_name']} = {each['default']}  # {each['help']}"
+        for name, each in found.items()
+    }  # fmt: skip
+
+
+def execute(chapter: str, scale: str, values: dict[str, str], folder: str | Path | None = None) -> Path:
+    """Run the chapter's notebook at a scale into `folder` (default runs/CHAPTER-SCALE); returns the executed notebook.
+
+    A run that was stopped goes on from its checkpoints when executed again with the same folder and parameters.
+
+    Raises:
+        CourseError: the notebook has no parameter of that name, or one of its cells failed.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    known = parameters(chapter)
+    unknown = sorted(values.keys() - known.keys())
+    if unknown:
+        raise CourseError(f"The notebook has no parameter {', '.join(unknown)}. It has: {', '.join(known)}.")
+    folder = Path(folder or DOSSIERS / f"{chapter}-{scale}").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / "notebook.ipynb"
+    given = {name: literal(value) for name, value in values.items()} | {"scale": scale, "folder": str(folder)}
+    try:
+        with replacing(output) as temporary:
+            papermill.execute_notebook(
+                notebook(chapter), temporary, given, cwd=notebook(chapter).parent, progress_bar=True, log_output=True
+            )
+    except PapermillExecutionError as error:
+        raise CourseError(
+            f"Cell {error.exec_count} of {notebook(chapter).name} failed: {error.ename}: {error.evalue}"
+        ) from error
+    return output
+
+
+def literal(text: str):
+    """A parameter from the command line as the JSON value it spells, else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n: int = 10_000) -> dict:
+    """Score a model's runs, one folder a seed, and publish the first: its weights in data/weights, its dossier in runs/.
+
+    Raises:
+        CourseError: the runs differ in more than their seed, or are not of the full MNIST.
+    """
+    settings = [published.of_run(folder)[0] for folder in folders]
+    if any({**each, "seed": 0} != {**settings[0], "seed": 0} for each in settings):
+        raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
+    rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
+    for row, each in zip(rows, settings, strict=True):
+        row["seed"] = each["seed"]
+    scores = {"median": {key: statistics.median(row[key] for row in rows) for key in SHOWN}, "seeds": rows}
+
+    dossier = DOSSIERS / name
+    dossier.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", "environment.json", "summary.json"):
+        shutil.copyfile(folders[0] / file, dossier / file)
+    lines = read_metrics(folders[0])
+    thinned = lines[:: max(1, len(lines) // 400)]  # a curve on a page needs no more
+    write_text(dossier / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in thinned))
+    write_json(dossier / "scores.json", scores)
+    film_of_run(folders[0], dossier / "film.webp")
+    game = published.load(folders[0])
+    save_grid(dossier / "samples.png", game.sample(80, seed=0), columns=10)
+
+    weights = BUNDLED / "weights" / name
+    tensors = {key: value.contiguous() for key, value in game.state_dict().items()}
+    if sum(value.nbytes for value in tensors.values()) > 10e6:
+        tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    with replacing(weights / "model.safetensors") as temporary:
+        save_file(tensors, temporary)
+    shutil.copyfile(dossier / "config.json", weights / "config.json")
+    write_pages(name)
+    write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
+    write_text(DOSSIERS / "LEDGER.md", ledger())
+    return scores
+
+
+def write_pages(name: str) -> None:
+    """Write a dossier's table and card anew from its files."""
+    write_text(DOSSIERS / name / "table.md", table(name))
+    write_text(BUNDLED / "weights" / name / "README.md", card(name))
+
+
+def table(name: str) -> str:
+    """A dossier's scores as a Markdown table: a row a seed, and the medians."""
+    scores = read_json(DOSSIERS / name / "scores.json")
+    heads = (
+        "| seed | Parzen, nats | classifier-FID | KID | recall | density | coverage |\n|---|---|---|---|---|---|---|\n"
+    )
+    rows = [(str(row["seed"]), row) for row in scores["seeds"]] + [("median", scores["median"])]
+    return heads + "".join(
+        f"| {label} | {row['parzen_nats']:.1f} | {row['classifier_fid']:.2f} | {row['kid']:.4f} | {row['recall']:.3f} "
+        f"| {row['density']:.3f} | {row['coverage']:.3f} |\n"
+        for label, row in rows
+    )
+
+
+def hardware(name: str) -> str:
+    """Where a dossier's run was made, in words."""
+    environment = read_json(DOSSIERS / name / "environment.json")
+    if environment["kind"] == "cpu":
+        threads = environment["threads"]
+        return f"{threads} CPU thread{'s' if threads > 1 else ''}, {environment['precision'].replace('no', 'float32')}"
+    return f"{environment['device']}, {environment['precision'].replace('no', 'float32')}"
+
+
+def card(name: str) -> str:
+    """The model card that lies beside the weights."""
+    config, summary = (read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary"))
+    first = read_json(DOSSIERS / name / "scores.json")["seeds"][0]
+    weights = BUNDLED / "weights" / name / "model.safetensors"
+    changes = " ".join(f"-s {key}={value}" for key, value in difference_from_scale(config).items())
+    recipe = f"gancourse train {config['chapter']} --scale {scale_of(config)} {changes} --seed {config['seed']} --source full"
+    shape = ", ".join(map(str, config["shape"]))
+    return f"""# {name}
+
+{published.CHAPTERS[config["chapter"]]}, form `{config["form"]}`: all networks of the game, the generator averaged.
+
+- **Use:** `gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].
+- **Trained on:** MNIST, the first 50,000 training digits (Yann LeCun and Corinna Cortes, CC BY-SA 3.0).
+- **Recipe:** `{recipe} --folder RUN`
+- **Made on:** {hardware(name)}; {config["steps"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
+- **Licence of the weights:** CC BY-SA 3.0, as the data.
+- **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
+
+## Scores
+
+{table(name)}
+{first["samples"]:,} samples against {first["reference"]}, {first["reference_samples"]:,} pictures; recall, density and coverage
+with k = {first["k"]} on {first["neighbourhood_samples"]:,} of each; Parzen on {first["parzen_test"]}. The weights are those of
+seed {config["seed"]}.
+
+## Limits
+
+Black-and-white digits of 28 x 28 px and nothing else. It was not asked for a digit: which one comes is chance, and the
+training digits' writers (census workers and pupils in the United States) are the only hands it knows.
+"""
+
+
+def minutes(summary: dict) -> int:
+    """A run's length as a reader plans it, at least one minute."""
+    return max(1, round(summary["seconds"] / 60))
+
+
+def scale_of(config: dict) -> str:
+    """The scale whose recipe is nearest to a stored config."""
+    return min(("full", "class", "check"), key=lambda scale: len(difference_from_scale(config, scale)))
+
+
+def difference_from_scale(config: dict, scale: str | None = None) -> dict:
+    """Form, and every value in which a stored config differs from the recipe of its form at a scale."""
+    chosen = published.configure(config)
+    recipe = type(chosen).at(scale or scale_of(config), config["form"])
+    fields = {key: value for key, value in vars(chosen).items() if value != getattr(recipe, key)}
+    return {"form": config["form"], **fields}
+
+
+def ledger() -> str:
+    """runs/LEDGER.md: what is published, and what a GPU should still train."""
+    lines = ["| model | chapter | recipe | hardware | minutes | seeds | classifier-FID | still wanted |",
+             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for name in published.published():
+        config, summary, scores = (
+            read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary", "scores")
+        )
+        wanted = []
+        if read_json(DOSSIERS / name / "environment.json")["kind"] == "cpu":
+            wanted.append("a GPU")
+        if scale_of(config) != "full" or len(difference_from_scale(config)) > 1:
+            wanted.append("the full recipe")
+        lines.append(
+            f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {config['steps']:,} steps "
+            f"of {config['batch_size']} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
+            f"| {scores['median']['classifier_fid']:.2f} | {' and '.join(wanted) or 'nothing'} |"
+        )
+    return "# Ledger of runs\n\n" + "\n".join(lines) + "\n"

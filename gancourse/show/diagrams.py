@@ -1,0 +1,156 @@
+"""Diagrams whose sizes come from the modules themselves, as SVG inside the page: its text can be selected and read aloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from itertools import count
+
+from gancourse.show.style import BLUE, FAKE, FIELD, INK, MUTED, PANEL
+
+WIDE = 640  # units of the viewBox; type of 15 is about 9 pixels on a phone and 15 on a desk
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """An SVG drawing with a title and a description for those who hear the page. Notebooks show it by itself."""
+
+    title: str
+    description: str
+    shapes: str
+    height: float
+
+    def _repr_html_(self) -> str:
+        name = f"diagram-{next(_numbers)}"
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {self.height:.0f}" role="img" '
+            f'style="width: 100%; max-width: {WIDE}px; height: auto" aria-labelledby="{name}-t {name}-d">'
+            f'<title id="{name}-t">{escape(self.title)}</title><desc id="{name}-d">{escape(self.description)}</desc>'
+            f'<rect width="{WIDE}" height="{self.height:.0f}" rx="10" fill="{PANEL}"/>'
+            f'<g font-family="inherit" font-size="15" fill="{INK}">{self.shapes}</g></svg>'
+        )
+
+
+def layers(network, example, title: str) -> Diagram:
+    """The maps of a network, left to right, as one forward pass of `example` (N, ...) shows them.
+
+    A map (channels, side, side) is drawn as a block: its height follows the side, its depth the channels. Above each arrow
+    stand the layers on the way, with the kernel and stride of convolutions. The network is left in the mode it was in.
+    """
+    steps = trace(network, example)
+    rows = [steps[i : i + 4] for i in range(0, len(steps), 4)]  # four blocks a row stay legible on a phone
+    shapes, top = [], 20.0
+    for row in rows:
+        shapes.append(_row(row, top))
+        top += 205
+    words = "; ".join(f"{', '.join(names) or 'input'}: {_size(shape)}" for names, shape in steps)
+    return Diagram(title, f"{title}, from input to output. {words}.", "".join(shapes), top)
+
+
+def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
+    """[(names of the layers on the way, shape of one sample after them)], the input first; reshapes are left out."""
+    steps: list[tuple[list[str], tuple[int, ...]]] = [([], tuple(example.shape[1:]))]
+
+    def note(module, inputs, output) -> None:
+        has_weights = any(True for _ in module.parameters(recurse=False))
+        if has_weights and type(module).__name__ != "BatchNorm2d":
+            steps.append(([_name(module)], tuple(output.shape[1:])))
+        elif type(module).__name__ not in ("Flatten", "Unflatten", "Identity") and len(steps) > 1:
+            steps[-1][0].append(_name(module))
+
+    leaves = [module for module in network.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(note) for module in leaves]
+    mode = network.training
+    try:
+        network.eval()
+        network(example)
+    finally:
+        network.train(mode)
+        for hook in hooks:
+            hook.remove()
+    return steps
+
+
+def _name(module) -> str:
+    kind = type(module).__name__
+    if kind in ("Conv2d", "ConvTranspose2d"):
+        arrow = {"Conv2d": "conv", "ConvTranspose2d": "up-conv"}[kind]
+        stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
+        return f"{arrow} {module.kernel_size[0]}×{module.kernel_size[1]}{stride}"
+    return {"Linear": "linear", "BatchNorm2d": "BatchNorm"}.get(kind, kind)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) or "1 logit"
+
+
+def _row(steps, top: float) -> str:
+    slot, middle, parts = WIDE / len(steps), top + 118, []
+    for place, (names, shape) in enumerate(steps):
+        x = place * slot + slot / 2
+        side = 26 + 2.2 * min(shape[-1], 28) if len(shape) == 3 else 12
+        deep = min(40.0, 6 + 3.2 * max(shape[0], 1) ** 0.5) if len(shape) == 3 else 12
+        long = side if len(shape) == 3 else 88
+        parts.append(
+            f'<rect x="{x - deep / 2:.1f}" y="{middle - long / 2:.1f}" width="{deep:.1f}" height="{long:.1f}" rx="3" '
+            f'fill="{FIELD}" stroke="{BLUE}" stroke-width="2"/>'
+            f'<text x="{x:.1f}" y="{middle + 72:.1f}" text-anchor="middle" font-weight="600">{_size(shape)}</text>'
+        )
+        for line, name in enumerate(names):
+            parts.append(f'<text x="{x:.1f}" y="{top + 14 + 17 * line:.1f}" text-anchor="middle" font-size="14">{escape(name)}</text>')
+        if place:
+            parts.append(_arrow(x - slot + 30, middle, x - 30, middle))
+    return "".join(parts)
+
+
+def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = MUTED, dash: str = "") -> str:
+    """A straight arrow; the tip is drawn by hand, since markers need ids that must not meet twice on a page."""
+    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    ux, uy = (x2 - x1) / length, (y2 - y1) / length
+    bx, by = x2 - 9 * ux, y2 - 9 * uy
+    return (
+        f'<path d="M{x1:.1f} {y1:.1f}L{bx:.1f} {by:.1f}" stroke="{colour}" stroke-width="2" fill="none" {dash}/>'
+        f'<path d="M{x2:.1f} {y2:.1f}L{bx - 5 * uy:.1f} {by + 5 * ux:.1f}L{bx + 5 * uy:.1f} {by - 5 * ux:.1f}Z" fill="{colour}"/>'
+    )
+
+
+def turns() -> Diagram:
+    """One step of a GAN's training: the discriminator's turn, then the generator's. Dashed: where gradients go."""
+    shapes = []
+    for top, player, title in (
+        (16, "D", "Turn 1. D learns; G is frozen, no graph through it"),
+        (216, "G", "Turn 2. G learns; gradients pass through the frozen D"),
+    ):
+        shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
+        y = top + 68
+        fake_path = [(18, 60, "z", False), (128, 96, "G", player == "G"), (274, 96, "G(z)", False)]
+        end = [(420, 96, "D", player == "D"), (566, 56, "logit", False)]
+        for x, width, label, learns in fake_path + end:
+            shapes.append(_box(x, y, width, label, learns))
+        shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in zip(fake_path + end, (fake_path + end)[1:], strict=False)]
+        if player == "D":
+            shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
+            back, stop, words = 592, 470, "loss: call x real and G(z) made up"
+        else:
+            back, stop, words = 592, 180, "loss: have G(z) called real"
+        dash = 'stroke-dasharray="6 4"'
+        low = y + 48
+        shapes.append(f'<path d="M{back} {y + 24}V{low}H{stop}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+        shapes.append(_arrow(stop, low, stop, y + 26, FAKE))
+        anchor = f'x="{back + 26}" text-anchor="end"'
+        shapes.append(f'<text {anchor} y="{low + 22}" fill="{INK}">{words}</text>')
+    description = (
+        "Two turns. In the first a latent z passes the frozen generator G; the picture G of z and a real picture x both pass the "
+        "discriminator D, and the gradient of the loss changes D only. In the second a new latent passes G and the frozen D, "
+        "and the gradient goes back through D and changes G only."
+    )
+    return Diagram("One step of training is two turns", description, "".join(shapes), 370)
+
+
+def _box(x: float, y: float, width: float, label: str, learns: bool) -> str:
+    colour, line = (FAKE, 3.5) if learns else (MUTED, 1.5)
+    return (
+        f'<rect x="{x}" y="{y - 24}" width="{width}" height="48" rx="7" fill="{FIELD}" stroke="{colour}" stroke-width="{line}"/>'
+        f'<text x="{x + width / 2}" y="{y + 5}" text-anchor="middle" font-weight="{700 if learns else 400}">{label}</text>'
+    )

@@ -1,0 +1,412 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from gancourse.chapters import gan
+from gancourse.chapters.gan import Config
+from gancourse.files import CourseError
+from gancourse.layers import Maxout
+from gancourse.losses import LOSSES
+
+SMALL = {
+    "paper": {"width": 20, "latent": 6},
+    "mlp": {"width": 8, "latent": 6},
+    "dcgan": {"width": 2, "latent": 6},
+    "toy": {"width": 8, "latent": 6},
+}
+FORMS = tuple(SMALL)
+
+
+def small(form: str, seed: int = 0, **changes) -> gan.GAN:
+    torch.manual_seed(seed)
+    return Config.at("check", form, **{**SMALL[form], **changes}).build()
+
+
+def batch_of(game: gan.GAN, n: int = 8) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    return {game.key: torch.rand(n, *game.config.shape, generator=generator) * 2 - 1}
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def play(game: gan.GAN, name: str, **changes) -> dict[str, torch.Tensor]:
+    """Differentiate one turn as the loop does: only its own player asks for a gradient."""
+    game.requires_grad_(False)
+    phase = next(phase for phase in game.phases() if phase.name == name)
+    for parameter in phase.parameters:
+        parameter.requires_grad_(True)
+    terms = phase.loss(batch_of(game, **changes))
+    sum(terms.values()).backward()
+    return terms
+
+
+# Networks and their numbers
+
+
+def test_parameter_counts_of_the_64_px_dcgan():
+    """Radford et al.'s public code: 3,576,704 in G (ngf 64, three channels) and 2,765,568 in D."""
+    game = Config.at("full", "dcgan", shape=(3, 64, 64)).build()
+    assert (count(game.generator), count(game.discriminator)) == (3_576_704, 2_765_568)
+
+
+def test_parameter_counts_of_the_paper():
+    """100 -> 1200 -> 1200 -> 784, and maxout 240 x 5 twice -> 1, biases included."""
+    game = Config().build()
+    assert count(game.generator) == (100 * 1200 + 1200) + (1200 * 1200 + 1200) + (1200 * 784 + 784) == 2_503_984
+    assert count(game.discriminator) == (784 * 1200 + 1200) + (240 * 1200 + 1200) + (240 + 1) == 1_231_441
+
+
+def test_the_defaults_are_the_papers():
+    config = Config()
+    assert (config.batch_size, config.lr, config.optimizer, config.split) == (100, 0.1, "sgd", "train-50000")
+    assert config.steps == 250 * 50_000 // 100
+    game = small("paper")
+    dropouts = [module.p for module in game.discriminator.modules() if isinstance(module, nn.Dropout)]
+    assert dropouts == [0.2, 0.5, 0.5]  # it keeps .8 of the input, .5 of the hidden units
+    assert [module.pieces for module in game.discriminator.modules() if isinstance(module, Maxout)] == [5, 5]
+    for phase in game.phases():
+        (group,) = phase.optimizer(phase.parameters).param_groups
+        assert (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"]) == (0.1, 0.5, False, 0)
+
+
+def test_adam_has_the_numbers_of_the_config():
+    for phase in small("mlp", lr=3e-4, beta1=0.25).phases():
+        optimizer = phase.optimizer(phase.parameters)
+        assert isinstance(optimizer, torch.optim.Adam) and phase.schedule is None
+        assert (optimizer.defaults["lr"], optimizer.defaults["betas"]) == (3e-4, (0.25, 0.999))
+
+
+def test_the_papers_initial_weights_are_uniform():
+    game = Config().build()
+    for network, limit in ((game.generator, 0.05), (game.discriminator, 0.005)):
+        for layer in (module for module in network.modules() if isinstance(module, nn.Linear)):
+            assert layer.weight.abs().max() <= limit and not layer.bias.any()
+            assert layer.weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.15)
+
+
+def test_batchnorm_has_the_default_eps_and_momentum():
+    """Museum 1: `BatchNorm2d(n, 0.8)` reads as momentum and sets eps."""
+    norms = [module for module in small("dcgan").modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 3, "at 28 px: two in the generator, one in the discriminator"
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-5, 0.1)}
+
+
+def test_dcgan_has_batchnorm_but_at_gs_output_and_ds_input_and_no_conv_bias():
+    game = small("dcgan", shape=(1, 64, 64))
+    kinds = {name: [type(module).__name__ for module in getattr(game, name)] for name in ("generator", "discriminator")}
+    assert kinds["generator"][1:4] == ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
+    assert kinds["generator"][-2:] == ["ConvTranspose2d", "Tanh"]
+    assert kinds["discriminator"][:2] == ["Conv2d", "LeakyReLU"]
+    assert kinds["generator"].count("BatchNorm2d") == 4 and kinds["discriminator"].count("BatchNorm2d") == 3
+    convolutions = [module for module in game.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
+    assert len(convolutions) == 10 and all(module.bias is None for module in convolutions)
+    assert {module.negative_slope for module in game.modules() if isinstance(module, nn.LeakyReLU)} == {0.2}
+    weights = torch.cat([module.weight.flatten() for module in convolutions])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("side", "base", "widths"),
+    [(28, 7, [4, 2]), (32, 4, [8, 4, 2]), (40, 5, [8, 4, 2]), (64, 4, [16, 8, 4, 2]), (96, 6, [16, 8, 4, 2]), (8, 4, [2])],
+)
+def test_dcgan_sizes(side, base, widths):
+    assert gan.dcgan_widths((1, side, side), 2) == (base, widths)
+    game = small("dcgan", shape=(3, side, side))
+    assert game.sample(2).shape == (2, 3, side, side)
+    assert game.discriminator(torch.randn(2, 3, side, side)).shape == (2,)
+
+
+@pytest.mark.parametrize("shape", [(1, 30, 30), (1, 28, 32), (1, 4, 4), (1, 1, 1), (1, 72, 72)])
+def test_dcgan_of_an_impossible_size_says_which_are_possible(shape):
+    with pytest.raises(CourseError, match=f"{shape[1]} x {shape[2]} px.*28, 32, 64"):
+        small("dcgan", shape=shape)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_shapes_and_ranges(form):
+    game = small(form)
+    samples = game.sample(5, seed=1)
+    assert samples.shape == (5, *game.config.shape) and samples.dtype == torch.float32
+    assert game.key == ("point" if form == "toy" else "image")
+    for player in ("generator", "discriminator"):  # driven hard, each shows the range of its last layer
+        getattr(game, player).apply(louder)
+    logits = game.discriminator(batch_of(game)[game.key])
+    assert logits.shape == (8,) and logits.abs().max() > 1, "logits, not probabilities"
+    samples = game.sample(5, seed=1)
+    if form == "toy":
+        assert samples.abs().max() > 1, "points lie anywhere in the plane"
+    else:
+        assert samples.min() < -0.99 and samples.max() > 0.99 and samples.abs().max() <= 1
+
+
+@torch.no_grad()
+def louder(module: nn.Module) -> None:
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        module.weight.mul_(300)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_every_layer_is_called(form, player):
+    """Museum 13: an up-block that never calls its ReLU. Every leaf module runs exactly once a forward."""
+    game = small(form)
+    network, calls = getattr(game, player), []
+    leaves = {name: module for name, module in network.named_modules() if not list(module.children())}
+    for name, module in leaves.items():
+        module.register_forward_hook(lambda module, inputs, output, name=name: calls.append(name))
+    network(torch.randn(4, 6) if player == "generator" else batch_of(game)[game.key])
+    assert sorted(calls) == sorted(leaves)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_two_layers_collapse_into_one(form):
+    """Museum 13 from the other side: between any two layers with weights stands something that is not linear."""
+    linear = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    bends = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
+    for network in (small(form).generator, small(form).discriminator):
+        order = [m for m in network.modules() if isinstance(m, (*linear, *bends, Maxout))]
+        # A Maxout is listed before the linear map inside it, and bends after it.
+        kinds = "".join("M" if isinstance(m, Maxout) else "b" if isinstance(m, bends) else "w" for m in order)
+        assert "ww" not in kinds.replace("Mw", "wb"), kinds
+
+
+# The game
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_turn_differentiates_its_own_player_and_no_other(form, loss):
+    game = small(form, loss=loss).train()
+    for player, other in (("discriminator", "generator"), ("generator", "discriminator")):
+        game.zero_grad(set_to_none=True)
+        terms = play(game, player)
+        assert all(value.shape == () and torch.isfinite(value) for value in terms.values())
+        own, others = getattr(game, player), getattr(game, other)
+        assert all(parameter.grad is not None for parameter in own.parameters())
+        assert sum(parameter.grad.abs().sum() for parameter in own.parameters()) > 0
+        assert all(parameter.grad is None for parameter in others.parameters())
+
+
+def test_ds_turn_builds_no_graph_through_g_even_where_g_asks_for_gradients():
+    """The waste of most public code: a second graph through G, thrown away by .detach()."""
+    for form in FORMS:
+        game, outputs = small(form).train().requires_grad_(True), []
+        game.generator.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+        sum(game.discriminator_loss(batch_of(game)).values()).backward()
+        assert [output.requires_grad for output in outputs] == [False]
+        assert all(parameter.grad is None for parameter in game.generator.parameters())
+
+
+def test_real_and_fake_are_two_batches_for_batchnorm():
+    """Museum 16: joined in one batch, each is normalised by the statistics of both, and D reads the mixture."""
+    game, seen = small("dcgan").train(), []
+    norm = next(module for module in game.discriminator.modules() if isinstance(module, nn.BatchNorm2d))
+    norm.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    play(game, "discriminator", n=6)
+    assert seen == [6, 6]
+    seen.clear()
+    play(game, "generator", n=6)
+    assert seen == [6]
+
+
+def test_the_losses_take_float_logits_and_the_batch_alone():
+    """Museum 12: integer targets. There are none: what a loss needs is in the logits' signs."""
+    game = small("mlp").train()
+    dtypes = []
+    game.discriminator.register_forward_hook(lambda module, inputs, output: dtypes.append(output.dtype))
+    play(game, "discriminator")
+    play(game, "generator")
+    assert set(dtypes) == {torch.float32}
+
+
+def test_the_turns_see_fresh_latents_every_time():
+    game, seen = small("mlp").train(), []
+    game.generator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    for player in ("discriminator", "generator") * 2:
+        play(game, player)
+    assert all(z.shape == (8, 6) for z in seen)
+    assert len({z.sum().item() for z in seen}) == 4
+
+
+def test_loss_at_chance_is_2_ln_2():
+    game = small("mlp")
+    nn.init.zeros_(game.discriminator[-2].weight)
+    nn.init.zeros_(game.discriminator[-2].bias)
+    assert sum(game.discriminator_loss(batch_of(game)).values()).item() == pytest.approx(2 * math.log(2))
+    assert game.generator_loss(batch_of(game))["fake"].item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(("number", "term"), [("r1", "r1"), ("r2", "r2"), ("gradient_penalty", "slope")])
+def test_a_penalty_is_a_term_of_its_own_with_its_weight(number, term):
+    values = {}
+    for weight in (0.0, 1.0, 10.0):
+        game = small("mlp", **{number: weight}).train()
+        torch.manual_seed(1)
+        terms = game.discriminator_loss(batch_of(game))
+        assert (term in terms) == bool(weight)
+        values[weight] = terms[term].item() if weight else 0
+    assert values[10.0] == pytest.approx(10 * values[1.0], rel=1e-4) and values[1.0] > 0
+
+
+def test_r1_is_measured_on_real_and_r2_on_fake():
+    """A discriminator whose slope is x itself: the penalty is half the mean squared length of what it was shown."""
+
+    class Bowl(nn.Module):
+        def forward(self, x):
+            return x.square().sum(1) / 2
+
+    game = small("toy", r1=1.0, r2=1.0).with_networks(discriminator=Bowl())
+    fakes = []
+    game.generator.register_forward_hook(lambda module, inputs, output: fakes.append(output))
+    batch = {"point": torch.full((8, 2), 3.0)}
+    terms = game.discriminator_loss(batch)
+    assert terms["r1"].item() == pytest.approx(9)
+    assert terms["r2"].item() == pytest.approx((fakes[0].square().sum(1).mean() / 2).item(), rel=1e-5)
+
+
+def test_generator_every_is_the_generators_alone():
+    phases = {phase.name: phase.every for phase in small("mlp", generator_every=5).phases()}
+    assert phases == {"discriminator": 1, "generator": 5}
+
+
+def test_phases_cover_all_parameters_once():
+    for form in FORMS:
+        game = small(form)
+        listed = [id(parameter) for phase in game.phases() for parameter in phase.parameters]
+        assert sorted(listed) == sorted(id(parameter) for parameter in game.parameters())
+
+
+def test_the_papers_schedule():
+    """lr .1 / 1.000004^t down to 1e-6; momentum .5 to .7 over 250 epochs of 500 updates, then constant."""
+    for step in (0, 1, 500, 62_500, 125_000):
+        expected = {"lr": 0.1 * math.exp(-step * math.log(1.000004)), "momentum": 0.5 + 0.2 * step / 125_000}
+        assert gan.paper_schedule(0.1, step) == pytest.approx(expected, rel=1e-12)
+    assert gan.paper_schedule(0.1, 125_000) == pytest.approx({"lr": 0.06065, "momentum": 0.7}, rel=1e-4)
+    assert gan.paper_schedule(0.1, 10_000_000) == {"lr": 1e-6, "momentum": 0.7}
+    phase = small("paper", lr=0.05).phases()[0]
+    assert phase.schedule(0) == {"lr": 0.05, "momentum": 0.5}
+
+
+# Samples
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_seed_is_a_sample(form):
+    game = small(form).train()
+    first = game.sample(4, seed=1)
+    assert torch.equal(game.sample(4, seed=1), first), "the same seed, called twice"
+    assert not torch.equal(game.sample(4, seed=2), first)
+    state = torch.get_rng_state()
+    assert torch.equal(game.sample(4, seed=1), first) and torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_larger_sample_of_an_mlp_goes_on_where_the_smaller_one_ends():
+    """Latents are drawn row by row, so that n is no part of what the first pictures are."""
+    game = small("mlp")
+    assert torch.allclose(game.sample(32, seed=1)[:16], game.sample(16, seed=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sampling_ignores_train_mode_and_leaves_no_trace(form):
+    """Museum 15: BatchNorm by batch statistics and live dropout make a picture depend on its neighbours and on chance."""
+    game = small(form)
+    for module in game.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -1, 1)
+    before = {name: value.clone() for name, value in game.state_dict().items()}
+    evaluated = game.eval().sample(6, seed=0)
+    trained = game.train().sample(6, seed=0)
+    assert torch.equal(trained, evaluated)
+    assert all(module.training for module in game.modules())
+    assert all(torch.equal(value, before[name]) for name, value in game.state_dict().items())
+    alone = game.sample(latent=torch.randn(6, 6, generator=torch.Generator().manual_seed(0))[:1])
+    assert torch.allclose(alone, evaluated[:1], atol=1e-6), "a picture depends on its neighbours"
+    assert not trained.requires_grad
+
+
+def test_dropout_sleeps_when_the_discriminator_is_asked_in_eval_mode():
+    game = small("paper")
+    picture = batch_of(game)["image"]
+    assert torch.equal(game.eval().discriminator(picture), game.discriminator(picture))
+    game.train()
+    assert not torch.equal(game.discriminator(picture), game.discriminator(picture))
+
+
+def test_own_latents():
+    game = small("mlp")
+    latent = torch.randn(3, 6)
+    samples = game.sample(latent=latent)
+    assert samples.shape == (3, 1, 28, 28)
+    assert torch.equal(samples, game.generator(latent).detach())
+    drawn = torch.randn(3, 6, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(game.sample(latent=drawn), game.sample(3, seed=7))
+
+
+@pytest.mark.parametrize("n", [None, 0, -1])
+def test_no_number_of_samples(n):
+    with pytest.raises(CourseError, match="from 1 up, or give `latent`"):
+        small("mlp").sample(n)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (6,), (1, 6, 1)])
+def test_latents_of_another_shape(shape):
+    with pytest.raises(CourseError, match=r"takes \(n, 6\)"):
+        small("mlp").sample(latent=torch.zeros(shape))
+
+
+# Config
+
+
+@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_every_scale(scale, form):
+    config = Config.at(scale, form)
+    assert config.form == form
+    assert config.steps <= Config.at("full", form).steps and config.width <= Config.at("full", form).width
+
+
+def test_the_full_scale_of_the_paper_is_the_paper():
+    assert Config.at("full", "paper") == Config()
+
+
+def test_changes_outrank_the_recipe():
+    config = Config.at("check", "dcgan", steps=7, loss="hinge")
+    assert (config.steps, config.loss) == (7, "hinge") and config.width == Config.at("check", "dcgan").width
+
+
+def test_a_config_cannot_be_changed_behind_a_games_back():
+    with pytest.raises(AttributeError):
+        Config().lr = 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"form": "vae"}, "form='vae' is not known. Choose one of: paper, mlp, dcgan, toy"),
+        ({"loss": "bce"}, "loss='bce' is not known. Choose one of: non-saturating"),
+        ({"optimizer": "lion"}, "optimizer='lion' is not known. Choose one of: sgd, adam"),
+        ({"steps": 0}, "steps=0 was given; it must be above 0"),
+        ({"batch_size": -1}, "batch_size=-1 was given"),
+        ({"lr": float("nan")}, "lr=nan was given"),
+        ({"generator_every": 0}, "generator_every=0 was given"),
+        ({"width": 0}, "width=0 was given"),
+        ({"latent": 0}, "latent=0 was given"),
+    ],
+)
+def test_impossible_numbers_are_refused_in_words(change, words):
+    with pytest.raises(CourseError) as error:
+        replace(Config(), **change)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(("scale", "form"), [("huge", "mlp"), ("check", "vae")])
+def test_unknown_scale_or_form(scale, form):
+    with pytest.raises(CourseError, match=f"{form}.*{scale}.*Forms: paper, mlp, dcgan, toy. Scales: check, class, full"):
+        Config.at(scale, form)

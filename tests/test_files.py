@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from gancourse import files
+from gancourse.files import CourseError, DamagedFile
+
+
+def test_the_bundled_folder_is_there_and_an_installed_one_outranks_the_checkout():
+    assert (files.BUNDLED / "manifest.json").is_file()
+    assert files.BUNDLED.name in ("data", "_bundled")
+
+
+def test_sha256_is_the_standard_one(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    assert files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+
+
+def test_verify_gives_back_the_path_of_an_intact_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"bytes")
+    assert files.verify(str(path), hashlib.sha256(b"bytes").hexdigest()) == path
+
+
+@pytest.mark.parametrize("contents", [b"", b"byte", b"bytez", b"bytes "], ids=["empty", "short", "swapped", "long"])
+def test_verify_names_file_expectation_and_remedy(tmp_path, contents):
+    path, expected = tmp_path / "weights", hashlib.sha256(b"bytes").hexdigest()
+    path.write_bytes(contents)
+    with pytest.raises(DamagedFile) as error:
+        files.verify(path, expected, "Fetch it again.")
+    for part in (str(path), expected, hashlib.sha256(contents).hexdigest(), "Fetch it again."):
+        assert part in str(error.value)
+
+
+def test_verify_of_a_missing_file_says_so(tmp_path):
+    with pytest.raises(CourseError, match="gone is missing. Do this.") as error:
+        files.verify(tmp_path / "gone", "0" * 64, "Do this.")
+    assert not isinstance(error.value, DamagedFile)
+
+
+def test_replacing_makes_folders_and_leaves_one_whole_file(tmp_path):
+    path = tmp_path / "new" / "folder" / "picture.png"
+    with files.replacing(path) as temporary:
+        assert temporary.parent == path.parent and temporary.suffix == ".png"
+        temporary.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole" and os.listdir(path.parent) == ["picture.png"]
+
+
+def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):
+    path = tmp_path / "file.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="power"), files.replacing(path) as temporary:
+        temporary.write_text("ha")
+        assert path.read_text() == "old"
+        raise RuntimeError("power")
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["file.json"]
+
+
+def test_replacing_syncs_the_bytes_before_the_name_and_the_name_after(tmp_path, monkeypatch):
+    """Renamed first and synced later, a power cut leaves the new name with no bytes under it."""
+    path, order = tmp_path / "file", []
+    really_sync, really_replace = files.sync, os.replace
+    monkeypatch.setattr(files, "sync", lambda what: (order.append(what.name), really_sync(what)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("rename"), really_replace(a, b)))
+    with files.replacing(path) as temporary:
+        temporary.write_text("x")
+    assert order == [temporary.name, "rename", tmp_path.name]
+
+
+def test_json_goes_round_and_text_is_utf8(tmp_path):
+    value = {"lr": 2e-4, "shape": [1, 28, 28], "name": "Schrödinger", "none": None}
+    files.write_json(tmp_path / "value.json", value)
+    assert files.read_json(tmp_path / "value.json") == value
+    assert (tmp_path / "value.json").read_bytes().endswith(b"}\n")
+    files.write_text(tmp_path / "text", "é")
+    assert (tmp_path / "text").read_bytes() == "é".encode()
+
+
+@pytest.mark.parametrize("contents", [b"", b'{"step": 1', b"\x80\x04K\x01.", b"\xff\xfe"])
+def test_json_that_is_none_names_the_file(tmp_path, contents):
+    (tmp_path / "state.json").write_bytes(contents)
+    with pytest.raises(DamagedFile, match="state.json is not valid JSON.*Restore it, or delete it"):
+        files.read_json(tmp_path / "state.json")
+
+
+def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
+    files.write_json(tmp_path / "value.json", {"step": 1})
+    with pytest.raises(TypeError):
+        files.write_json(tmp_path / "value.json", {"step": object()})
+    assert json.loads((tmp_path / "value.json").read_text()) == {"step": 1}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gancourse.layers import Maxout, dcgan_init, gaussian_latents
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    layer, x = Maxout(5, 3, pieces=4), torch.randn(7, 5)
+    weight, bias = layer.linear.weight, layer.linear.bias
+    naive = torch.empty(7, 3)
+    for row in range(7):
+        for unit in range(3):
+            pieces = [x[row] @ weight[unit * 4 + piece] + bias[unit * 4 + piece] for piece in range(4)]
+            naive[row, unit] = max(pieces)
+    assert torch.allclose(layer(x), naive, atol=1e-6)
+
+
+def test_maxout_can_be_a_relu_and_an_absolute_value():
+    """Goodfellow et al. 2013, figure 1."""
+    layer = Maxout(1, 2, pieces=2)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor([[1.0], [0.0], [1.0], [-1.0]]))
+        layer.linear.bias.zero_()
+    x = torch.linspace(-2, 2, 9)[:, None]
+    assert torch.equal(layer(x), torch.cat([x.relu(), x.abs()], dim=1))
+
+
+def test_maxout_sends_its_gradient_to_the_winning_piece_alone():
+    layer = Maxout(3, 2, pieces=5)
+    layer(torch.randn(1, 3)).sum().backward()
+    used = layer.linear.weight.grad.abs().sum(1).view(2, 5) > 0
+    assert used.sum(1).tolist() == [1, 1]
+
+
+def test_dcgan_init_has_the_papers_numbers():
+    network = nn.Sequential(
+        nn.Conv2d(64, 64, 4), nn.ConvTranspose2d(64, 64, 4), nn.BatchNorm2d(4096), nn.Linear(32, 32)
+    )
+    linear = network[3].weight.clone()
+    nn.init.ones_(network[2].bias)
+    network.apply(dcgan_init)
+    for layer in network[:2]:
+        error = 0.02 / math.sqrt(2 * layer.weight.numel())
+        assert layer.weight.std().item() == pytest.approx(0.02, abs=5 * error)
+        assert layer.weight.mean().abs() < 5 * 0.02 / math.sqrt(layer.weight.numel())
+    assert network[2].weight.mean().item() == pytest.approx(1, abs=5 * 0.02 / 64)
+    assert network[2].weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert not network[2].bias.any()
+    assert torch.equal(network[3].weight, linear)
+
+
+def test_latents_are_standard_normal():
+    z = gaussian_latents(2000, 50, torch.Generator().manual_seed(0))
+    assert z.shape == (2000, 50) and z.dtype == torch.float32
+    error = 1 / math.sqrt(z.numel())
+    assert z.mean().abs() < 5 * error and z.std().item() == pytest.approx(1, abs=5 * error)
+    assert z.pow(4).mean().item() == pytest.approx(3, abs=5 * math.sqrt(96) * error)  # a Gaussian's fourth moment
+
+
+def test_a_generator_decides_the_latents_and_leaves_the_global_state():
+    before = torch.get_rng_state()
+    first, second = (gaussian_latents(3, 4, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first, second) and torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(5)
+    assert torch.equal(gaussian_latents(3, 4), first)

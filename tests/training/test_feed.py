@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+import torch
+
+from gancourse.files import CourseError
+from gancourse.training.feed import Feed, Order, Rows, fits, rows_of
+
+CPU = torch.device("cpu")
+
+
+def steps(n: int, **changes) -> list[list[int]]:
+    arguments = {"rows": 20, "batch_size": 6, "seed": 0, **changes}
+    return [rows.tolist() for rows in islice(Order(**arguments), n)]
+
+
+def test_an_epoch_repeats_no_row_and_leaves_the_incomplete_batch_out():
+    batches = steps(9)
+    assert all(len(batch) == 6 for batch in batches)
+    for epoch in range(3):  # 20 rows make three batches of 6, and two rows wait for another epoch
+        seen = [row for batch in batches[3 * epoch : 3 * epoch + 3] for row in batch]
+        assert len(set(seen)) == 18 and set(seen) <= set(range(20))
+    assert set(range(20)) == {row for batch in steps(30) for row in batch}, "the same rows are left out for ever"
+
+
+def test_every_row_comes_once_an_epoch_where_batches_divide_the_rows():
+    seen = [row for batch in steps(4, rows=24) for row in batch]
+    assert sorted(seen) == list(range(24)) and seen != sorted(seen)
+
+
+def test_epochs_are_shuffled_anew_and_seeds_differ():
+    assert steps(3) != steps(6)[3:]
+    assert steps(3) != steps(3, seed=1)
+    assert steps(3, seed=1) != steps(6)[3:], "seed 1 must not be seed 0 an epoch later"
+
+
+@pytest.mark.parametrize("start", [1, 2, 3, 4, 7, 100])
+def test_a_step_is_a_function_of_seed_and_step_alone(start):
+    assert steps(5, start=start) == steps(start + 5)[start:]
+
+
+def test_the_global_random_state_has_no_part_in_it():
+    torch.manual_seed(1)
+    first = steps(5)
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    assert steps(5) == first and torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_a_batch_without_overlap(processes):
+    shares = [steps(4, rank=rank, processes=processes) for rank in range(processes)]
+    for whole, *parts in zip(steps(4), *shares, strict=True):
+        assert sorted(row for part in parts for row in part) == sorted(whole)
+        assert {len(part) for part in parts} == {6 // processes}
+
+
+def test_impossible_batches_are_explained():
+    with pytest.raises(CourseError, match="batch_size=6 cannot be split over 4 processes; give a multiple"):
+        Order(20, 6, 0, processes=4)
+    with pytest.raises(CourseError, match="The data has 5 samples, a batch 6. Give more data or a smaller batch_size"):
+        Order(5, 6, 0)
+
+
+def test_batches_are_the_rows_as_stored(pictures):
+    order = Order(48, 10, seed=3)
+    for rows, batch in islice(zip(order, Feed(pictures, order, CPU), strict=False), 6):
+        assert batch.keys() == {"image", "label"} and batch["image"].dtype == torch.uint8
+        assert torch.equal(batch["image"], pictures["image"][rows]) and torch.equal(batch["label"], pictures["label"][rows])
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_data_loader_gives_what_the_device_gives(pictures, workers):
+    order = Order(48, 10, seed=3, start=2)
+    state = torch.get_rng_state()
+    pairs = zip(Feed(pictures, order, CPU), Feed(Rows(pictures), order, CPU, workers), strict=False)
+    for ours, loaded in islice(pairs, 6):
+        assert ours.keys() == loaded.keys()
+        for name, value in ours.items():
+            assert torch.equal(value, loaded[name]) and value.dtype == loaded[name].dtype
+    assert torch.equal(torch.get_rng_state(), state), "the loader drew from the run's random state"
+
+
+def test_tensors_that_do_not_fit_go_through_the_loader(pictures, monkeypatch):
+    monkeypatch.setattr("gancourse.training.feed.fits", lambda data, device: False)
+    order = Order(48, 10, seed=3)
+    feed = Feed(pictures, order, CPU, workers=0)
+    assert feed.tensors is None
+    assert torch.equal(next(iter(feed))["image"], pictures["image"][next(iter(order))])
+
+
+def test_half_of_a_gpus_free_memory_is_the_bound(monkeypatch):
+    data = {"image": torch.zeros(100, dtype=torch.uint8), "label": torch.zeros(10, dtype=torch.int64)}  # 180 bytes
+    for free, expected in ((361, True), (360, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1000))
+        assert fits(data, torch.device("cuda")) is expected
+    assert fits(data, CPU)
+
+
+def test_rows_of_tensors_and_data_sets(pictures):
+    assert rows_of(pictures) == 48 == rows_of(Rows(pictures))
+    with pytest.raises(CourseError, match="one length.*'a': 2.*'b': 3"):
+        rows_of({"a": torch.zeros(2), "b": torch.zeros(3)})
+    with pytest.raises(CourseError, match="none"):
+        rows_of({})

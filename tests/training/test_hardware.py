@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+import random
+
+import numpy
+import pytest
+import torch
+
+from gancourse.files import CourseError
+from gancourse.training import hardware
+
+
+def draws() -> list[float]:
+    numpy_draws = [numpy.random.rand(), numpy.random.randn()]  # noqa: NPY002 (the global state is what is tested)
+    return [torch.rand(1).item(), *numpy_draws, random.random(), random.gauss(0, 1)]
+
+
+def test_random_state_covers_torch_numpy_and_python_through_json():
+    draws()  # leaves half a pair of Gaussians behind in numpy and in Python: that is state too
+    state = hardware.random_state()
+    state["plain"] = json.loads(json.dumps(state["plain"]))  # as a checkpoint keeps it
+    first, second = draws(), draws()
+    assert first != second
+    hardware.set_random_state(state)
+    assert draws() == first and draws() == second
+
+
+def test_the_cpu_runs_in_float32_unless_asked():
+    handle = hardware.accelerator("cpu")
+    assert handle.device.type == "cpu" and handle.mixed_precision == "no"
+    assert hardware.accelerator("cpu", "bf16").mixed_precision == "bf16"
+    assert hardware.accelerator("cpu", "no").mixed_precision == "no", "a second call keeps the first one's precision"
+
+
+def test_unknown_hardware_is_explained():
+    with pytest.raises(CourseError, match="device='tpu' was asked for; this machine's torch offers: .*cpu"):
+        hardware.accelerator("tpu")
+    with pytest.raises(CourseError, match="precision='fp8' was asked for. Choose auto, bf16 or no"):
+        hardware.accelerator("cpu", "fp8")
+
+
+def test_the_description_is_json_and_says_what_ran():
+    found = json.loads(json.dumps(hardware.describe(hardware.accelerator("cpu"))))
+    assert (found["kind"], found["processes"], found["precision"], found["cuda"]) == ("cpu", 1, "no", None)
+    assert found["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert found["threads"] == torch.get_num_threads() and found["device"]
+
+
+def test_peak_memory_is_in_bytes_and_grows():
+    before = hardware.peak_memory(torch.device("cpu"))
+    assert 50e6 < before < 50e9  # torch alone takes more than the first
+    block = torch.ones(before // 4 + 25_000_000)  # as large as all there was, and 100 MB
+    assert hardware.peak_memory(torch.device("cpu")) > before + 50e6
+    del block
