@@ -59,6 +59,7 @@ def replacing(path: str | Path):
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
+        temporary.chmod(0o644)  # some savers give a file that its owner alone may read
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)

@@ -72,7 +72,7 @@ def dossier(name: str):
 
     config, summary = (read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary"))
     made = (
-        f"Width {config['width']}, {config['steps']:,} steps of {config['batch_size']}, "
+        f"Width {config['width']}, {summary['step']:,} steps of {config['batch_size']}, "
         f"{runs.minutes(summary)} minutes a seed on {runs.hardware(name)}."
     )
     return Markdown(f"{runs.table(name)}\n{made}")

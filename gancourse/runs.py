@@ -173,7 +173,7 @@ def card(name: str) -> str:
 - **Use:** `gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].
 - **Trained on:** MNIST, the first 50,000 training digits (Yann LeCun and Corinna Cortes, CC BY-SA 3.0).
 - **Recipe:** `{recipe} --folder RUN`
-- **Made on:** {hardware(name)}; {config["steps"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
+- **Made on:** {hardware(name)}; {summary["step"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
 - **Licence of the weights:** CC BY-SA 3.0, as the data.
 - **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
 
@@ -223,7 +223,7 @@ def ledger() -> str:
         if scale_of(config) != "full" or len(difference_from_scale(config)) > 1:
             wanted.append("the full recipe")
         lines.append(
-            f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {config['steps']:,} steps "
+            f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {summary['step']:,} steps "
             f"of {config['batch_size']} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
             f"| {scores['median']['classifier_fid']:.2f} | {' and '.join(wanted) or 'nothing'} |"
         )

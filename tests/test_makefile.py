@@ -228,6 +228,20 @@ def test_a_disk_that_fills_up_is_named_and_the_install_started_over(checkout):
     assert checkout.calls() == ["venv", "pip"]
 
 
+def test_a_half_done_update_is_not_trusted_when_the_settings_go_back(checkout):
+    checkout.make()
+    settings = checkout.folder / "pyproject.toml"
+    before = settings.read_text()
+    settings.write_text("# another branch\n")
+    (checkout.pretend / "pip-says").write_text("ERROR: [Errno 28] No space left on device\n")
+    checkout.refusal()
+    settings.write_text(before)
+    (checkout.pretend / "pip-says").unlink()
+    checkout.calls()
+    assert checkout.make().returncode == 0
+    assert checkout.calls() == ["venv", "pip"]
+
+
 def test_no_network_is_named_and_what_is_there_is_kept(checkout):
     checkout.make()
     (checkout.folder / "pyproject.toml").write_text("# changed while on a train\n")

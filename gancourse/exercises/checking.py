@@ -82,7 +82,7 @@ class Wrong(Exception):
 
     def __init__(self, given, got, expected, why: str):
         rows = {"given": given, "got": got, "expected": expected}
-        table = "".join(f"  {name:<10}{show(value)}\n" for name, value in rows.items() if value not in (None, ""))
+        table = "".join(f"  {name:<10}{show(value)}\n" for name, value in rows.items() if value is not None)
         super().__init__(table + why)
 
 
@@ -164,7 +164,7 @@ class Answer:
             # PyTorch raises NotImplementedError too, for an operation that a type of numbers lacks.
             if isinstance(error, NotImplementedError) and not re.search("implemented for|Could not run", str(error)):
                 raise NotDone(f"`{self.name}` is still to be written, in the cell above.") from error
-            raise Wrong(self.given(*inputs), describe(error, self), None, advice(error)) from error
+            raise Wrong(self.given(*inputs) or None, describe(error, self), None, advice(error)) from error
 
 
 # Where code that is not the student's lies: Python, what is installed, this package.
@@ -216,7 +216,10 @@ def show(value) -> str:
         return show(value.item()) if value.numel() == 1 else f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value) if isinstance(value, (bool, int)) else f"a {type(value).__name__}"
+    if isinstance(value, (bool, int)):
+        return str(value)
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
 def near(a: float, b: float, tolerance: float = 1e-3) -> bool:

@@ -87,7 +87,7 @@ def fit(
     labels: Tensor,
     *,
     seed: int = 0,
-    epochs: int = 8,
+    epochs: int = 10,
     batch_size: int = 125,
     rate: float = 3e-3,
     shift: int = 2,

@@ -38,7 +38,7 @@ def parzen(samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[f
     """
     samples, test, validation = as_unit(samples), as_unit(test), as_unit(validation)
     if not (len(samples) and len(test) and len(validation)):
-        raise CourseError("The Parzen window needs samples, test and validation pictures, but one of the three is empty.")
+        raise CourseError("The Parzen window needs samples, test and validation pictures, and one of them is empty.")
     if not samples.shape[1] == test.shape[1] == validation.shape[1]:
         raise CourseError(
             f"Samples have {samples.shape[1]} numbers a picture, test pictures {test.shape[1]}, "

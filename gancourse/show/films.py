@@ -14,10 +14,7 @@ from gancourse.files import CourseError, replacing
 from gancourse.show.style import INK, PANEL, as_array
 
 WIDE = 480  # pixels; smaller frames are enlarged by a whole number to about this
-FORMATS = {
-    ".webp": {"format": "WEBP", "lossless": True, "method": 4, "minimize_size": True},
-    ".gif": {"format": "GIF", "optimize": True},
-}
+FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 
 
 def film(
@@ -51,7 +48,9 @@ def film(
         raise CourseError(f"{len(captions)} captions were given for {len(frames)} frames; expected one each.")
     if seconds <= 0 or hold <= 0:
         raise CourseError(f"seconds={seconds} and hold={hold} were given; expected both above 0.")
-    pictures = [_enlarged(picture) for picture in _of_one_size([_picture(frame) for frame in frames])]
+    pictures = _of_one_size([_picture(frame) for frame in frames])
+    times = max(1, round(WIDE / pictures[0].width))
+    pictures = [_enlarged(picture, times) for picture in pictures]
     if captions is not None:
         pictures = [_captioned(*pair) for pair in zip(pictures, captions, strict=True)]
     each = max(20, round(1000 * seconds / max(1, len(pictures) - 1)))  # milliseconds; browsers slow anything under 20
@@ -59,8 +58,10 @@ def film(
     with replacing(path.with_name(f"{path.stem}-still.png")) as temporary:
         pictures[-1].save(temporary, optimize=True)
     with replacing(path) as temporary:
-        how = FORMATS[path.suffix.lower()]
-        pictures[0].save(temporary, save_all=True, append_images=pictures[1:], duration=durations, loop=0, **how)
+        how = {"save_all": True, "append_images": pictures[1:], "duration": durations, "loop": 0, "minimize_size": True}
+        # Enlarged pixels stay sharp without loss; of large frames the encoder takes the smaller form of each.
+        kind = {"lossless": True, "method": 4} if times > 1 else {"allow_mixed": True, "quality": 80, "method": 4}
+        pictures[0].save(temporary, format=FORMATS[path.suffix.lower()], **how, **kind)
     return path
 
 
@@ -109,8 +110,7 @@ def _of_one_size(pictures: list[Image.Image]) -> list[Image.Image]:
     return pictures
 
 
-def _enlarged(picture: Image.Image) -> Image.Image:
-    times = max(1, round(WIDE / picture.width))
+def _enlarged(picture: Image.Image, times: int) -> Image.Image:
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 

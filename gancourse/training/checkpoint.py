@@ -41,7 +41,7 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
         sync(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in sorted(folder.glob("step-*"))[:-keep]:
+    for old in [*sorted(folder.glob("step-*"))[:-keep], *folder.glob(".step-*.part")]:  # and what a killed process left
         shutil.rmtree(old)
     return final
 
@@ -65,7 +65,7 @@ def latest(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict] | None:
     for path in sorted(Path(folder).glob("step-*"), reverse=True):
         try:
             return load(path)
-        except (CourseError, OSError, KeyError) as error:
+        except (CourseError, OSError, KeyError, TypeError) as error:
             warnings.warn(f"Checkpoint {path.name} cannot be used and is passed over: {error}", stacklevel=2)
     return None
 

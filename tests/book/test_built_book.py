@@ -39,7 +39,8 @@ def wanted(page: BeautifulSoup) -> list[str]:
 
 def addresses(css: str) -> list[str]:
     """What a style sheet fetches."""
-    return [url.strip("'\"") for url in re.findall(r"url\(([^)]+)\)", css)] + re.findall(r"@import\s+['\"]([^'\"]+)", css)
+    urls = [url.strip("'\"") for url in re.findall(r"url\(([^)]+)\)", css)]
+    return urls + re.findall(r"@import\s+['\"]([^'\"]+)", css)
 
 
 def is_foreign(address: str) -> bool:
@@ -49,8 +50,8 @@ def is_foreign(address: str) -> bool:
 
 def foreign(page: BeautifulSoup) -> list[str]:
     """Addresses on other hosts that the page fetches, and scripts in it that name one to fetch from."""
-    scripts = [tag.get_text() for tag in page.find_all("script", src=False)]
-    named = [host for script in scripts for host in re.findall(r"https?://[\w.-]*(?:unpkg|cdn|googleapis)[\w.-]*", script)]
+    scripts = " ".join(tag.get_text() for tag in page.find_all("script", src=False))
+    named = re.findall(r"https?://[\w.-]*(?:unpkg|cdn|googleapis)[\w.-]*", scripts)
     return [address for address in wanted(page) if is_foreign(address)] + named
 
 
@@ -81,7 +82,8 @@ def headings(page: BeautifulSoup) -> list[str]:
 
 
 def anchors(page: BeautifulSoup) -> set[str]:
-    return {tag["id"] for tag in page.find_all(id=True)} | {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+    named = {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+    return named | {tag["id"] for tag in page.find_all(id=True)}
 
 
 def broken(page: BeautifulSoup, at: Path, anchors_of) -> list[str]:
@@ -92,9 +94,8 @@ def broken(page: BeautifulSoup, at: Path, anchors_of) -> list[str]:
         if parts.scheme or parts.netloc or address in ("", "#"):
             continue
         target = (at.parent / unquote(parts.path)).resolve() if parts.path else at
-        if not target.is_file():
-            found.append(address)
-        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in anchors_of(target):
+        place = unquote(parts.fragment) if target.suffix == ".html" else ""
+        if not target.is_file() or (place and place not in anchors_of(target)):
             found.append(address)
     return found
 

@@ -48,12 +48,12 @@ def test_captions_stand_below_and_differ(tmp_path):
 
 
 def test_film_of_run_follows_the_steps_not_the_names(tmp_path):
-    for step, name in ((1000, "step-1000"), (20, "step-000020"), (3, "step-3")):
+    for step, name in ((1000, "step-1000"), (20, "step-000020"), (3, "step-3"), (100, "step-100"), (45, "step-45")):
         show.save_grid(tmp_path / "samples" / f"{name}.png", np.full((4, 1, 20, 20), step % 251, np.uint8), 2)
     show.save_grid(tmp_path / "samples" / "step-best.png", np.zeros((1, 1, 9, 9), np.uint8))
     pictures, durations, _ = read(show.film_of_run(tmp_path, tmp_path / "film.webp"))
-    assert [int(picture[200, 100, 0]) for picture in pictures] == [3, 20, 1000 % 251]
-    assert durations == [3000, 3000, 2000]
+    assert [int(picture[200, 100, 0]) for picture in pictures] == [3, 20, 45, 100, 1000 % 251]
+    assert durations == [1500] * 4 + [2000]
 
 
 def test_a_film_of_digits_is_small(tmp_path):

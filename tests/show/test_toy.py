@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gancourse import show
 from gancourse.files import CourseError
@@ -54,8 +56,12 @@ def test_field_shows_belief_of_the_discriminator():
     plate = show.field(discriminator, (-1, 1, -2, 2), real=CENTRES, resolution=20)
     belief = plate.axes[0].images[0].get_array()
     assert belief[:, 0].max() < 0.001 and belief[:, -1].min() > 0.999
-    above = show.field(lambda points: points[:, 1:], (-1, 1, -2, 2), resolution=20).axes[0].images[0].get_array()
-    assert above[-1].min() > 0.8 and above[0].max() < 0.2  # the last row is the top
+    above = show.field(lambda points: points[:, 1:] * 1000, (-1, 1, -2, 2), resolution=20)
+    pixels = np.asarray(Image.open(io.BytesIO(above.png())).convert("RGB")).astype(int)
+    place = above.axes[0].get_window_extent()
+    column, height = int(place.x0 + place.width / 2), len(pixels)
+    top, bottom = (pixels[height - int(place.y0 + share * place.height), column] for share in (0.9, 0.1))
+    assert top[2] > top[0] and bottom[0] > bottom[2]  # blue, believed, above; orange below
     assert "probability" in plate.axes[1].get_xlabel()
     assert plate.png()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import numpy
 import pytest
@@ -47,9 +48,10 @@ def test_the_description_is_json_and_says_what_ran():
     assert found["threads"] == torch.get_num_threads() and found["device"]
 
 
-def test_peak_memory_is_in_bytes_and_grows():
-    before = hardware.peak_memory(torch.device("cpu"))
-    assert 50e6 < before < 50e9  # torch alone takes more than the first
-    block = torch.ones(before // 4 + 25_000_000)  # as large as all there was, and 100 MB
-    assert hardware.peak_memory(torch.device("cpu")) > before + 50e6
-    del block
+def test_peak_memory_is_in_bytes():
+    found = hardware.peak_memory(torch.device("cpu"))
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux keeps the same mark ("VmHWM:  123456 kB") by another path
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        assert found == pytest.approx(1024 * int(line.split()[1]), rel=0.2)
+    assert 50e6 < found < 500e9  # torch alone takes more than the first
