@@ -19,7 +19,7 @@ help:
 	@echo "make test        every test: package, notebooks, book"
 	@echo "make test-fast   the package's quick tests (a minute)"
 	@echo "make notebooks   run the notebooks again and keep their outputs"
-	@echo "make student     write notebooks without solutions"
+	@echo "make student     write notebooks without solutions to _build/student"
 	@echo "make bench       our training step against the plain form"
 	@echo "make lint        check the code's style"
 	@echo "make clean       remove what was built (not .venv)"
@@ -54,10 +54,10 @@ test-fast: environment
 	$(PYTEST) -m "not slow and not book"
 
 notebooks: environment
-	$(RUN) -m gancourse.notebooks $(NOTEBOOKS)
+	$(RUN) -m gancourse.notebooks refresh $(NOTEBOOKS)
 
 student: environment
-	$(RUN) -m gancourse.notebooks --student _build/student $(NOTEBOOKS)
+	$(RUN) -m gancourse.notebooks student $(NOTEBOOKS) --to _build/student
 
 bench: environment
 	$(RUN) -m gancourse.bench

@@ -7,10 +7,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from gancourse.files import CourseError
 
+
+class Commands(TyperGroup):
+    """Ctrl-C ends with the words of what was stopped; typer alone ends without a word."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as stop:
+            typer.secho(f"\ngancourse: {stop or 'stopped'}", err=True)
+            raise typer.Exit(130) from stop
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Six GANs, from the papers to running code: train, sample, measure.",
     no_args_is_help=True,
     add_completion=False,
@@ -231,9 +245,6 @@ def main() -> None:
     except CourseError as error:
         typer.secho(f"gancourse: {error}", err=True, fg=typer.colors.RED)
         sys.exit(1)
-    except KeyboardInterrupt as stop:
-        typer.secho(f"\ngancourse: {stop or 'stopped'}", err=True)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,6 +57,9 @@ class Game(nn.Module, ABC):
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The turns of one training step, in order."""
+
+    def begin(self, data: Mapping[str, Tensor]) -> None:
+        """Called once with the whole data, before the first step of a new run; override it to start from its statistics."""
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch as stored -> as the networks take it: uint8 pictures 0..255 become floats in [-1, 1].

@@ -189,7 +189,7 @@ def solutions(notebook: NotebookNode) -> Iterator[str]:
                     yield mark["body"]
                 inside = mark["kind"] == "solution-start" or (inside and mark["kind"] != "solution-end")
                 at = mark.end()
-            if inside:
+            if inside or "solution" in tags(cell):
                 yield cell.source[at:]
         elif (inside or "solution" in tags(cell)) and "check" not in tags(cell):
             yield cell.source

@@ -9,6 +9,7 @@ toy     two dimensions, to watch the game being played
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -89,7 +90,7 @@ FORMS: dict[str, dict] = {
     "mlp": {**ADAM, "steps": 100_000},
     "dcgan": {**ADAM, "width": 64, "batch_size": 128, "steps": 40_000},
     "toy": {
-        **ADAM, "lr": 1e-3, "shape": (2,), "latent": 16, "width": 128, "batch_size": 256, "steps": 2_000, "ema": 0.99,
+        "optimizer": "adam", "lr": 3e-3, "shape": (2,), "latent": 2, "width": 64, "batch_size": 256, "steps": 5_000,
         "pictures": "ring", "split": "train",
     },
 }  # fmt: skip
@@ -121,6 +122,14 @@ class PaperGenerator(nn.Module):
             nn.Linear(width, math.prod(shape)), nn.Sigmoid(),
         )  # fmt: skip
         self.layers.apply(partial(uniform_init, limit=0.05))
+
+    @torch.no_grad()
+    def start_at(self, mean: Tensor) -> None:
+        """Set the output bias so that an untrained network draws about `mean`, pixels (C, H, W) in [0, 1].
+
+        From grey, SGD would never catch up: the discriminator is sure within a few hundred steps.
+        """
+        self.layers[-2].bias.copy_(torch.logit(mean.flatten(), eps=1e-6))
 
     def forward(self, z: Tensor) -> Tensor:
         return 2 * self.layers(z).unflatten(1, self.shape) - 1  # the paper's pixels are in [0, 1], a game's in [-1, 1]
@@ -227,23 +236,26 @@ class GAN(Game):
             self.generator = mlp_generator(latent, shape, width)
             self.discriminator = mlp_discriminator(shape, width)
 
+    def begin(self, data: Mapping[str, Tensor]) -> None:
+        if self.config.form == "paper":
+            self.generator.start_at(data["image"].float().mean(0) / 255)
+
     def phases(self) -> list[Phase]:
         config = self.config
         if config.optimizer == "sgd":
-            optimizer, schedule = (
-                partial(torch.optim.SGD, lr=config.lr, momentum=0.5),
-                partial(paper_schedule, config.lr),
-            )
+            # The authors' code halves the discriminator's objective; for SGD that is half the learning rate.
+            rates = config.lr / 2, config.lr
+            optimizers = [partial(torch.optim.SGD, lr=lr, momentum=0.5) for lr in rates]
+            schedules = [partial(paper_schedule, lr) for lr in rates]
         else:
-            optimizer, schedule = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999)), None
-        players = (
-            (self.discriminator, self.discriminator_loss, 1),
-            (self.generator, self.generator_loss, config.generator_every),
-        )
-        names = "discriminator", "generator"
+            optimizers = [partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999))] * 2
+            schedules = [None, None]
+        discriminator, generator = tuple(self.discriminator.parameters()), tuple(self.generator.parameters())
         return [
-            Phase(name, tuple(network.parameters()), loss, optimizer, schedule, every)
-            for name, (network, loss, every) in zip(names, players, strict=True)
+            Phase("discriminator", discriminator, self.discriminator_loss, optimizers[0], schedules[0]),
+            Phase(
+                "generator", generator, self.generator_loss, optimizers[1], schedules[1], every=config.generator_every
+            ),
         ]
 
     def discriminator_loss(self, batch: Batch) -> Terms:

@@ -62,12 +62,14 @@ class Result:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The same words, with a bar at the side. Ink and paper stay the page's own, light or dark."""
-        kind = self.heading.lower().replace(" ", "-")
-        first, *rest = (re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(line.strip())) for line in self.lines())
-        body = "".join(f"<div>{line}</div>" for line in rest)
-        style = "border-left: .3em solid; padding: .1em .9em; margin: .5em 0"
-        return f'<div class="gc-check gc-check-{kind}" style="{style}"><strong>{first}</strong>{body}</div>'
+        """The same words on the house's panel, which stays readable on a light page and on a dark one."""
+        from gancourse.show.style import GREEN, INK, MUTED, PANEL, VERMILION
+
+        bar = GREEN if self.passed else VERMILION if self.started else MUTED
+        code = r'<code style="color: inherit; background: none; border: none; padding: 0">\1</code>'
+        first, *rest = (re.sub(r"`([^`]+)`", code, html.escape(line.strip())) for line in self.lines())
+        style = f"background: {PANEL}; color: {INK}; border-left: .3em solid {bar}; padding: .4em .9em"
+        return f'<div style="{style}"><strong>{first}</strong>{"".join(f"<div>{line}</div>" for line in rest)}</div>'
 
     def lines(self) -> list[str]:
         return [f"{self.heading}: {self.exercise}", *self.message.splitlines()]
@@ -235,7 +237,7 @@ def number(value) -> float:
         tensor = torch.as_tensor(value)
         if tensor.numel() == 1:
             return float(tensor)
-        raise Wrong(None, tensor, "one number", "It is asked for the whole batch: bring the values down to one number.")
+        raise Wrong(None, tensor, "one number", "Bring these values down to one number.")
     raise Wrong(None, value, "one number", "A tensor with one element, or a plain number, will do.")
 
 

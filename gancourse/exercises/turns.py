@@ -38,7 +38,8 @@ class Watch:
         self.before = {key: value.clone() for key, value in network.state_dict().items()}
         self.modes = [module.training for module in network.modules()]
         for parameter in network.parameters():
-            parameter.register_hook(self._count)
+            if parameter.requires_grad:
+                parameter.register_hook(self._count)
 
     def _count(self, gradient: Tensor) -> None:
         self.reached += 1

@@ -35,7 +35,7 @@ def centroids(pictures: Tensor, n: int, seed: int = 0, rounds: int = 5) -> Tenso
     return _as_pictures(centres, pictures)
 
 
-def blurred_neighbours(pictures: Tensor, n: int, seed: int = 0, neighbours: int = 10) -> Tensor:
+def blurred_neighbours(pictures: Tensor, n: int, seed: int = 0, neighbours: int = 4) -> Tensor:
     """`n` pictures out of (N, C, H, W) uint8, each blurred into the mean of itself and its nearest `neighbours` - 1."""
     points = pictures.flatten(1).float()
     chosen = memorised(points, n, seed)

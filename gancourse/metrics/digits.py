@@ -17,6 +17,7 @@ from gancourse.metrics.frechet import frechet, kernel
 
 NEIGHBOURS = 5
 MANIFOLD_LIMIT = 10_000
+STREAM = 1_000_003  # samples drawn from the reference with the same seed must not be compared with themselves
 
 
 def digit_scores(
@@ -48,7 +49,7 @@ def digit_scores(
     judge = judge or bundled_judge()
     real, fake = _features(reference, judge), _features(samples, judge)
     size = min(len(real), len(fake), MANIFOLD_LIMIT)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + STREAM)
     some_real, some_fake = (x[torch.randperm(len(x), generator=generator)[:size]] for x in (real, fake))
     neighbourhood = manifold(some_real, some_fake, NEIGHBOURS)
     kid = kernel(real, fake, seed)

@@ -92,9 +92,13 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, t
 
 def unpack_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """Put `pack_optimizer`'s tensors back. Learning rates are the phase's, not state: they come from its schedule."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict] = {}
     for key, value in with_prefix(tensors, prefix).items():
         index, name = key.split("/", 1)
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:  # a fused optimizer reads moments in its parameter's memory order, unchecked
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -92,6 +92,7 @@ def train(
     if options:
         handle.init_trackers("tensorboard", {})
     torch.manual_seed(seed + handle.process_index)
+    game.begin(data)
     play = Play(game, handle, ema, compile, channels_last)
     record = Record(Path(folder) if folder else None, game=play.averaged_game())
     step, seconds = resume(play, record, settings) if folder else (0, 0.0)
@@ -114,7 +115,8 @@ def train(
                     watcher(Progress(step, steps, record.metrics, pictures, record.game))
 
     game.train()
-    began = logged = time.perf_counter() - seconds
+    logged = time.perf_counter()
+    began = logged - seconds
     logged_step = step
     if step == 0:
         look(0)
@@ -138,7 +140,7 @@ def train(
                 look(step)
             if folder and (step % checkpoint_every == 0 or last):
                 play.save(record.folder, step, settings, time.perf_counter() - began)
-            if stop.is_set():
+            if last:  # not the event itself: asked during a look, the run stops after the next step, which is saved
                 break
     bar.close()
     seconds = time.perf_counter() - began
@@ -165,6 +167,9 @@ class Play:
         self.game, self.handle = game, handle
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         game.to(handle.device)
+        if handle.num_processes > 1:  # all begin with the first one's weights, or they would drift apart unseen
+            for value in game.state_dict().values():
+                value.copy_(broadcast(value.contiguous()))
         for module in game.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=self.format)

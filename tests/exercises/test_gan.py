@@ -158,7 +158,7 @@ def in_numpy(real, fake):
     return np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
 
 
-@wrong(check.discriminator_loss, "one number")
+@wrong(check.discriminator_loss, "Bring these values down")
 def one_for_each(real, fake):
     return F.softplus(-real) + F.softplus(fake)
 
@@ -200,6 +200,11 @@ def what_the_discriminator_wants(fake):
 @wrong(check.generator_loss, "sign")
 def uphill(fake):
     return F.logsigmoid(fake).mean()
+
+
+@wrong(check.generator_loss, "twice")
+def g_sigmoid_twice(fake):
+    return F.softplus(-fake.sigmoid()).mean()
 
 
 @wrong(check.generator_loss, "slope", "clamp")
@@ -270,7 +275,7 @@ def uniform(n, size, seed):
     return torch.rand(n, size, generator=torch.Generator().manual_seed(seed))
 
 
-@wrong(check.latents, "uniform", "deviation")
+@wrong(check.latents, "uniform", "standard deviation 0.57")
 def uniform_on_both_sides(n, size, seed):
     return 2 * uniform(n, size, seed) - 1
 
@@ -680,7 +685,7 @@ def one_std_for_all(points, centres, std):
     return (torch.cdist(points, centres) <= 0.06).any(0).sum()
 
 
-@wrong(check.modes_covered, "one number")
+@wrong(check.modes_covered, "Bring these values down")
 def which_modes(points, centres, std):
     return (torch.cdist(points, centres) <= 3 * std).any(0)
 
@@ -718,6 +723,12 @@ def by_the_library(average, network, decay):
     for kind in nn.Module.parameters, nn.Module.buffers:
         ours, theirs = ([x.detach() for x in kind(m) if x.is_floating_point()] for m in (average, network))
         update(ours, theirs, None)
+
+
+@right(check.ema_update)
+def of_a_frozen_average(average, network, decay):
+    average.requires_grad_(False)
+    by_state_dict(average, network, decay)
 
 
 def copy_buffers(average, network):
@@ -773,6 +784,13 @@ def fixed_decay(average, network, decay):
 def recorded(average, network, decay):
     for a, b in zip(average.parameters(), network.parameters(), strict=True):
         a.mul_(decay).add_((1 - decay) * b)
+
+
+@wrong(check.ema_update, "graph behind it", "memory is full")
+def recorded_in_silence(average, network, decay):
+    """PyTorch objects only where the average's weights could learn."""
+    recorded(average.requires_grad_(False), network, decay)
+    copy_buffers(average, network)
 
 
 @wrong(check.ema_update, "did not change", "in place")
@@ -905,7 +923,10 @@ def returns_dots(*arguments):
     return ...
 
 
-@pytest.mark.parametrize("answer", [None, ..., stub, bare_raise, returns_dots], ids=str)
+UNDONE = {"None": None, "dots": ..., "stub": stub, "raise": bare_raise, "returns dots": returns_dots}
+
+
+@pytest.mark.parametrize("answer", UNDONE.values(), ids=UNDONE)
 @pytest.mark.parametrize("exercise", check.EXERCISES, ids=lambda exercise: exercise.name)
 def test_a_stub_is_not_done_yet(exercise, answer):
     result = exercise(answer)

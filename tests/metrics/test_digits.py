@@ -76,3 +76,9 @@ def test_every_way_to_spoil_digits_shows(scores):
     assert scores["no digit 8"]["coverage"] < scores["real"]["coverage"] - 0.05
     assert scores["uniform noise"]["coverage"] < 0.05
     assert scores["uniform noise"]["recall"] < 0.05
+
+
+def test_pictures_drawn_from_the_reference_with_the_same_seed_are_not_compared_with_themselves(train):
+    features = judge().features(train["image"][:400])
+    drawn = features[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:200]]
+    assert digit_scores(drawn, features, name="x", seed=0)["coverage"] < 1

@@ -22,6 +22,8 @@ def test_the_blur_is_a_mean_of_nine():
     expected = torch.zeros(5, 5, dtype=torch.uint8)
     expected[1:4, 1:4] = 10
     assert torch.equal(blurred(dot)[0, 0], expected)
+    white = blurred(torch.full((1, 1, 5, 5), 255, dtype=torch.uint8))[0, 0]
+    assert (white[0, 0], white[0, 2], white[2, 2]) == (113, 170, 255)  # black comes in over 5 and 3 of the nine
 
 
 def test_a_missing_class_is_replaced_by_the_others():

@@ -256,6 +256,26 @@ def test_an_optimizer_goes_on_exactly_where_it_was(tmp_path, make):
     assert torch.equal(network.weight, other.weight)
 
 
+def test_moments_come_back_in_the_memory_order_of_their_parameters(tmp_path):
+    """A fused Adam walks parameter and moments side by side in memory; in another order it mixes them up, silently."""
+
+    def made(seed):
+        torch.manual_seed(seed)
+        network = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        return network, torch.optim.Adam(network.parameters(), lr=0.1, fused=True)
+
+    network, optimizer = made(0)
+    play(network, optimizer, range(3))
+    tensors, _ = checkpoint.load(checkpoint.save(tmp_path, 3, checkpoint.pack_optimizer("o", optimizer), {}))
+    other, fresh = made(1)
+    other.load_state_dict(network.state_dict())
+    checkpoint.unpack_optimizer("o", fresh, tensors)
+    assert fresh.state[other.weight]["exp_avg"].stride() == other.weight.stride()
+    play(network, optimizer, range(3, 5))
+    play(other, fresh, range(3, 5))
+    assert torch.equal(network.weight, other.weight)
+
+
 def test_prefixes_end_at_a_slash():
     tensors = {"game/a": torch.zeros(1), "game2/a": torch.ones(1), "ema/game/a": torch.ones(1)}
     assert list(checkpoint.with_prefix(tensors, "game")) == ["a"] and not checkpoint.with_prefix(tensors, "game")["a"].any()

@@ -312,22 +312,26 @@ def test_adam_is_fused_and_an_optimizer_without_a_fused_form_is_taken_as_it_is()
     assert isinstance(fused(Phase("a", parameters, None, partial(torch.optim.Rprop, lr=1))), torch.optim.Rprop)
 
 
-def test_pictures_reach_the_game_as_floats_and_channels_last():
-    class Look(nn.Module):
-        def forward(self, batch):
-            self.image = batch["image"]
-            return {"zero": self.weight.sum()}
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutions(channels_last):
+    class Look(Game):
+        def __init__(self):
+            super().__init__()
+            self.fit = nn.Conv2d(3, 2, 2)
 
-    game = build()
-    handle = hardware.accelerator("cpu")
-    for channels_last in (True, False):
-        shown = Play(game, handle, ema=0, compile=False, channels_last=channels_last)
-        seen = []
-        shown.turns = [(phase, optimizer, lambda batch: (seen.append(batch["image"]), {"zero": phase.parameters[0].sum()})[1])
-                       for phase, optimizer, _ in shown.turns]  # fmt: skip
-        shown.step({"image": torch.full((2, 3, 4, 4), 255, dtype=torch.uint8), "label": torch.zeros(2)}, 0)
-        assert seen[0].dtype == torch.float32 and seen[0].unique().tolist() == [1]
-        assert seen[0].is_contiguous(memory_format=torch.channels_last) == channels_last
+        def phases(self):
+            return [Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.Adam, lr=0.1))]
+
+        def loss(self, batch):
+            self.image = batch["image"]
+            return {"mean": self.fit(batch["image"]).mean()}
+
+    game = Look()
+    data = {"image": torch.full((8, 3, 4, 4), 255, dtype=torch.uint8), "label": torch.zeros(8)}
+    play(game, data, 1, channels_last=channels_last, preview=lambda game: torch.zeros(1, 2))
+    assert game.image.dtype == torch.float32 and game.image.unique().tolist() == [1]
+    for tensor in (game.image, game.fit.weight):
+        assert tensor.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
 def test_losses_are_not_compiled_unless_asked(pictures, monkeypatch):
@@ -454,8 +458,7 @@ def test_without_a_folder_nothing_is_written(tmp_path, pictures, monkeypatch):
 def test_tensorboard_when_asked(tmp_path, pictures):
     pytest.importorskip("tensorboard")
     play(build(), pictures, 3, tmp_path, log_every=1, tensorboard=True)
-    (events,) = tmp_path.rglob("events.out.tfevents*")
-    contents = events.read_bytes()
+    contents = b"".join(path.read_bytes() for path in tmp_path.rglob("events.out.tfevents*"))
     assert b"discriminator/real" in contents and b"images_per_second" in contents
 
 

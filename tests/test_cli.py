@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from gancourse import cli
+
+COMMANDS = ("chapters", "train", "sample", "evaluate", "run", "data", "judge")
+TINY = ["-s", "form=dcgan", "-s", "width=2", "-s", "latent=6", "-s", "batch_size=8"]
+
+
+@pytest.fixture
+def gancourse(monkeypatch, capsys):
+    """Run the command as a shell would: (exit status, output, error output)."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gancourse", *map(str, arguments)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def mistake(result: tuple[int, str, str]) -> str:
+    """The one message of a failed command."""
+    status, out, err = result
+    assert status == 1 and out == "" and err.startswith("gancourse: ") and "Traceback" not in err
+    assert err.count("\n") == 1, err
+    return err
+
+
+def plain(text: str) -> str:
+    """Without colours, frames and line breaks."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", text).split())
+
+
+def test_help_lists_every_command():
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert result.exit_code == 0
+    assert all(re.search(rf"\b{name}\b", plain(result.output)) for name in COMMANDS)
+    assert CliRunner().invoke(cli.app, []).output.strip() == result.output.strip()
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """A window in which no option's name is cut short."""
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERMINAL_WIDTH", "160")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_explains_each_option(command, wide):
+    result = CliRunner().invoke(cli.app, [command, "--help"])
+    assert result.exit_code == 0
+    text = plain(result.output)
+    first_line = getattr(cli, command).__doc__.splitlines()[0].replace("`", "")
+    assert first_line.split(";")[0] in text.replace("`", "")
+    parameters = next(each for each in cli.app.registered_commands if each.callback.__name__ == command)
+    for name in parameters.callback.__annotations__.keys() - {"return"}:
+        flag = {"changes": "set", "list_parameters": "list", "n": "n"}.get(name, name).replace("_", "-")
+        assert re.search(rf"(--?{flag}|\b{name}|\b{name.upper()})\b", text), f"{command} does not show {name}"
+
+
+def test_help_answers_without_torch():
+    code = (
+        "import sys; from gancourse import cli; sys.argv = ['gancourse', 'train', '--help']\n"
+        "try: cli.main()\nexcept SystemExit as stop: assert not stop.code\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'accelerate'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "--scale" in plain(done.stdout), done.stderr
+
+
+def test_chapters(gancourse):
+    status, out, _ = gancourse("chapters")
+    assert status == 0 and "gan        Generative adversarial nets\n" in out and "published" in out
+
+
+def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
+    folder, picture = tmp_path / "run", tmp_path / "digits.png"
+    arguments = ["train", "gan", "--folder", folder, "--scale", "check", *TINY, "--source", "bundled", "--device", "cpu"]
+    status, out, _ = gancourse(*arguments, "-s", "steps=3", "--seed", 4)
+    assert status == 0
+    assert "MNIST train-50000: 6,666 (bundled). 3 steps of 8." in out and "Step 3 after" in out
+    assert f"gancourse sample {folder}" in out
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["width"], config["latent"], config["steps"], config["seed"], config["form"]) == (2, 6, 3, 4, "dcgan")
+
+    status, out, _ = gancourse("sample", folder, "-o", picture, "-n", 4, "--seed", 2)
+    assert status == 0 and out == f"4 samples of {folder}, seed 2: {picture}\n"
+    with Image.open(picture) as grid:
+        assert grid.size == (62, 62)  # 2 x 2 pictures of 28 px, three gaps of 2 px
+    before = picture.read_bytes()
+
+    assert f"{picture} exists already" in mistake(gancourse("sample", folder, "-o", picture))
+    assert picture.read_bytes() == before
+    assert gancourse("sample", folder, "-o", picture, "-n", 4, "--seed", 3, "--force")[0] == 0
+    assert picture.read_bytes() != before
+
+    status, out, _ = gancourse(*arguments, "-s", "steps=5", "--seed", 4)  # it goes on
+    assert status == 0 and "Step 5 after" in out
+    status, _, err = gancourse(*arguments, "-s", "steps=5", "--seed", 5)
+    assert status == 1 and "seed: 4 in the checkpoint, 5 now" in err and "Traceback" not in err
+
+
+def test_points_train_and_cannot_be_drawn_as_pictures(gancourse, tmp_path):
+    folder = tmp_path / "run"
+    toy = ["-s", "form=toy", "-s", "width=8", "-s", "steps=2", "-s", "batch_size=8"]
+    assert gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")[0] == 0
+    assert "shape (4, 2)" in mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
+    assert not (tmp_path / "points.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("lr", "'lr' was given; write name=value"),
+        ("=1", "'=1' was given; write name=value"),
+        ("rate=1", "--set rate=... was given; gan has no such number. It has: form, loss"),
+        ("steps=many", "steps='many' was given; it must be of type int, like 125000"),
+        ("steps=1e3", "steps='1e3' was given; it must be of type int"),
+        ("lr=fast", "lr='fast' was given; it must be of type float, like 0.1"),
+        ("shape=1,a", "shape='1,a' was given; it must be of type tuple"),
+        ("steps=-1", "steps=-1 was given; it must be above 0"),
+        ("loss=bce", "loss='bce' is not known. Choose one of: non-saturating"),
+        ("form=vae", "form='vae' at scale='check' was asked for. Forms: paper"),
+    ],
+)
+def test_a_bad_change_is_one_message(gancourse, tmp_path, change, words):
+    assert words in mistake(gancourse("train", "gan", "--folder", tmp_path / "run", "--scale", "check", "-s", change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_changes_are_read_as_the_type_of_their_field():
+    config = cli.parse("gan", "check", ["form=mlp", "shape=(3,32,32)", "lr=1e-3", "steps=7", "loss=hinge"])
+    assert (config.form, config.shape, config.lr, config.steps, config.loss) == ("mlp", (3, 32, 32), 1e-3, 7, "hinge")
+    assert cli.parse("gan", "full", ["form=toy"]).pictures == "ring", "the form's recipe, and then the changes"
+
+
+def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
+    assert "There is no chapter 'gam'. Choose from: gan" in mistake(gancourse("train", "gam", "--folder", tmp_path))
+    assert "no folder of a run, called 'gam'" in mistake(gancourse("sample", "gam", "-o", tmp_path / "x.png"))
+    status, _, err = gancourse("trian", "gan")
+    assert status == 2 and "No such command 'trian'" in plain(err)
+    status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "huge")
+    assert status == 2 and "huge" in plain(err) and "check" in plain(err)
+
+
+def test_data(gancourse):
+    status, out, _ = gancourse("data", "ring")
+    assert status == 0
+    assert [line.split()[:4] for line in out.splitlines()] == [["ring", "of", "8", "made"]] * 2
+    assert "point (50000, 2)" in out and "CC0" in out
+    assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
+
+
+def test_being_stopped_is_a_message_too(gancourse, tmp_path, monkeypatch):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt("Training was stopped at step 2 of 3. The same call goes on from there.")
+
+    monkeypatch.setattr("gancourse.lesson.train", stopped)
+    status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "check", *TINY, "--source", "bundled")
+    assert status == 130 and "gancourse: Training was stopped at step 2 of 3." in err and "Traceback" not in err
+
+
+def test_it_runs_as_a_module_and_as_an_entry_point():
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert 'gancourse = "gancourse.cli:main"' in text
+    assert callable(cli.main)

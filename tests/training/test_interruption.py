@@ -1,0 +1,147 @@
+"""Runs that are stopped: asked to (Ctrl-C, a scheduler's SIGTERM), or killed without a word."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gancourse.chapters.gan import Config
+from gancourse.training import checkpoint, read_metrics, train
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and fork as POSIX has them")
+HERE = Path(__file__).resolve()
+
+
+def toy_run(folder, steps: int, **changes):
+    torch.manual_seed(0)
+    game = Config.at("check", "toy", width=8, batch_size=8, ema=0.9).build()
+    points = {"point": torch.randn(40, 2, generator=torch.Generator().manual_seed(0))}
+    options = {"device": "cpu", "progress": False, "preview": lambda game: game.sample(1), "log_every": 1000}
+    return train(game, points, steps=steps, batch_size=8, ema=0.9, folder=folder, **{**options, **changes})
+
+
+def after(folder: Path, step: int) -> dict[str, torch.Tensor]:
+    return checkpoint.load(folder / "checkpoints" / f"step-{step:08d}")[0]
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_finishes_the_step_saves_and_says_where(tmp_path, number):
+    def ask(progress):
+        if progress.step == 4:
+            os.kill(os.getpid(), number)
+
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match=f"stopped at step 5 of 20.*checkpoint is in {tmp_path}.*same call goes on"):
+        toy_run(tmp_path / "parts", 20, watch=[ask])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == ["step-00000005"]
+    assert [line["step"] for line in read_metrics(tmp_path / "parts")] == [5]
+    assert json.loads((tmp_path / "parts" / "summary.json").read_text())["step"] == 5
+
+    toy_run(tmp_path / "parts", 20)
+    toy_run(tmp_path / "whole", 20)
+    assert same(after(tmp_path / "parts", 20), after(tmp_path / "whole", 20))
+
+
+@POSIX
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    def ask_twice(progress):
+        if progress.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        toy_run(tmp_path, 20, watch=[ask_twice])
+    assert time.monotonic() - began < 5
+    assert not (tmp_path / "checkpoints").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_a_folder_it_says_that_nothing_was_kept():
+    def ask(progress):
+        if progress.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="stopped at step .* of 9. It had no folder to keep it in."):
+        toy_run(None, 9, watch=[ask])
+
+
+def test_in_a_thread_it_trains_without_touching_the_signals():
+    done = []
+    worker = threading.Thread(target=lambda: done.append(toy_run(None, 3).summary["step"]))
+    worker.start()
+    worker.join()
+    assert done == [3]
+
+
+@POSIX
+@pytest.mark.slow
+def test_ctrl_c_in_the_terminal(tmp_path):
+    """The command as a person runs it: stopped, it says so; called again, it goes on."""
+    command = [sys.executable, "-m", "gancourse.cli", "train", "gan", "--folder", tmp_path / "run", "--scale", "check",
+               "-s", "form=toy", "-s", "width=8", "-s", "batch_size=8", "--device", "cpu", "-s"]  # fmt: skip
+    process = subprocess.Popen([*command, "steps=1000000"], cwd=HERE.parents[2], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    limit = time.monotonic() + 240
+    while not read_metrics(tmp_path / "run") and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 130 and "Traceback" not in err, err
+    _, numbers = checkpoint.latest(tmp_path / "run" / "checkpoints")
+    assert f"gancourse: Training was stopped at step {numbers['step']} of 1000000" in err
+    assert numbers["step"] == read_metrics(tmp_path / "run")[-1]["step"]
+
+    steps = numbers["step"] + 2
+    done = subprocess.run([*command, f"steps={steps}"], cwd=HERE.parents[2], capture_output=True, text=True)
+    assert done.returncode == 0 and f"Step {steps:,} after" in done.stdout, done.stderr
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_20_moments_it_ends_where_the_undisturbed_run_ends(tmp_path):
+    script = HERE.with_name("killed_often.py")
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, "0", "20"], capture_output=True, text=True, timeout=600,
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lives = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lives) == 21
+    assert sum(life["how"] == "killed" for life in lives[:-1]) >= 15, lives
+    assert all(life["how"] != "failed" for life in lives), done.stderr
+    assert lives[-1] == {"how": "finished", "newest": "step-00000099"}
+    reached = [life["newest"] for life in lives if life["newest"] != "none"]
+    assert reached == sorted(reached) and len(set(reached)) >= 8, "a kill threw the run back"
+
+    assert same(after(tmp_path / "parts", 99), after(tmp_path / "whole", 99))
+    timeless = [
+        [{name: value for name, value in line.items() if "second" not in name} for line in read_metrics(tmp_path / part)]
+        for part in ("parts", "whole")
+    ]
+    assert timeless[0] == timeless[1] and len(timeless[0]) == 33
+    samples = [sorted(path.name for path in (tmp_path / part / "samples").glob("step-*")) for part in ("parts", "whole")]
+    assert samples[0] == samples[1]
+    for name in samples[0]:
+        first, second = ((tmp_path / part / "samples" / name).read_bytes() for part in ("parts", "whole"))
+        assert first == second, name
+    names = sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir())
+    assert names == ["step-00000096", "step-00000099"], "what a killed process left was not swept away"
