@@ -58,12 +58,13 @@ def quote(*things):
     """The source of functions and classes as it stands in the package: a page shows what runs, never a copy."""
     from IPython.display import Markdown
 
-    blocks = []
+    sources: dict[str, list[str]] = {}
     for thing in things:
-        home = inspect.getsourcefile(thing).replace(os.sep, "/")
-        home = "gancourse/" + home.rpartition("/gancourse/")[2]
-        blocks.append(f"`{home}`\n\n```python\n{textwrap.dedent(inspect.getsource(thing)).rstrip()}\n```")
-    return Markdown("\n\n".join(blocks))
+        home = inspect.getsourcefile(thing).replace(os.sep, "/").rpartition("/gancourse/")[2]
+        sources.setdefault(f"gancourse/{home}", []).append(textwrap.dedent(inspect.getsource(thing)).rstrip())
+    blocks = ("\n\n\n".join(each) for each in sources.values())
+    quoted = zip(sources, blocks, strict=True)
+    return Markdown("\n\n".join(f"`{home}`\n\n```python\n{source}\n```" for home, source in quoted))
 
 
 def dossier(name: str):

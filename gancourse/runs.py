@@ -73,7 +73,13 @@ def execute(chapter: str, scale: str, values: dict[str, str], folder: str | Path
     try:
         with replacing(output) as temporary:
             papermill.execute_notebook(
-                notebook(chapter), temporary, given, cwd=notebook(chapter).parent, progress_bar=True, log_output=True
+                notebook(chapter),
+                temporary,
+                given,
+                cwd=notebook(chapter).parent,
+                progress_bar=True,
+                log_output=True,
+                language="python",
             )
     except PapermillExecutionError as error:
         raise CourseError(
@@ -98,7 +104,9 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     """
     for folder in folders:
         if not (folder / "summary.json").is_file():
-            raise CourseError(f"{folder} holds no summary.json: the run has not come to its end. Train it on, then publish.")
+            raise CourseError(
+                f"{folder} holds no summary.json: the run has not come to its end. Train it on, then publish."
+            )
     settings = [published.of_run(folder)[0] for folder in folders]
     if any({**each, "seed": 0} != {**settings[0], "seed": 0} for each in settings):
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")

@@ -89,7 +89,19 @@ def test_chapters(gancourse):
 
 def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
     folder, picture = tmp_path / "run", tmp_path / "digits.png"
-    arguments = ["train", "gan", "--folder", folder, "--scale", "check", *TINY, "--source", "bundled", "--device", "cpu"]
+    arguments = [
+        "train",
+        "gan",
+        "--folder",
+        folder,
+        "--scale",
+        "check",
+        *TINY,
+        "--source",
+        "bundled",
+        "--device",
+        "cpu",
+    ]
     status, out, _ = gancourse(*arguments, "-s", "steps=3", "--seed", 4)
     assert status == 0
     assert "MNIST train-50000: 6,666 (bundled). 3 steps of 8." in out and "Step 3 after" in out

@@ -26,14 +26,23 @@ D_REAL, D_FAKE = 1 / (1 + torch.exp(-REAL)), 1 / (1 + torch.exp(-FAKE))
 
 # name -> (discriminator's terms, generator's term), written with D(x) = sigmoid(u) and plain arithmetic.
 FORMULAS = {
-    "non-saturating": ({"real": -D_REAL.log().mean(), "fake": -(1 - D_FAKE).log().mean()}, {"fake": -D_FAKE.log().mean()}),
-    "minimax": ({"real": -D_REAL.log().mean(), "fake": -(1 - D_FAKE).log().mean()}, {"fake": (1 - D_FAKE).log().mean()}),
+    "non-saturating": (
+        {"real": -D_REAL.log().mean(), "fake": -(1 - D_FAKE).log().mean()},
+        {"fake": -D_FAKE.log().mean()},
+    ),
+    "minimax": (
+        {"real": -D_REAL.log().mean(), "fake": -(1 - D_FAKE).log().mean()},
+        {"fake": (1 - D_FAKE).log().mean()},
+    ),
     "least-squares": (
         {"real": ((REAL - 1) ** 2).mean() / 2, "fake": (FAKE**2).mean() / 2},
         {"fake": ((FAKE - 1) ** 2).mean() / 2},
     ),
     "hinge": (
-        {"real": torch.maximum(1 - REAL, torch.zeros(())).mean(), "fake": torch.maximum(1 + FAKE, torch.zeros(())).mean()},
+        {
+            "real": torch.maximum(1 - REAL, torch.zeros(())).mean(),
+            "fake": torch.maximum(1 + FAKE, torch.zeros(())).mean(),
+        },
         {"fake": -FAKE.mean()},
     ),
     "wasserstein": ({"real": -REAL.mean(), "fake": FAKE.mean()}, {"fake": -FAKE.mean()}),
@@ -81,7 +90,9 @@ def test_log_losses_are_binary_cross_entropy_with_targets_1_and_0():
     discriminator = LOSSES["non-saturating"].discriminator(REAL, FAKE)
     assert discriminator["real"].item() == pytest.approx(bce(REAL, ones.double()).item(), rel=1e-12)
     assert discriminator["fake"].item() == pytest.approx(bce(FAKE, zeros.double()).item(), rel=1e-12)
-    assert LOSSES["non-saturating"].generator(FAKE)["fake"].item() == pytest.approx(bce(FAKE, ones.double()).item(), rel=1e-12)
+    assert LOSSES["non-saturating"].generator(FAKE)["fake"].item() == pytest.approx(
+        bce(FAKE, ones.double()).item(), rel=1e-12
+    )
 
 
 def test_values_of_a_discriminator_that_knows_nothing():

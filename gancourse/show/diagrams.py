@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from itertools import count
+from itertools import count, pairwise
 
 from gancourse.show.style import BLUE, FAKE, FIELD, INK, MUTED, PANEL
 
@@ -98,7 +98,8 @@ def _row(steps, top: float) -> str:
             f'<text x="{x:.1f}" y="{middle + 72:.1f}" text-anchor="middle" font-weight="600">{_size(shape)}</text>'
         )
         for line, name in enumerate(names):
-            parts.append(f'<text x="{x:.1f}" y="{top + 14 + 17 * line:.1f}" text-anchor="middle" font-size="14">{escape(name)}</text>')
+            at = f'x="{x:.1f}" y="{top + 14 + 17 * line:.1f}"'
+            parts.append(f'<text {at} text-anchor="middle" font-size="14">{escape(name)}</text>')
         if place:
             parts.append(_arrow(x - slot + 30, middle, x - 30, middle))
     return "".join(parts)
@@ -128,7 +129,7 @@ def turns() -> Diagram:
         end = [(420, 96, "D", player == "D"), (566, 56, "logit", False)]
         for x, width, label, learns in fake_path + end:
             shapes.append(_box(x, y, width, label, learns))
-        shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in zip(fake_path + end, (fake_path + end)[1:], strict=False)]
+        shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(fake_path + end)]
         if player == "D":
             shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
             back, stop, words = 592, 470, "loss: call x real and G(z) made up"

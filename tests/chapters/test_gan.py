@@ -71,9 +71,11 @@ def test_the_defaults_are_the_papers():
     dropouts = [module.p for module in game.discriminator.modules() if isinstance(module, nn.Dropout)]
     assert dropouts == [0.2, 0.5, 0.5]  # it keeps .8 of the input, .5 of the hidden units
     assert [module.pieces for module in game.discriminator.modules() if isinstance(module, Maxout)] == [5, 5]
+    rates = {"discriminator": 0.05, "generator": 0.1}  # the authors' code halves the discriminator's objective
     for phase in game.phases():
         (group,) = phase.optimizer(phase.parameters).param_groups
-        assert (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"]) == (0.1, 0.5, False, 0)
+        assert group["lr"] == rates[phase.name] == phase.schedule(0)["lr"]
+        assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.5, False, 0)
 
 
 def test_adam_has_the_numbers_of_the_config():
@@ -114,7 +116,14 @@ def test_dcgan_has_batchnorm_but_at_gs_output_and_ds_input_and_no_conv_bias():
 
 @pytest.mark.parametrize(
     ("side", "base", "widths"),
-    [(28, 7, [4, 2]), (32, 4, [8, 4, 2]), (40, 5, [8, 4, 2]), (64, 4, [16, 8, 4, 2]), (96, 6, [16, 8, 4, 2]), (8, 4, [2])],
+    [
+        (28, 7, [4, 2]),
+        (32, 4, [8, 4, 2]),
+        (40, 5, [8, 4, 2]),
+        (64, 4, [16, 8, 4, 2]),
+        (96, 6, [16, 8, 4, 2]),
+        (8, 4, [2]),
+    ],
 )
 def test_dcgan_sizes(side, base, widths):
     assert gan.dcgan_widths((1, side, side), 2) == (base, widths)
@@ -194,14 +203,14 @@ def test_a_turn_differentiates_its_own_player_and_no_other(form, loss):
         assert all(parameter.grad is None for parameter in others.parameters())
 
 
-def test_ds_turn_builds_no_graph_through_g_even_where_g_asks_for_gradients():
+@pytest.mark.parametrize("form", FORMS)
+def test_ds_turn_builds_no_graph_through_g_even_where_g_asks_for_gradients(form):
     """The waste of most public code: a second graph through G, thrown away by .detach()."""
-    for form in FORMS:
-        game, outputs = small(form).train().requires_grad_(True), []
-        game.generator.register_forward_hook(lambda module, inputs, output: outputs.append(output))
-        sum(game.discriminator_loss(batch_of(game)).values()).backward()
-        assert [output.requires_grad for output in outputs] == [False]
-        assert all(parameter.grad is None for parameter in game.generator.parameters())
+    game, outputs = small(form).train().requires_grad_(True), []
+    game.generator.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    sum(game.discriminator_loss(batch_of(game)).values()).backward()
+    assert [output.requires_grad for output in outputs] == [False]
+    assert all(parameter.grad is None for parameter in game.generator.parameters())
 
 
 def test_real_and_fake_are_two_batches_for_batchnorm():
@@ -290,8 +299,26 @@ def test_the_papers_schedule():
         assert gan.paper_schedule(0.1, step) == pytest.approx(expected, rel=1e-12)
     assert gan.paper_schedule(0.1, 125_000) == pytest.approx({"lr": 0.06065, "momentum": 0.7}, rel=1e-4)
     assert gan.paper_schedule(0.1, 10_000_000) == {"lr": 1e-6, "momentum": 0.7}
-    phase = small("paper", lr=0.05).phases()[0]
-    assert phase.schedule(0) == {"lr": 0.05, "momentum": 0.5}
+    assert {phase.name: phase.schedule(0)["lr"] for phase in small("paper", lr=0.5).phases()} == {
+        "discriminator": 0.25,
+        "generator": 0.5,
+    }
+
+
+def test_the_papers_game_begins_at_the_mean_picture():
+    generator = torch.Generator().manual_seed(0)
+    image = (torch.rand(50, 1, 28, 28, generator=generator) ** 3 * 255).byte()
+    image[:, :, :4] = 0  # paper that no digit touches
+    mean = image.float().mean(0) / 127.5 - 1
+    game = small("paper")
+    nn.init.zeros_(game.generator.layers[-2].weight)
+    game.begin({"image": image})
+    assert torch.allclose(game.sample(1, seed=0)[0], mean, atol=1e-4)
+    for form in ("mlp", "dcgan", "toy"):
+        other = small(form)
+        before = {name: value.clone() for name, value in other.state_dict().items()}
+        other.begin({other.key: image if form != "toy" else torch.randn(5, 2)})
+        assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
 
 
 # Samples
@@ -408,5 +435,7 @@ def test_impossible_numbers_are_refused_in_words(change, words):
 
 @pytest.mark.parametrize(("scale", "form"), [("huge", "mlp"), ("check", "vae")])
 def test_unknown_scale_or_form(scale, form):
-    with pytest.raises(CourseError, match=f"{form}.*{scale}.*Forms: paper, mlp, dcgan, toy. Scales: check, class, full"):
+    with pytest.raises(
+        CourseError, match=f"{form}.*{scale}.*Forms: paper, mlp, dcgan, toy. Scales: check, class, full"
+    ):
         Config.at(scale, form)

@@ -42,7 +42,7 @@ def test_every_round_brings_the_means_nearer_and_a_lonely_centre_stays():
         return torch.cdist(pictures.flatten(1).float(), centres).min(1).values.square().mean()
 
     assert error(5) < error(1) < error(0)
-    same = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    same = torch.full((4, 1, 2, 2), 7, dtype=torch.uint8)
     assert torch.equal(centroids(same, 3), same[:3])  # two of the three centres win no point
 
 

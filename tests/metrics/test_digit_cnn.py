@@ -84,6 +84,8 @@ def test_training_is_decided_by_its_seed_and_leaves_the_global_generator_alone(t
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["head.1.weight"], other["head.1.weight"])
+    started = [fit(images[:50], labels[:50], seed=seed, epochs=1, rate=1e-9).body[0].weight for seed in (1, 2)]
+    assert (started[0] - started[1]).abs().max() > 0.01  # the first weights too, not the order alone
 
 
 def test_the_unit_of_the_features_is_fixed_and_the_reading_unchanged(trained, test_digits):

@@ -16,11 +16,12 @@ class Line(Game):
 
     averaged = ("fit",)
 
-    def __init__(self, optimizer=partial(torch.optim.SGD, lr=0.1), schedule=None, every=1, seed=0):
+    def __init__(self, optimizer=None, schedule=None, every=1, seed=0):
         super().__init__()
         torch.manual_seed(seed)
         self.fit = nn.Linear(1, 1)
-        self.optimizer, self.schedule, self.every = optimizer, schedule, every
+        self.optimizer = optimizer or partial(torch.optim.SGD, lr=0.1)
+        self.schedule, self.every = schedule, every
 
     def phases(self):
         return [Phase("fit", tuple(self.fit.parameters()), self.loss, self.optimizer, self.schedule, self.every)]

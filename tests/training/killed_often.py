@@ -20,7 +20,7 @@ import warnings
 from pathlib import Path
 
 import torch
-import torch._dynamo  # torch.optim would import it in every child  # noqa: F401
+import torch._dynamo  # torch.optim would import it in every child
 import torchvision  # noqa: F401
 
 from gancourse.chapters.gan import Config

@@ -43,7 +43,9 @@ def test_it_comes_back_as_it_was(tmp_path):
     tensors, numbers = checkpoint.load(path)
     expected, given = state_at(1000)
     assert tensors.keys() == expected.keys()
-    assert all(torch.equal(value, expected[name]) and value.dtype == expected[name].dtype for name, value in tensors.items())
+    assert all(
+        torch.equal(value, expected[name]) and value.dtype == expected[name].dtype for name, value in tensors.items()
+    )
     assert numbers["step"] == 1000 and given.items() <= numbers.items()
 
 
@@ -163,7 +165,10 @@ def test_a_lost_file_is_passed_over(tmp_path, lost):
         assert step_of(tmp_path) == 1
 
 
-@pytest.mark.parametrize("state", ["", '{"step": 2', "[]", "null", '"step"', "{}", '{"sha256": 5}', '{"step": 2, "sha256": null}'])
+NONSENSE = ["", '{"step": 2', "[]", "null", '"step"', "{}", '{"sha256": 5}', '{"step": 2, "sha256": null}']
+
+
+@pytest.mark.parametrize("state", NONSENSE)
 def test_any_nonsense_for_a_state_is_passed_over(tmp_path, state):
     newest = save(tmp_path, 1, 2)
     (newest / "state.json").write_text(state)
@@ -278,4 +283,7 @@ def test_moments_come_back_in_the_memory_order_of_their_parameters(tmp_path):
 
 def test_prefixes_end_at_a_slash():
     tensors = {"game/a": torch.zeros(1), "game2/a": torch.ones(1), "ema/game/a": torch.ones(1)}
-    assert list(checkpoint.with_prefix(tensors, "game")) == ["a"] and not checkpoint.with_prefix(tensors, "game")["a"].any()
+    assert (
+        list(checkpoint.with_prefix(tensors, "game")) == ["a"]
+        and not checkpoint.with_prefix(tensors, "game")["a"].any()
+    )

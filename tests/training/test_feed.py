@@ -68,7 +68,9 @@ def test_batches_are_the_rows_as_stored(pictures):
     order = Order(48, 10, seed=3)
     for rows, batch in islice(zip(order, Feed(pictures, order, CPU), strict=False), 6):
         assert batch.keys() == {"image", "label"} and batch["image"].dtype == torch.uint8
-        assert torch.equal(batch["image"], pictures["image"][rows]) and torch.equal(batch["label"], pictures["label"][rows])
+        assert torch.equal(batch["image"], pictures["image"][rows]) and torch.equal(
+            batch["label"], pictures["label"][rows]
+        )
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])

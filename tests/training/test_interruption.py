@@ -45,7 +45,9 @@ def test_asked_to_stop_it_finishes_the_step_saves_and_says_where(tmp_path, numbe
             os.kill(os.getpid(), number)
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt, match=f"stopped at step 5 of 20.*checkpoint is in {tmp_path}.*same call goes on"):
+    with pytest.raises(
+        KeyboardInterrupt, match=f"stopped at step 5 of 20.*checkpoint is in {tmp_path}.*same call goes on"
+    ):
         toy_run(tmp_path / "parts", 20, watch=[ask])
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == ["step-00000005"]
@@ -134,11 +136,16 @@ def test_killed_at_20_moments_it_ends_where_the_undisturbed_run_ends(tmp_path):
 
     assert same(after(tmp_path / "parts", 99), after(tmp_path / "whole", 99))
     timeless = [
-        [{name: value for name, value in line.items() if "second" not in name} for line in read_metrics(tmp_path / part)]
+        [
+            {name: value for name, value in line.items() if "second" not in name}
+            for line in read_metrics(tmp_path / part)
+        ]
         for part in ("parts", "whole")
     ]
     assert timeless[0] == timeless[1] and len(timeless[0]) == 33
-    samples = [sorted(path.name for path in (tmp_path / part / "samples").glob("step-*")) for part in ("parts", "whole")]
+    samples = [
+        sorted(path.name for path in (tmp_path / part / "samples").glob("step-*")) for part in ("parts", "whole")
+    ]
     assert samples[0] == samples[1]
     for name in samples[0]:
         first, second = ((tmp_path / part / "samples" / name).read_bytes() for part in ("parts", "whole"))

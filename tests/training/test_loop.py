@@ -124,7 +124,7 @@ def test_speed_after_a_resume_does_not_count_the_time_before(tmp_path, points, l
     path = tmp_path / "checkpoints" / "step-00000004" / "state.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": 1e6}))  # as if the first part had been long
     record = play(line_game(), points, 8, tmp_path, log_every=2)
-    assert record.metrics[2]["seconds"] > 1e6 and record.summary["seconds"] > 1e6
+    assert record.metrics[2]["seconds"] > 1e6 and record.summary["seconds"] >= 1e6
     assert record.metrics[2]["images_per_second"] > 1, "8 x 2 points in some milliseconds"
 
 
@@ -167,7 +167,10 @@ def test_a_longer_run_is_the_same_run(tmp_path, pictures):
 def test_after_a_damaged_checkpoint_the_one_before_goes_on_to_the_same_end(tmp_path, pictures):
     play(build(), pictures, 8, tmp_path / "whole", checkpoint_every=2, log_every=1)
     play(build(), pictures, 6, tmp_path / "parts", checkpoint_every=2, log_every=1)
-    assert sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()) == ["step-00000004", "step-00000006"]
+    assert sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()) == [
+        "step-00000004",
+        "step-00000006",
+    ]
     path = tmp_path / "parts" / "checkpoints" / "step-00000006" / "tensors.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with open(tmp_path / "parts" / "metrics.jsonl", "a") as file:
@@ -303,7 +306,9 @@ def test_one_step_is_one_step_of_gradient_descent_on_the_sum_of_terms(points):
     record = play(game, points, 2, log_every=1, preview=lambda game: torch.zeros(1, 2))
     after = 2.0 - 0.1 * (2 * 2.0 + 3)
     assert game.weight.item() == pytest.approx(after - 0.1 * (2 * after + 3))
-    assert record.metrics[0]["only/square"] == pytest.approx(4) and record.metrics[1]["only/linear"] == pytest.approx(3 * after)
+    assert record.metrics[0]["only/square"] == pytest.approx(4) and record.metrics[1]["only/linear"] == pytest.approx(
+        3 * after
+    )
 
 
 def test_adam_is_fused_and_an_optimizer_without_a_fused_form_is_taken_as_it_is():
@@ -395,7 +400,9 @@ def test_samples_come_from_the_averages_and_the_game_itself_keeps_its_last_step(
 def test_watchers_are_called_at_log_spaced_steps_with_what_there_is(tmp_path, pictures):
     seen: list[Progress] = []
     lines = []
-    record = play(build(), pictures, 30, tmp_path, log_every=5, watch=[seen.append, lambda p: lines.append(len(p.metrics))])
+    record = play(
+        build(), pictures, 30, tmp_path, log_every=5, watch=[seen.append, lambda p: lines.append(len(p.metrics))]
+    )
     assert [progress.step for progress in seen] == log_spaced(30)
     assert {progress.steps for progress in seen} == {30}
     assert lines == [progress.step // 5 for progress in seen]
@@ -411,6 +418,18 @@ def test_the_first_look_is_before_the_first_step(pictures):
     seen: list[Progress] = []
     play(build(), pictures, 1, watch=[seen.append])
     assert torch.equal(seen[0].pictures, untouched.sample(4, seed=0))
+
+
+def test_a_new_run_begins_with_the_data_and_a_resumed_one_where_it_was(tmp_path, points, line_game):
+    class Beginning(line_game):
+        def begin(self, data):
+            nn.init.constant_(self.fit.weight, len(data["point"]))
+            nn.init.zeros_(self.fit.bias)
+
+    seen = []
+    play(Beginning(), points, 1, tmp_path, watch=[lambda progress: seen.append(progress.game.fit.weight.item())])
+    assert seen[0] == 40 and seen[1] != 40
+    assert play(Beginning(), points, 1, tmp_path).game.fit.weight.item() == seen[1]
 
 
 def test_without_a_preview_64_samples_of_seed_0_are_shown(pictures):
@@ -437,13 +456,14 @@ def test_a_run_leaves_its_record(tmp_path, pictures):
     ]  # fmt: skip
     read = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("config", "environment", "summary")}
     assert read["config"]["chapter"] == "gan" and read["config"]["shape"] == [1, 28, 28]
-    assert (read["config"]["seed"], read["config"]["processes"], read["config"]["lr"]) == (3, 1, 2e-4)
+    assert (read["config"]["seed"], read["config"]["processes"], read["config"]["lr"]) == (3, 1, record.game.config.lr)
     assert read["environment"]["kind"] == "cpu" and "torch" in read["environment"]["packages"]
     assert read["summary"] == record.summary and read["summary"]["step"] == 6
     assert read["summary"]["seconds"] >= 0 < read["summary"]["images_per_second"] and read["summary"]["peak_memory"] > 0
     assert [line["step"] for line in read_metrics(tmp_path)] == [4, 6]
+    terms = {"discriminator/real", "discriminator/fake", "generator/fake"}
     for line in read_metrics(tmp_path):
-        assert line.keys() == {"step", "seconds", "images_per_second", "discriminator/real", "discriminator/fake", "generator/fake"}
+        assert line.keys() == {"step", "seconds", "images_per_second", *terms}
         assert all(isinstance(value, (int, float)) for value in line.values())
     with Image.open(tmp_path / "samples" / "step-00000006.png") as picture:
         assert picture.size == (59, 59)  # 2 x 2 pictures of 28 px with gaps of 1
@@ -491,7 +511,9 @@ class Breaking(Game):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_run_and_the_checkpoint_from_before_survives(tmp_path, points, value):
-    with pytest.raises(CourseError, match=r"At step 8 .*fit/error.* no longer a finite number.*lower the learning rate"):
+    with pytest.raises(
+        CourseError, match=r"At step 8 .*fit/error.* no longer a finite number.*lower the learning rate"
+    ):
         play(Breaking(5, value), points, 100, tmp_path, checkpoint_every=4, log_every=100,
              preview=lambda game: torch.zeros(1, 2))  # fmt: skip
     tensors, numbers = checkpoint.latest(tmp_path / "checkpoints")

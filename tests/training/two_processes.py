@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import torch._dynamo  # torch.optim would import it in every process  # noqa: F401
+import torch._dynamo  # torch.optim would import it in every process
 import torchvision  # noqa: F401
 from safetensors.torch import save_file
 from torch import nn
@@ -44,7 +44,13 @@ class Fit(Game):
 
 
 def play(game: Game, data: dict, steps: int, folder: Path | None = None, **changes) -> dict[str, torch.Tensor]:
-    options = {"batch_size": 8, "ema": 0.5, "device": "cpu", "progress": False, "preview": lambda game: torch.zeros(1, 2)}
+    options = {
+        "batch_size": 8,
+        "ema": 0.5,
+        "device": "cpu",
+        "progress": False,
+        "preview": lambda game: torch.zeros(1, 2),
+    }
     record = train(game, data, steps=steps, folder=folder, **{**options, **changes})
     return {**game.state_dict(), **{f"ema/{name}": value for name, value in record.game.state_dict().items()}}
 
@@ -68,7 +74,9 @@ def games(folder: Path, rank: int) -> None:
     play(mlp(0), images, 4, folder / "parts", checkpoint_every=4)
     ends["parts"] = play(mlp(7), images, 8, folder / "parts", checkpoint_every=4)
     for name, tensors in ends.items():
-        save_file({key: value.clone().contiguous() for key, value in tensors.items()}, folder / f"{name}-{rank}.safetensors")
+        save_file(
+            {key: value.clone().contiguous() for key, value in tensors.items()}, folder / f"{name}-{rank}.safetensors"
+        )
 
 
 def main(folder: Path) -> None:

@@ -1,0 +1,82 @@
+"""Numbers in prose are those of the cards and dossiers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gancourse import runs
+from gancourse.files import BUNDLED, read_json
+from gancourse.published import published
+from gancourse.runs import NOTEBOOKS
+
+BOOK = NOTEBOOKS.parent / "book"
+FULL = "10,000 of MNIST test against 60,000 of MNIST train"
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (BOOK / "metrics.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def card():
+    return read_json(BUNDLED / "weights" / "digit-cnn" / "card.json")
+
+
+def row(page: str, start: str) -> list[float]:
+    """The numbers of the page's one table row that begins with `start`."""
+    (found,) = re.findall(rf"^\| {re.escape(start)} \|(.*)\|$", page, re.MULTILINE)
+    return [float(cell) for cell in found.split("|")]
+
+
+def test_the_parzen_table_is_the_cards(page, card):
+    rows = {
+        "real training pictures": "real training pictures",
+        "real pictures, each averaged with its nearest neighbours": "blurred near neighbours",
+        "centres that k-means found in the training pictures": "k-means centroids",
+    }
+    for shown, name in rows.items():
+        assert row(page, shown) == [card["parzen_cheats"][name]["nats"]]
+
+
+def test_the_fid_table_is_the_cards(page, card):
+    floors = card["floors"][FULL]
+    rows = {
+        "10,000 with noise of standard deviation 0.1": "noise, sigma .1",
+        "10,000 with no digit 8": "no digit 8",
+        "10,000 after a 3 × 3 blur": "3 x 3 blur",
+    }
+    for shown, name in rows.items():
+        assert row(page, shown) == [round(floors[name]["classifier_fid"], 1)]
+    assert row(page, "10,000 real test digits") == [round(floors["real"]["classifier_fid"], 2)]
+    few = card["real_fid_by_n"]["1,000 of MNIST test, drawn at random"]["median"]
+    assert row(page, "1,000 real test digits, drawn at random") == [few]
+
+
+def test_the_precision_table_is_the_cards(page, card):
+    rows = {
+        "real test digits": "real",
+        "with no digit 8": "no digit 8",
+        "after a 3 × 3 blur": "3 x 3 blur",
+        "uniform noise": "uniform noise",
+    }
+    for shown, name in rows.items():
+        scores = card["floors"][FULL][name]
+        assert row(page, shown) == pytest.approx([scores[key] for key in ("precision", "recall", "coverage")], abs=0.0051)
+
+
+@pytest.mark.parametrize("name", published())
+def test_tables_cards_and_ledger_are_written_from_the_dossiers(name):
+    assert (runs.DOSSIERS / name / "table.md").read_text(encoding="utf-8") == runs.table(name)
+    assert (BUNDLED / "weights" / name / "README.md").read_text(encoding="utf-8") == runs.card(name)
+    assert (runs.DOSSIERS / "LEDGER.md").read_text(encoding="utf-8") == runs.ledger()
+
+
+@pytest.mark.parametrize("name", published())
+def test_the_notebook_shows_the_dossiers_numbers(name):
+    chapter = read_json(runs.DOSSIERS / name / "config.json")["chapter"]
+    text = runs.notebook(chapter).read_text(encoding="utf-8").replace("\\n", "\n")
+    for line in runs.table(name).splitlines():
+        assert line in text, "the page shows another table: make notebooks"

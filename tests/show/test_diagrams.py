@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+import torch
+from torch import nn
+
+from gancourse.show import diagrams
+
+CONV = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 14), nn.Flatten(0))
+
+
+def test_a_trace_has_the_shapes_that_really_occur():
+    assert diagrams.trace(CONV, torch.zeros(2, 1, 28, 28)) == [
+        ([], (1, 28, 28)),
+        (["conv 4×4, stride 2", "BatchNorm", "ReLU"], (8, 14, 14)),
+        (["conv 14×14"], (1, 1, 1)),
+    ]
+
+
+def test_drawing_leaves_the_network_as_it_was():
+    CONV.train()
+    before = {name: value.clone() for name, value in CONV.state_dict().items()}
+    diagrams.layers(CONV, torch.randn(2, 1, 28, 28), "A network")
+    assert CONV.training
+    assert all(torch.equal(value, before[name]) for name, value in CONV.state_dict().items())
+    assert not any(module._forward_hooks for module in CONV.modules())
+
+
+@pytest.mark.parametrize("diagram", [diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"), diagrams.turns()])
+def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
+    svg = ElementTree.fromstring(diagram._repr_html_())
+    space = {"s": "http://www.w3.org/2000/svg"}
+    names = svg.get("aria-labelledby").split()
+    assert [svg.find(f"s:{tag}", space).get("id") for tag in ("title", "desc")] == names
+    assert svg.find("s:desc", space).text.endswith(".")
+    texts = [text.text for text in svg.findall(".//s:text", space)]
+    assert texts and all(texts)
+
+
+def test_two_drawings_on_a_page_have_different_ids():
+    assert diagrams.turns()._repr_html_() != diagrams.turns()._repr_html_()

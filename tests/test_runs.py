@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import nbformat
+import pytest
+import torch
+
+from gancourse import evaluation, lesson, published, runs
+from gancourse.chapters import gan
+from gancourse.data.sources import Pictures, manifest
+from gancourse.files import BUNDLED, CourseError, read_json, sha256
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A repository of its own: two short runs, and BUNDLED and DOSSIERS in a temporary folder."""
+    monkeypatch.setattr(runs, "BUNDLED", tmp_path / "data")
+    monkeypatch.setattr(runs, "DOSSIERS", tmp_path / "runs")
+    monkeypatch.setattr(published, "BUNDLED", tmp_path / "data")
+    scores = dict.fromkeys(runs.SHOWN, 1.0)
+    names = {"samples": 10, "reference": "digits", "reference_samples": 20, "neighbourhood_samples": 10, "k": 5}
+    monkeypatch.setattr(runs, "evaluate", lambda game, **how: {**scores, **names, "parzen_test": "test", "seed": 0})
+    digits = Pictures({"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}, "digits", "made", "CC0")
+    config = gan.Config.at("check", "dcgan", steps=2, width=4, batch_size=8)
+    folders = []
+    for seed in (0, 1):
+        folders.append(tmp_path / f"run-{seed}")
+        lesson.play(config, digits, seed=seed, folder=folders[-1], progress=False, device="cpu")
+    return tmp_path, folders
+
+
+def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
+    place, folders = small
+    scores = runs.publish("tiny", folders)
+    assert [row["seed"] for row in scores["seeds"]] == [0, 1]
+    dossier, weights = place / "runs" / "tiny", place / "data" / "weights" / "tiny"
+    assert {path.name for path in dossier.iterdir()} == {
+        "config.json", "environment.json", "summary.json", "metrics.jsonl", "scores.json", "film.webp", "film-still.png",
+        "samples.png", "table.md",
+    }  # fmt: skip
+    card = (weights / "README.md").read_text()
+    assert sha256(weights / "model.safetensors") in card
+    assert "-s form=dcgan" in card and "-s width=4" in card and "--seed 0" in card
+    assert read_json(place / "data" / "manifest.json") == manifest(place / "data")
+    assert "| tiny | gan |" in (place / "runs" / "LEDGER.md").read_text()
+    monkeypatch.setattr(published, "bundled", lambda name: place / "data" / name)
+    assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
+
+
+def test_runs_of_different_recipes_make_no_table(small):
+    place, (first, second) = small
+    state = next(second.glob("checkpoints/step-*/state.json"))
+    numbers = json.loads(state.read_text())
+    numbers["settings"]["lr"] = 1.0
+    state.write_text(json.dumps(numbers))
+    with pytest.raises(CourseError, match="more than their seed"):
+        runs.publish("tiny", [first, second])
+    assert not (place / "runs").exists()
+
+
+def test_an_unfinished_run_is_not_published(small):
+    place, folders = small
+    (folders[1] / "summary.json").unlink()
+    with pytest.raises(CourseError, match="not come to its end"):
+        runs.publish("tiny", folders)
+
+
+def test_the_ledger_says_what_is_wanted():
+    for name in published.published():
+        (line,) = [line for line in runs.ledger().splitlines() if line.startswith(f"| {name} |")]
+        cpu = read_json(runs.DOSSIERS / name / "environment.json")["kind"] == "cpu"
+        assert ("a GPU" in line) == cpu
+
+
+def test_the_notebooks_parameters_are_listed_with_type_and_help():
+    found = runs.parameters("gan")
+    assert {"scale", "seed", "form", "source", "data_root", "folder"} <= found.keys()
+    assert "check, class or full" in found["scale"]
+
+
+def test_an_unknown_chapter_or_parameter_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(CourseError, match="no parameter sed.*It has: .*seed"):
+        runs.execute("gan", "check", {"sed": "1"}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(CourseError, match="No notebook"):
+        runs.notebook("cyclegan")
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """A folder with one small chapter notebook whose second cell is given."""
+
+    def write(cell: str):
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+        first = nbformat.v4.new_code_cell('scale: str = "auto"  # scale\nfolder: str = ""  # place\nseed: int = 0  # seed')
+        first.metadata["tags"] = ["parameters"]
+        book.cells = [first, nbformat.v4.new_code_cell(cell)]
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        nbformat.write(book, tmp_path / "notebooks" / "01_tiny.ipynb")
+        monkeypatch.setattr(runs, "NOTEBOOKS", tmp_path / "notebooks")
+
+    return write
+
+
+@pytest.mark.slow
+def test_a_run_puts_the_executed_notebook_into_its_folder(tmp_path, notebooks):
+    notebooks("assert (scale, seed) == ('class', 3); open(folder + '/made', 'w').close()")
+    output = runs.execute("tiny", "class", {"seed": "3"}, tmp_path / "dossier")
+    assert output == (tmp_path / "dossier" / "notebook.ipynb").resolve()
+    assert (tmp_path / "dossier" / "made").exists()
+    assert nbformat.read(output, 4).cells[-1].execution_count
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_named_and_leaves_no_half_notebook(tmp_path, notebooks):
+    notebooks("1 / 0")
+    with pytest.raises(CourseError, match="ZeroDivisionError"):
+        runs.execute("tiny", "class", {}, tmp_path / "dossier")
+    assert not list((tmp_path / "dossier").iterdir())
+
+
+def test_words_from_the_command_line_become_values():
+    assert [runs.literal(text) for text in ("3", "0.5", "true", "dcgan", '"7"')] == [3, 0.5, True, "dcgan", "7"]
+
+
+def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
+    game = gan.Config.at("check", "dcgan", width=4).build()
+    scores = evaluation.evaluate(game, n=100, source="bundled")
+    assert scores["samples"] == 100
+    assert "bundled" in scores["reference"] and "bundled" in scores["parzen_test"]
+    assert all(isinstance(scores[key], float) for key in runs.SHOWN)
+    assert scores["classifier_fid"] > 100  # an untrained generator
+    json.dumps(scores)
+
+
+def test_a_game_without_digits_is_not_scored_as_one():
+    with pytest.raises(CourseError, match="'ring'"):
+        evaluation.evaluate(gan.Config.at("check", "toy").build())
+
+
+def test_a_published_model_scores_far_better_than_an_untrained_one():
+    scores = evaluation.evaluate(published.load("gan"), n=500, source="bundled")
+    assert scores["classifier_fid"] < 100
+    assert scores["coverage"] > 0.2
+
+
+def test_published_weights_are_refused_when_changed(tmp_path, monkeypatch):
+    copy = tmp_path / "data"
+    shutil.copytree(BUNDLED / "weights" / "gan", copy / "weights" / "gan")
+    shutil.copy(BUNDLED / "manifest.json", copy / "manifest.json")
+    weights = copy / "weights" / "gan" / "model.safetensors"
+    spoilt = bytearray(weights.read_bytes())
+    spoilt[-1] ^= 1
+    weights.write_bytes(spoilt)
+    monkeypatch.setattr(published, "BUNDLED", copy)
+    monkeypatch.setattr("gancourse.files.BUNDLED", copy)
+    with pytest.raises(CourseError, match="model.safetensors"):
+        published.load("gan")
