@@ -93,7 +93,8 @@ def notebooks(tmp_path, monkeypatch):
     """A folder with one small chapter notebook whose second cell is given."""
 
     def write(cell: str):
-        book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
         first = nbformat.v4.new_code_cell('scale: str = "auto"  # scale\nfolder: str = ""  # place\nseed: int = 0  # seed')
         first.metadata["tags"] = ["parameters"]
         book.cells = [first, nbformat.v4.new_code_cell(cell)]

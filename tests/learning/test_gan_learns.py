@@ -49,14 +49,17 @@ def test_with_adams_usual_momentum_the_generator_chases_the_ring_instead():
 
 
 def test_digits_take_shape():
-    """Classifier-FID of 2,000 samples against the 8,000 bundled training digits: 300 untrained, 1.3 for real ones."""
+    """Classifier-FID of 2,000 samples against the 8,000 bundled training digits; the 2,000 bundled test digits have 1.3.
+
+    Measured, seeds 0 to 2: 300 untrained, then 125, 127 and 132.
+    """
     digits = load("digits", "train", source="bundled")
     real = judge().features(digits["image"])
 
     def distance(game) -> float:
         return frechet(real, judge().features(game.sample(2_000, seed=1)))
 
-    config = Config.at("check", "dcgan", steps=500, batch_size=32)
+    config = Config.at("check", "dcgan", steps=600, batch_size=32)
     torch.manual_seed(0)
     untrained = distance(config.build())
     trained = distance(play(config, digits.tensors, seed=0).game)
