@@ -59,7 +59,10 @@ class Game(nn.Module, ABC):
         """The turns of one training step, in order."""
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        """Called once with the whole data, before the first step of a new run; override it to start from its statistics."""
+        """Called with the whole data before training; override it to start from its statistics.
+
+        A run that goes on calls it too, and then takes its checkpoint's weights.
+        """
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch as stored -> as the networks take it: uint8 pictures 0..255 become floats in [-1, 1].

@@ -76,4 +76,6 @@ def dossier(name: str):
         f"Width {config['width']}, {summary['step']:,} steps of {config['batch_size']}, "
         f"{runs.minutes(summary)} minutes a seed on {runs.hardware(name)}."
     )
+    if wanted := runs.wanted(name):
+        made += f" A short run: these weights will be replaced by those of {wanted}."
     return Markdown(f"{runs.table(name)}\n{made}")

@@ -185,6 +185,7 @@ def card(name: str) -> str:
 - **Trained on:** MNIST, the first 50,000 training digits (Yann LeCun and Corinna Cortes, CC BY-SA 3.0).
 - **Recipe:** `{recipe} --folder RUN`
 - **Made on:** {hardware(name)}; {summary["step"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
+- **Still wanted:** {wanted(name) or "nothing"}.
 - **Licence of the weights:** CC BY-SA 3.0, as the data.
 - **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
 
@@ -220,6 +221,14 @@ def difference_from_scale(config: dict, scale: str | None = None) -> dict:
     return {"form": config["form"], **fields}
 
 
+def wanted(name: str) -> str:
+    """What a published run still lacks: "a GPU", "the full recipe", both, or nothing ("")."""
+    config = read_json(DOSSIERS / name / "config.json")
+    on_cpu = read_json(DOSSIERS / name / "environment.json")["kind"] == "cpu"
+    reduced = scale_of(config) != "full" or len(difference_from_scale(config)) > 1
+    return " and ".join(["a GPU"] * on_cpu + ["the full recipe"] * reduced)
+
+
 def ledger() -> str:
     """runs/LEDGER.md: what is published, and what a GPU should still train."""
     lines = ["| model | chapter | recipe | hardware | minutes | seeds | classifier-FID | still wanted |",
@@ -228,14 +237,9 @@ def ledger() -> str:
         config, summary, scores = (
             read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary", "scores")
         )
-        wanted = []
-        if read_json(DOSSIERS / name / "environment.json")["kind"] == "cpu":
-            wanted.append("a GPU")
-        if scale_of(config) != "full" or len(difference_from_scale(config)) > 1:
-            wanted.append("the full recipe")
         lines.append(
             f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {summary['step']:,} steps "
             f"of {config['batch_size']} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
-            f"| {scores['median']['classifier_fid']:.2f} | {' and '.join(wanted) or 'nothing'} |"
+            f"| {scores['median']['classifier_fid']:.2f} | {wanted(name) or 'nothing'} |"
         )
     return "# Ledger of runs\n\n" + "\n".join(lines) + "\n"

@@ -98,7 +98,7 @@ FORMS: dict[str, dict] = {
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
         "paper": {"width": 240, "steps": 300},
-        "mlp": {"width": 256, "steps": 300, "ema": 0.98},
+        "mlp": {"width": 256, "steps": 300, "ema": 0.98, "lr": 1e-3},
         "dcgan": {"width": 16, "steps": 300, "batch_size": 64, "ema": 0.98, "lr": 1e-3},
         "toy": {"steps": 1_000},
     },

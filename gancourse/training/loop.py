@@ -125,7 +125,7 @@ def train(
             play.step(next(batches), step)
             step += 1
             bar.update()
-            last = step == steps or stop.is_set()
+            last = step == steps or all_stop(handle, stop, step % log_every == 0)
             if step % log_every == 0 or step % checkpoint_every == 0 or last:
                 now = time.perf_counter()
                 line = {"step": step, "seconds": round(now - began, 3),
@@ -150,7 +150,7 @@ def train(
         record.write("summary", record.summary)
     if options:
         handle.end_training()
-    if stop.is_set():
+    if step < steps:
         where = (
             f"Its checkpoint is in {folder}; the same call goes on from there."
             if folder
@@ -214,10 +214,11 @@ class Play:
                 gradient.copy_(part.view_as(gradient))
 
     def means(self) -> dict[str, float]:
-        """Mean of each term since the last call."""
-        means = mean_terms(self.sums, self.counts)
-        self.sums, self.counts = {}, {}
-        return means
+        """Mean of each term since the last call, over all processes: a NaN in one is then seen, and ends the run, in all."""
+        sums, counts, self.sums, self.counts = self.sums, self.counts, {}, {}
+        if self.handle.num_processes > 1:
+            sums = self.handle.reduce(sums, "mean")
+        return mean_terms(sums, counts)
 
     def averaged_game(self) -> Game:
         return self.game.with_networks(**{name: averaged.module for name, averaged in self.averages.items()})
@@ -298,6 +299,13 @@ def average(network: nn.Module, decay: float) -> AveragedModel:
     averaged = AveragedModel(network, multi_avg_fn=update, use_buffers=True).requires_grad_(False)
     averaged.n_averaged = averaged.n_averaged.cpu()  # the library compares it with 0 at every step: on a GPU, a wait
     return averaged
+
+
+def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
+    """Whether to stop now. Several processes stop together or wait for each other for ever, so they ask at log lines only."""
+    if handle.num_processes == 1:
+        return stop.is_set()
+    return may_wait and bool(handle.reduce(torch.tensor(float(stop.is_set()), device=handle.device)) > 0)
 
 
 def refuse_non_finite(line: dict) -> None:
