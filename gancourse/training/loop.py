@@ -72,7 +72,8 @@ def train(
         folder: where the record and the checkpoints go; None keeps the record in memory only.
         config: the hyper-parameters (a dataclass), stored and compared on resume. Default: `game.config`, if any.
         device, precision: see `hardware.accelerator`.
-        compile: compile each phase's loss with torch.compile (fullgraph).
+        compile: compile each phase's loss with torch.compile (fullgraph). Not with r1, r2 or gradient_penalty: it cannot
+            differentiate twice.
         channels_last: memory order of pictures and convolutions.
         log_every, checkpoint_every: in steps; a checkpoint is also written at the end and on Ctrl-C.
         preview: game -> samples for the pictures of progress. Default: 64 samples of seed 0.
