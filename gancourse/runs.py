@@ -102,12 +102,12 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     Raises:
         CourseError: the runs differ in more than their seed, or are not of the full MNIST.
     """
-    for folder in folders:
-        if not (folder / "summary.json").is_file():
-            raise CourseError(
-                f"{folder} holds no summary.json: the run has not come to its end. Train it on, then publish."
-            )
     settings = [published.of_run(folder)[0] for folder in folders]
+    for folder, each in zip(folders, settings, strict=True):
+        summary = folder / "summary.json"
+        done = read_json(summary)["step"] if summary.is_file() else 0
+        if done < each["steps"]:
+            raise CourseError(f"{folder} is unfinished: step {done:,} of {each['steps']:,}. Train it on, then publish.")
     if any({**each, "seed": 0} != {**settings[0], "seed": 0} for each in settings):
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
     rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]

@@ -60,11 +60,15 @@ def test_runs_of_different_recipes_make_no_table(small):
     assert not (place / "runs").exists()
 
 
-def test_an_unfinished_run_is_not_published(small):
+@pytest.mark.parametrize("summary", [None, {"step": 1}])
+def test_an_unfinished_run_is_not_published(small, summary):
     place, folders = small
     (folders[1] / "summary.json").unlink()
-    with pytest.raises(CourseError, match="not come to its end"):
+    if summary:
+        (folders[1] / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(CourseError, match="run-1 is unfinished: step . of 2"):
         runs.publish("tiny", folders)
+    assert not (place / "runs").exists()
 
 
 def test_the_ledger_says_what_is_wanted():
