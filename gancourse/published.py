@@ -50,9 +50,7 @@ def load(name: str | Path, device: str | None = None) -> Game:
         settings = read_json(bundled(f"weights/{name}/config.json"))
         path = bundled(f"weights/{name}/model.safetensors")
         try:
-            tensors = {
-                key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()
-            }
+            tensors = load_file(path)
         except SafetensorError as error:
             raise DamagedFile(f"{path} is not a safetensors file ({error}).") from error
     elif (Path(name) / "config.json").is_file():

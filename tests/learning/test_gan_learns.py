@@ -5,28 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from gancourse import lesson
 from gancourse.chapters.gan import Config
 from gancourse.data import load
 from gancourse.data.toy import ring
 from gancourse.metrics.digit_cnn import judge
 from gancourse.metrics.frechet import frechet
 from gancourse.metrics.modes import toy_modes
-from gancourse.training import Record, train
+from gancourse.training import Record
 
 
-def play(config: Config, data: dict[str, torch.Tensor], seed: int) -> Record:
-    torch.manual_seed(seed)
-    return train(
-        config.build(),
-        data,
-        steps=config.steps,
-        batch_size=config.batch_size,
-        ema=config.ema,
-        seed=seed,
-        device="cpu",
-        progress=False,
-        preview=lambda game: game.sample(1),
-    )
+def play(config: Config, data, seed: int) -> Record:
+    return lesson.play(config, data, seed=seed, device="cpu", progress=False, preview=lambda game: game.sample(1))
 
 
 def ring_of_8(seed: int, **changes) -> dict:
