@@ -101,16 +101,21 @@ def sample(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("samples.png"),
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    label: Annotated[str | None, typer.Option(help="cgan: what to draw, e.g. 8, or in turn: 8,0.")] = None,
+    category: Annotated[str | None, typer.Option(help="infogan: a value a categorical code, e.g. 3 or 1,0,1.")] = None,
+    continuous: Annotated[str | None, typer.Option(help="infogan: a number a continuous code, e.g. 0.5,-1.")] = None,
     device: Device = None,
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> None:
-    """Draw a grid of samples into a picture file."""
+    """Draw a grid of samples into a picture file; a chapter's conditions are options."""
     if output.exists() and not force:
         raise CourseError(f"{output} exists already. Give another name with -o, or write over it with --force.")
     from gancourse.published import load
     from gancourse.show.grids import save_grid
 
-    save_grid(output, load(model, device).sample(n, seed=seed).cpu())
+    game = load(model, device)
+    given = {"label": label, "category": category, "continuous": continuous}
+    save_grid(output, game.sample(n, seed=seed, **conditions(game, given, n)).cpu())
     typer.echo(f"{n} samples of {model}, seed {seed}: {output}")
 
 
@@ -217,6 +222,26 @@ def parse(chapter: str, scale: str, changes: list[str]):
     form = {"form": pairs.pop("form")} if "form" in pairs else {}
     config = config_class.at(scale, **form)
     return replace(config, **{name: read_as(name, text, known[name]) for name, text in pairs.items()})
+
+
+def conditions(game, given: dict[str, str | None], n: int) -> dict:
+    """The conditions that were given, as `game.sample` takes them; labels are repeated in turn up to `n`."""
+    from inspect import signature
+
+    asked = {name: text for name, text in given.items() if text is not None}
+    if unknown := asked.keys() - signature(game.sample).parameters.keys():
+        takes = ", ".join(f"--{name}" for name in given if name in signature(game.sample).parameters)
+        raise CourseError(f"--{min(unknown)} was given; this model takes {takes or 'no conditions'}.")
+    values = {}
+    for name, text in asked.items():
+        kind = float if name == "continuous" else int
+        try:
+            values[name] = [kind(part) for part in text.split(",")]
+        except ValueError:
+            raise CourseError(f"--{name} {text} was given; write numbers with commas, such as 8 or 8,0.") from None
+    if "label" in values:
+        values["label"] = [values["label"][i % len(values["label"])] for i in range(n)]
+    return values
 
 
 def split_pair(text: str) -> tuple[str, str]:

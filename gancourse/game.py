@@ -99,3 +99,9 @@ def sampling(game: Game):
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def in_parts(network: Callable[..., Tensor], *inputs: Tensor, size: int = 500) -> Tensor:
+    """`network(*inputs)` as float32, run on `size` rows at a time so that memory does not grow with the inputs."""
+    parts = zip(*(each.split(size) for each in inputs), strict=True)
+    return torch.cat([network(*part).float() for part in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import textwrap
@@ -65,6 +66,23 @@ def quote(*things):
     blocks = ("\n\n\n".join(each) for each in sources.values())
     quoted = zip(sources, blocks, strict=True)
     return Markdown("\n\n".join(f"`{home}`\n\n```python\n{source}\n```" for home, source in quoted))
+
+
+def changes(before, after, context: int = 2):
+    """What changes from one function, class or network to another, as a diff: lines that go (-), come (+) and stay.
+
+    Functions and classes are compared by their source, networks by their layers. `context` lines that stay are shown
+    around each change.
+    """
+    from IPython.display import Markdown
+
+    texts = [
+        repr(thing) if isinstance(thing, torch.nn.Module) else textwrap.dedent(inspect.getsource(thing))
+        for thing in (before, after)
+    ]
+    lines = difflib.unified_diff(*(text.splitlines() for text in texts), n=context, lineterm="")
+    kept = ["..." if line.startswith("@@") else line for line in lines if not line.startswith(("---", "+++"))]
+    return Markdown("```diff\n" + "\n".join(kept[1:] if kept[:1] == ["..."] else kept) + "\n```")
 
 
 def dossier(name: str):

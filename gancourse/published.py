@@ -24,6 +24,8 @@ from gancourse.training import checkpoint
 
 CHAPTERS = {
     "gan": "Generative adversarial nets",
+    "cgan": "Conditional generative adversarial nets",
+    "infogan": "InfoGAN: interpretable representation learning",
 }
 
 

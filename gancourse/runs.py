@@ -19,14 +19,33 @@ from safetensors.torch import save_file
 
 from gancourse import published
 from gancourse.data.sources import MANIFEST, manifest
-from gancourse.evaluation import evaluate
+from gancourse.evaluation import chapter_of, columns, evaluate
 from gancourse.files import BUNDLED, DOSSIERS, CourseError, read_json, replacing, sha256, write_json, write_text
 from gancourse.show.films import film_of_run
 from gancourse.show.grids import save_grid
 from gancourse.training import read_metrics
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-SHOWN = ("parzen_nats", "classifier_fid", "kid", "recall", "density", "coverage")
+# What a published model was trained on, and what its weights may be used under.
+DATA = {
+    "digits": ("MNIST, {split} (Yann LeCun and Corinna Cortes, CC BY-SA 3.0)", "CC BY-SA 3.0, as the data"),
+    "fashion": ("Fashion-MNIST, {split} (Zalando SE, MIT)", "MIT, as the data"),
+    "faces": ("9,000 pixel-art faces (DiceBear, CC0 1.0)", "CC0 1.0, as the data"),
+    "sprites": ("shapes drawn by our own code", "MIT"),
+}
+SPLITS = {"train-50000": "the first 50,000 training digits", "train": "the whole training part"}
+LIMITS = {
+    "digits": "Black-and-white digits of 28 x 28 px and nothing else. The training digits' writers (census workers and\n"
+    "pupils in the United States) are the only hands it knows.",
+    "fashion": "Small grey pictures of ten kinds of clothes and nothing else.",
+    "faces": "Drawn faces of 32 x 32 px from one generator's parts, and no person's. What its codes mean was found after\n"
+    "training and differs from seed to seed.",
+    "sprites": "White squares, ellipses and hearts of 64 x 64 px and nothing else.",
+}
+ASKING = {
+    "cgan": "`label=8` asks for one class, `label=[8, 0, ...]` for one a picture; without it the classes come in turn.",
+    "infogan": "`category=3` and `continuous=(0.5, -1.0)` set the codes, one entry a code; what is left out is drawn.",
+}
 
 
 def notebook(chapter: str) -> Path:
@@ -88,6 +107,11 @@ def execute(chapter: str, scale: str, values: dict[str, str], folder: str | Path
     return output
 
 
+def spelled(value) -> str:
+    """A value as `gancourse train -s` takes it: tuples as 2,3."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def literal(text: str):
     """A parameter from the command line as the JSON value it spells, else as text."""
     try:
@@ -113,7 +137,8 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
-    scores = {"median": {key: statistics.median(row[key] for row in rows) for key in SHOWN}, "seeds": rows}
+    shown = columns(published.configure(settings[0]))
+    scores = {"median": {each.key: statistics.median(row[each.key] for row in rows) for each in shown}, "seeds": rows}
 
     dossier = DOSSIERS / name
     dossier.mkdir(parents=True, exist_ok=True)
@@ -148,16 +173,16 @@ def write_pages(name: str) -> None:
 
 def table(name: str) -> str:
     """A dossier's scores as a Markdown table: a row a seed, and the medians."""
-    scores = read_json(DOSSIERS / name / "scores.json")
-    heads = (
-        "| seed | Parzen, nats | classifier-FID | KID | recall | density | coverage |\n|---|---|---|---|---|---|---|\n"
-    )
+    shown, scores = columns(config_of(name)), read_json(DOSSIERS / name / "scores.json")
     rows = [(str(row["seed"]), row) for row in scores["seeds"]] + [("median", scores["median"])]
-    return heads + "".join(
-        f"| {label} | {row['parzen_nats']:.1f} | {row['classifier_fid']:.2f} | {row['kid']:.4f} | {row['recall']:.3f} "
-        f"| {row['density']:.3f} | {row['coverage']:.3f} |\n"
-        for label, row in rows
-    )
+    lines = [["seed", *(each.head for each in shown)], ["---"] * (len(shown) + 1)]
+    lines += [[label, *(format(row[each.key], each.form) for each in shown)] for label, row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- | --- |", "|---|---|")
+
+
+def config_of(name: str):
+    """The Config of a published run."""
+    return published.configure(read_json(DOSSIERS / name / "config.json"))
 
 
 def hardware(name: str) -> str:
@@ -174,33 +199,54 @@ def card(name: str) -> str:
     config, summary = (read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary"))
     first = read_json(DOSSIERS / name / "scores.json")["seeds"][0]
     weights = BUNDLED / "weights" / name / "model.safetensors"
-    changes = " ".join(f"-s {key}={value}" for key, value in difference_from_scale(config).items())
+    changes = " ".join(f"-s {key}={spelled(value)}" for key, value in difference_from_scale(config).items())
     recipe = f"gancourse train {config['chapter']} --scale {scale_of(config)} {changes} --seed {config['seed']} --source full"
     shape = ", ".join(map(str, config["shape"]))
+    trained_on, licence = DATA[config["pictures"]]
+    networks = " and ".join(config_of(name).build().averaged)
     return f"""# {name}
 
-{published.CHAPTERS[config["chapter"]]}, form `{config["form"]}`: all networks of the game, the generator averaged.
+{published.CHAPTERS[config["chapter"]]}, form `{config["form"]}`: all networks of the game, the {networks} averaged.
 
-- **Use:** `gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].
-- **Trained on:** MNIST, the first 50,000 training digits (Yann LeCun and Corinna Cortes, CC BY-SA 3.0).
+- **Use:** `gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].{asking(config)}
+- **Trained on:** {trained_on.format(split=SPLITS.get(config["split"], config["split"]))}.
 - **Recipe:** `{recipe} --folder RUN`
 - **Made on:** {hardware(name)}; {summary["step"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
 - **Still wanted:** {wanted(name) or "nothing"}.
-- **Licence of the weights:** CC BY-SA 3.0, as the data.
+- **Licence of the weights:** {licence}.
 - **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
 
 ## Scores
 
 {table(name)}
-{first["samples"]:,} samples against {first["reference"]}, {first["reference_samples"]:,} pictures; recall, density and coverage
-with k = {first["k"]} on {first["neighbourhood_samples"]:,} of each; Parzen on {first["parzen_test"]}. The weights are those of
-seed {config["seed"]}.
+{protocol(first)} The weights are those of seed {config["seed"]}.
 
 ## Limits
 
-Black-and-white digits of 28 x 28 px and nothing else. It was not asked for a digit: which one comes is chance, and the
-training digits' writers (census workers and pupils in the United States) are the only hands it knows.
+{LIMITS[config["pictures"]]}
 """
+
+
+def asking(config: dict) -> str:
+    """How a chapter's conditions are given, as a sentence after a space; nothing for a game without conditions."""
+    return f" {ASKING[config['chapter']]}" if config["chapter"] in ASKING else ""
+
+
+def protocol(row: dict) -> str:
+    """What the scores of a dossier's row were measured on, in a sentence or two."""
+    said = []
+    if "reference" in row:
+        said.append(
+            f"{row['samples']:,} samples against {row['reference']}, {row['reference_samples']:,} pictures; recall, density "
+            f"and coverage with k = {row['k']} on {row['neighbourhood_samples']:,} of each."
+        )
+    if "parzen_test" in row:
+        said.append(f"Parzen on {row['parzen_test']}.")
+    if "labels_test" in row:
+        said.append(f"Labels: {row['samples']:,} samples, the classes in turn; real pictures: {row['labels_test']}.")
+    if "codes_test" in row:
+        said.append(f"Codes are matched on training pictures and scored on {row['codes_test']}.")
+    return "\n".join(said)
 
 
 def minutes(summary: dict) -> int:
@@ -229,9 +275,16 @@ def wanted(name: str) -> str:
     return " and ".join(["a GPU"] * on_cpu + ["the full recipe"] * reduced)
 
 
+def headline(name: str, median: dict) -> str:
+    """The one score by which a reader knows the model: classifier-FID in chapter 1, else the table's first."""
+    shown = columns(config_of(name))
+    best = next((each for each in shown if (each.key, chapter_of(config_of(name))) == ("classifier_fid", "gan")), shown[0])
+    return f"{best.head} {median[best.key]:{best.form}}"
+
+
 def ledger() -> str:
     """runs/LEDGER.md: what is published, and what a GPU should still train."""
-    lines = ["| model | chapter | recipe | hardware | minutes | seeds | classifier-FID | still wanted |",
+    lines = ["| model | chapter | recipe | hardware | minutes | seeds | median score | still wanted |",
              "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for name in published.published():
         config, summary, scores = (
@@ -240,6 +293,6 @@ def ledger() -> str:
         lines.append(
             f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {summary['step']:,} steps "
             f"of {config['batch_size']} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
-            f"| {scores['median']['classifier_fid']:.2f} | {wanted(name) or 'nothing'} |"
+            f"| {headline(name, scores['median'])} | {wanted(name) or 'nothing'} |"
         )
     return "# Ledger of runs\n\n" + "\n".join(lines) + "\n"

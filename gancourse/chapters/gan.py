@@ -13,76 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, sampling
-from gancourse.layers import Maxout, dcgan_init, gaussian_latents
+from gancourse.game import Batch, Game, Phase, Terms, in_parts, sampling
+from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
-
-
-@dataclass(frozen=True)
-class Config:
-    """Every number of a run. The defaults are the paper's; `Config.at(scale, form=...)` gives the other recipes.
-
-    Attributes:
-        form: "paper", "mlp", "dcgan" or "toy", see the top of this file.
-        loss: a name in `gancourse.losses.LOSSES`.
-        shape: of one sample: (channels, height, width) of a picture, (2,) for points.
-        latent: size of z.
-        width: units of a hidden layer; for "dcgan", channels at the finest hidden resolution (ngf and ndf).
-        optimizer, lr, beta1: "sgd" with the paper's schedule, or "adam" with constant numbers.
-        generator_every: steps of the discriminator for one of the generator.
-        r1, r2, gradient_penalty: weights of the discriminator's penalties (see `gancourse.losses`); 0 leaves one out.
-        pictures, split: which data, as `gancourse.data.load` calls it.
-        steps, batch_size: length of the run, in steps of so many samples.
-        ema: decay per step of the averaged generator that samples are drawn from; 0 keeps none.
-    """
-
-    form: str = "paper"
-    loss: str = "non-saturating"
-    shape: tuple[int, ...] = (1, 28, 28)
-    latent: int = 100
-    width: int = 1200
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    beta1: float = 0.5
-    generator_every: int = 1
-    r1: float = 0.0
-    r2: float = 0.0
-    gradient_penalty: float = 0.0
-    pictures: str = "digits"
-    split: str = "train-50000"
-    steps: int = 125_000  # 250 epochs of 50,000 / 100
-    batch_size: int = 100
-    ema: float = 0.0
-
-    def __post_init__(self):
-        for field, allowed in {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}.items():
-            if getattr(self, field) not in allowed:
-                raise CourseError(
-                    f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}."
-                )
-        for field in ("latent", "width", "steps", "batch_size", "generator_every", "lr"):
-            if not getattr(self, field) > 0:
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
-
-    @classmethod
-    def at(cls, scale: str = "full", form: str = "dcgan", **changes) -> Config:
-        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""
-        if form not in FORMS or scale not in SCALES:
-            raise CourseError(
-                f"form={form!r} at scale={scale!r} was asked for. "
-                f"Forms: {', '.join(FORMS)}. Scales: {', '.join(SCALES)}."
-            )
-        return replace(cls(form=form), **{**FORMS[form], **SCALES[scale].get(form, {}), **changes})
-
-    def build(self) -> GAN:
-        """The game with fresh weights, drawn from torch's global random state."""
-        return GAN(self)
-
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "ema": 0.999}
 FORMS: dict[str, dict] = {
@@ -109,6 +48,77 @@ SCALES: dict[str, dict[str, dict]] = {
     },
     "full": {},
 }
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every number of a run. The defaults are the paper's; `Config.at(scale, form=...)` gives the other recipes.
+
+    Attributes:
+        form: "paper", "mlp", "dcgan" or "toy", see the top of this file.
+        loss: a name in `gancourse.losses.LOSSES`.
+        shape: of one sample: (channels, height, width) of a picture, (2,) for points.
+        latent: size of z.
+        width: units of a hidden layer; for "dcgan", channels at the finest hidden resolution (ngf and ndf).
+        optimizer, lr, beta1: "sgd" with the paper's schedule, or "adam" with constant numbers.
+        lr_decay: what the paper's schedule divides lr by, each step, down to 1e-6.
+        weight_decay: Adam's L2 penalty.
+        generator_every: steps of the discriminator for one of the generator.
+        r1, r2, gradient_penalty: weights of the discriminator's penalties (see `gancourse.losses`); 0 leaves one out.
+        pictures, split: which data, as `gancourse.data.load` calls it.
+        steps, batch_size: length of the run, in steps of so many samples.
+        ema: decay per step of the averaged generator that samples are drawn from; 0 keeps none.
+    """
+
+    FORMS: ClassVar[dict[str, dict]] = FORMS
+    SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
+    DEFAULT: ClassVar[str] = "dcgan"  # the form that `at` takes when none is named
+    CHOICES: ClassVar[dict] = {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}
+
+    form: str = "paper"
+    loss: str = "non-saturating"
+    shape: tuple[int, ...] = (1, 28, 28)
+    latent: int = 100
+    width: int = 1200
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    beta1: float = 0.5
+    lr_decay: float = 1.000004
+    weight_decay: float = 0.0
+    generator_every: int = 1
+    r1: float = 0.0
+    r2: float = 0.0
+    gradient_penalty: float = 0.0
+    pictures: str = "digits"
+    split: str = "train-50000"
+    steps: int = 125_000  # 250 epochs of 50,000 / 100
+    batch_size: int = 100
+    ema: float = 0.0
+
+    def __post_init__(self):
+        for field, allowed in self.CHOICES.items():
+            if getattr(self, field) not in allowed:
+                raise CourseError(
+                    f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}."
+                )
+        for field in ("latent", "width", "steps", "batch_size", "generator_every", "lr"):
+            if not getattr(self, field) > 0:
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
+
+    @classmethod
+    def at(cls, scale: str = "full", form: str | None = None, **changes) -> Config:
+        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""
+        form = form or cls.DEFAULT
+        if form not in cls.FORMS or scale not in cls.SCALES:
+            raise CourseError(
+                f"form={form!r} at scale={scale!r} was asked for. "
+                f"Forms: {', '.join(cls.FORMS)}. Scales: {', '.join(cls.SCALES)}."
+            )
+        return replace(cls(form=form), **{**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes})
+
+    def build(self) -> GAN:
+        """The game with fresh weights, drawn from torch's global random state."""
+        return GAN(self)
 
 
 class PaperGenerator(nn.Module):
@@ -179,16 +189,9 @@ def mlp_discriminator(shape: tuple[int, ...], width: int) -> nn.Sequential:
 
 
 def dcgan_widths(shape: tuple[int, ...], width: int) -> tuple[int, list[int]]:
-    """The smallest map's side, 4 to 7 px, and the channels from there up: 64 px -> (4, [512, 256, 128, 64])."""
-    _, height, side = shape
-    doublings = int(math.log2(side / 4)) if side >= 8 else 0
-    base = side >> doublings
-    if height != side or not doublings or base << doublings != side:
-        raise CourseError(
-            f"A DCGAN for pictures of {height} x {side} px was asked for. "
-            "It takes squares whose side is 4, 5, 6 or 7 px doubled at least once: 28, 32, 64, 96, 128 ..."
-        )
-    return base, [width << i for i in reversed(range(doublings))]
+    """The smallest map's side and the channels from there up: 64 px -> (4, [512, 256, 128, 64])."""
+    times, base = halvings(shape)
+    return base, [width << i for i in reversed(range(times))]
 
 
 def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
@@ -197,7 +200,7 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
     A kernel divisible by its stride overlaps itself evenly, which keeps checkerboards away (Odena et al. 2016).
     """
     base, widths = dcgan_widths(shape, width)
-    layers = [nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, widths[0], base, bias=False)]
+    layers = [nn.Unflatten(1, (latent, 1, 1)), Project(latent, widths[0], base)]
     for above, below in pairwise(widths):
         layers += [nn.BatchNorm2d(above), nn.ReLU(), nn.ConvTranspose2d(above, below, 4, 2, 1, bias=False)]
     layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(), nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1, bias=False)]
@@ -210,7 +213,7 @@ def dcgan_discriminator(shape: tuple[int, ...], width: int) -> nn.Sequential:
     layers = [nn.Conv2d(shape[0], width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]  # no BatchNorm on the input layer
     for below, above in pairwise(reversed(widths)):
         layers += [nn.Conv2d(below, above, 4, 2, 1, bias=False), nn.BatchNorm2d(above), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(widths[0], 1, base, bias=False), nn.Flatten(0)).apply(dcgan_init)
+    return nn.Sequential(*layers, ReadOut(widths[0], 1, base), nn.Flatten(0)).apply(dcgan_init)
 
 
 class GAN(Game):
@@ -226,16 +229,15 @@ class GAN(Game):
         self.config = config
         self.key = "image" if len(config.shape) == 3 else "point"
         self.rules = LOSSES[config.loss]
-        latent, shape, width = config.latent, config.shape, config.width
-        if config.form == "paper":
-            self.generator = PaperGenerator(latent, shape, width)
-            self.discriminator = PaperDiscriminator(shape, units=width // 5)
-        elif config.form == "dcgan":
-            self.generator = dcgan_generator(latent, shape, width)
-            self.discriminator = dcgan_discriminator(shape, width)
-        else:
-            self.generator = mlp_generator(latent, shape, width)
-            self.discriminator = mlp_discriminator(shape, width)
+        self.generator, self.discriminator = self.networks()
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        latent, shape, width = self.config.latent, self.config.shape, self.config.width
+        if self.config.form == "paper":
+            return PaperGenerator(latent, shape, width), PaperDiscriminator(shape, units=width // 5)
+        if self.config.form == "dcgan":
+            return dcgan_generator(latent, shape, width), dcgan_discriminator(shape, width)
+        return mlp_generator(latent, shape, width), mlp_discriminator(shape, width)
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
         if self.config.form == "paper":
@@ -247,9 +249,10 @@ class GAN(Game):
             # The authors' code halves the discriminator's objective; for SGD that is half the learning rate.
             rates = config.lr / 2, config.lr
             optimizers = [partial(torch.optim.SGD, lr=lr, momentum=0.5) for lr in rates]
-            schedules = [partial(paper_schedule, lr) for lr in rates]
+            schedules = [partial(paper_schedule, lr, decay=config.lr_decay) for lr in rates]
         else:
-            optimizers = [partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999))] * 2
+            betas = config.beta1, 0.999
+            optimizers = [partial(torch.optim.Adam, lr=config.lr, betas=betas, weight_decay=config.weight_decay)] * 2
             schedules = [None, None]
         discriminator, generator = tuple(self.discriminator.parameters()), tuple(self.generator.parameters())
         return [
@@ -259,23 +262,32 @@ class GAN(Game):
             ),
         ]
 
+    def fake(self, batch: Batch) -> Tensor:
+        """A generated sample for each row of the batch."""
+        real = batch[self.key]
+        return self.generator(gaussian_latents(len(real), self.config.latent, device=real.device))
+
+    def judge(self, x: Tensor, batch: Batch) -> Tensor:
+        """Logits (N,) for real or generated samples; `batch` is for the chapters whose discriminator sees more."""
+        return self.discriminator(x)
+
     def discriminator_loss(self, batch: Batch) -> Terms:
         real = batch[self.key]
         with torch.no_grad():  # the generator is not playing: no graph through it
-            fake = self.generator(gaussian_latents(len(real), self.config.latent, device=real.device))
-        terms = self.rules.discriminator(self.discriminator(real), self.discriminator(fake))
+            fake = self.fake(batch)
+        judge = partial(self.judge, batch=batch)
+        terms = self.rules.discriminator(judge(real), judge(fake))
         if self.config.r1:
-            terms["r1"] = self.config.r1 * zero_centred(self.discriminator, real)
+            terms["r1"] = self.config.r1 * zero_centred(judge, real)
         if self.config.r2:
-            terms["r2"] = self.config.r2 * zero_centred(self.discriminator, fake)
+            terms["r2"] = self.config.r2 * zero_centred(judge, fake)
         if self.config.gradient_penalty:
-            terms["slope"] = self.config.gradient_penalty * gradient_penalty(self.discriminator, real, fake)
+            terms["slope"] = self.config.gradient_penalty * gradient_penalty(judge, real, fake)
         return terms
 
     def generator_loss(self, batch: Batch) -> Terms:
-        real = batch[self.key]
-        fake = self.generator(gaussian_latents(len(real), self.config.latent, device=real.device))
-        return self.rules.generator(self.discriminator(fake), self.discriminator(real) if self.rules.pairs else None)
+        fake = self.judge(self.fake(batch), batch)
+        return self.rules.generator(fake, self.judge(batch[self.key], batch) if self.rules.pairs else None)
 
     def sample(self, n: int | None = None, *, seed: int = 0, latent: Tensor | None = None) -> Tensor:
         """`n` samples, (n, *shape), pictures in [-1, 1]. The same seed gives the same latents on every device.
@@ -288,20 +300,21 @@ class GAN(Game):
         Raises:
             CourseError: `latent` has another shape, or neither `n` nor `latent` says how many.
         """
-        if latent is None:
+        with sampling(self):
+            return in_parts(self.generator, self.latents(n, seed, latent))
+
+    def latents(self, n: int | None, seed: int, given: Tensor | None, draw=gaussian_latents) -> Tensor:
+        """The latents of `sample` on the game's device: the given ones, else `n` drawn by `draw` from `seed`."""
+        if given is None:
             if n is None or n < 1:
                 raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up, or give `latent`.")
-            latent = gaussian_latents(n, self.config.latent, torch.Generator().manual_seed(seed))
-        if latent.dim() != 2 or latent.shape[1] != self.config.latent:
-            raise CourseError(f"latent has shape {tuple(latent.shape)}; this game takes (n, {self.config.latent}).")
-        with sampling(self):
-            parts = [
-                self.generator(part.to(self.device)).float() for part in latent.split(500)
-            ]  # memory for 500 at a time
-        return torch.cat(parts)
+            given = draw(n, self.config.latent, torch.Generator().manual_seed(seed))
+        if given.dim() != 2 or given.shape[1] != self.config.latent:
+            raise CourseError(f"latent has shape {tuple(given.shape)}; this game takes (n, {self.config.latent}).")
+        return given.to(self.device)
 
 
-def paper_schedule(lr: float, step: int, steps_per_epoch: int = 500) -> dict[str, float]:
-    """The authors' schedule: lr / 1.000004 a step down to 1e-6; momentum .5 -> .7 over epochs 1 to 250."""
+def paper_schedule(lr: float, step: int, decay: float = 1.000004, steps_per_epoch: int = 500) -> dict[str, float]:
+    """The authors' schedule: lr / decay a step, down to 1e-6; momentum .5 -> .7 over epochs 1 to 250."""
     epoch = min(step / steps_per_epoch, 250)
-    return {"lr": max(lr / 1.000004**step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}
+    return {"lr": max(lr / decay**step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from gancourse.data.sources import Pictures
 
 TOYS = ("grid", "ring", "spiral")
-NAMES = ("digits", "stacked", *TOYS)
+# name -> (module, function, what it is always given)
+_LOADERS = {
+    "digits": ("digits", "load", {}),
+    "stacked": ("digits", "stacked", {}),
+    "fashion": ("fashion", "load", {}),
+    "faces": ("faces", "load", {"name": "faces"}),
+    "faces-micah": ("faces", "load", {"name": "faces-micah"}),
+    "sprites": ("sprites", "load", {}),
+}
+NAMES = (*_LOADERS, *TOYS)
 
 _HOMES = {
     "sources": ("CourseWarning", "Pictures", "bundled", "fetch", "root"),
@@ -27,11 +36,15 @@ def load(
     """The data set `name`, held whole in memory as named tensors.
 
     Args:
-        name: "digits", "stacked" (three digits as one colour picture), or the 2-D toys "ring", "grid", "spiral".
-        split: "train", "test", "validation"; "train-50000" for digits.
-        root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). The toys need none.
-        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. The toys are always made.
-        options: what the data set's own function takes: strict for digits, n and seed for stacked, n for a toy.
+        name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces" and "faces-micah"
+            (drawn, with attributes), "sprites" (dSprites), or the 2-D toys "ring", "grid", "spiral".
+        split: "train" and "test" for all; "validation" for digits, stacked, clothes and toys; "train-50000" for
+            digits, stacked and clothes.
+        root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is made needs none.
+        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces are always the bundled ones; sprites
+            and toys are always made.
+        options: what the data set's own function takes: strict for digits and clothes, n and seed for stacked and
+            sprites, n for a toy.
 
     Raises:
         CourseError: an unknown name, split or source.
@@ -41,13 +54,13 @@ def load(
         return importlib.import_module("gancourse.data.toy").load(name, split, **options)
     if name not in NAMES:
         raise CourseError(f"There is no data set {name!r}. Choose from: {', '.join(NAMES)}.")
-    digits = importlib.import_module("gancourse.data.digits")
-    make = digits.load if name == "digits" else digits.stacked
-    return make(split=split, root=root, source=source, **options)
+    module, function, fixed = _LOADERS[name]
+    make = getattr(importlib.import_module(f"gancourse.data.{module}"), function)
+    return make(**fixed, split=split, root=root, source=source, **options)
 
 
 def __getattr__(name: str):
-    if name in ("digits", "sources", "toy"):
+    if name in ("digits", "faces", "fashion", "idx", "sources", "sprites", "toy"):
         return importlib.import_module(f"gancourse.data.{name}")
     for module, names in _HOMES.items():
         if name in names:

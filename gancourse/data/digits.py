@@ -5,28 +5,18 @@ MNIST: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to do
 
 from __future__ import annotations
 
-import gzip
-import http.client
-import math
-import os
-import socket
-import tempfile
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from gancourse import files
-from gancourse.data.sources import CourseWarning, Pictures, bundled, generator
-from gancourse.data.sources import root as data_root
-from gancourse.files import CourseError, DamagedFile
+from gancourse.data import idx
+from gancourse.data.idx import NAMES, SOURCES, SPLITS
+from gancourse.data.sources import Pictures, generator
+from gancourse.files import CourseError
 
-RAW = Path("MNIST", "raw")
+__all__ = ["LICENCE", "MNIST", "NAMES", "SOURCES", "SPLITS", "load", "stacked"]
+
 LICENCE = "CC BY-SA 3.0, Yann LeCun and Corinna Cortes"
-SPLITS = ("train", "test", "train-50000", "validation")
-SOURCES = ("auto", "bundled", "full")
 
 # SHA-256 of the official files, as torchvision unpacks them and as they are published.
 OFFICIAL = {
@@ -39,7 +29,7 @@ OFFICIAL = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-NAMES = [name for name in OFFICIAL if not name.endswith(".gz")]
+MNIST = idx.Published("MNIST", "MNIST", "digits", "10,000", LICENCE, OFFICIAL)
 
 
 def load(
@@ -68,20 +58,7 @@ def load(
         CourseError: an unknown split or source; with `strict`, a full set that cannot be had.
         DamagedFile: a file in the root, or a bundled one, is truncated, swapped or changed.
     """
-    _one_of("split", split, SPLITS)
-    _one_of("source", source, SOURCES)
-    folder = data_root(root) / RAW
-    if source == "bundled" or not _have_full(folder, source, explicit=root is not None, strict=strict):
-        found, read = "bundled", lambda name: bundled((RAW / name).as_posix()).read_bytes()
-    else:
-        found, read = "full", lambda name: _official(folder, name)
-
-    part = "t10k" if split == "test" else "train"
-    image = _parse(read(f"{part}-images-idx3-ubyte"), f"{part}-images-idx3-ubyte").unsqueeze(1)
-    label = _parse(read(f"{part}-labels-idx1-ubyte"), f"{part}-labels-idx1-ubyte").long()
-    cut = len(image) * 5 // 6
-    kept = {"train-50000": slice(cut), "validation": slice(cut, None)}.get(split, slice(None))
-    return Pictures({"image": image[kept], "label": label[kept]}, f"MNIST {split}", found, LICENCE)
+    return idx.load(MNIST, split, source=source, root=root, strict=strict)
 
 
 def stacked(
@@ -115,102 +92,3 @@ def stacked(
     image = digits["image"][chosen].squeeze(2)  # (n, 3, 1, 28, 28) -> (n, 3, 28, 28)
     label = digits["label"][chosen] @ torch.tensor([100, 10, 1])
     return Pictures({"image": image, "label": label}, f"Stacked MNIST {split}", digits.source, LICENCE)
-
-
-def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise CourseError(f"There is no {what} {given!r} of the digits. Choose from: {', '.join(known)}.")
-
-
-def _have_full(folder: Path, source: str, *, explicit: bool, strict: bool) -> bool:
-    """Whether the official files lie in `folder`, downloading them first when `source` is "full".
-
-    All four or none: a train part of the full set beside the bundled test part would train on the test pictures.
-    """
-    own = folder.resolve() == (files.BUNDLED / RAW).resolve()
-    missing = [name for name in NAMES if _lying(folder, name) is None]
-    if own:
-        why = (
-            f"{folder} holds the course's own 10,000 digits, which the full set must not overwrite. Give another root."
-        )
-    elif not missing:
-        return True
-    elif source == "full":
-        why = _download(folder)
-        if why is None:
-            return True
-    elif len(missing) < len(NAMES):
-        why = f"{folder} holds only a part of MNIST: {', '.join(missing)} missing."
-    else:
-        why = f"{folder} does not hold MNIST."
-
-    remedy = (
-        'To have all 70,000, load once with source="full" and a network, or put the four official files '
-        f"({', '.join(NAMES)}, plain or .gz) into {folder}."
-    )
-    if strict:
-        raise CourseError(f"{why} With strict, the bundled digits may not stand in for it. {remedy}")
-    asked_for = source == "full" or (not own and (explicit or len(missing) < len(NAMES)))
-    if asked_for:
-        warnings.warn(f"{why} Using the 10,000 bundled digits instead. {remedy}", CourseWarning, stacklevel=3)
-    return False
-
-
-def _lying(folder: Path, name: str) -> Path | None:
-    """The file as torchvision unpacks it or else as it is published, whichever is there."""
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
-
-
-def _official(folder: Path, name: str) -> bytes:
-    """Contents of an official file. The hash comes first: nothing of an unknown file is unpacked or believed."""
-    path = _lying(folder, name)
-    remedy = 'Delete it and load with source="full" to download it again, or use source="bundled".'
-    contents = files.verify(path, OFFICIAL[path.name], remedy).read_bytes()
-    return gzip.decompress(contents) if path.suffix == ".gz" else contents
-
-
-def _download(folder: Path) -> str | None:
-    """Put the four official files into `folder` through torchvision, whole and verified; else return why not."""
-    from torchvision.datasets import MNIST
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Beside the root and then renamed: a broken download is never taken for a data set, and two may run at once.
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as beside, _silence(seconds=30):
-            MNIST(beside, download=True)
-            for name in NAMES:
-                path = files.verify(Path(beside) / RAW / name, OFFICIAL[name], "Nothing was kept. Try again later.")
-                files.sync(path)
-                os.replace(path, folder / name)
-    except (RuntimeError, OSError, http.client.HTTPException) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"The full MNIST could not be downloaded to {folder} ({reason})."
-    return None
-
-
-@contextmanager
-def _silence(seconds: float):
-    """A server that says nothing for so long counts as gone; torchvision itself would wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _parse(contents: bytes, name: str) -> Tensor:
-    """The uint8 tensor in an IDX file: bytes 0, 0, 8 (uint8), the number of axes, each axis as int32, then the data.
-
-    Raises:
-        DamagedFile: the header does not describe exactly the bytes that follow it.
-    """
-    axes = contents[3] if len(contents) > 3 and contents[:3] == b"\0\0\x08" else 0
-    start = 4 + 4 * axes
-    shape = [int.from_bytes(contents[place : place + 4], "big") for place in range(4, start, 4)]
-    if not axes or len(contents) - start != math.prod(shape) or 0 in shape:
-        raise DamagedFile(
-            f"{name} is not an IDX file of bytes: its header promises {' x '.join(map(str, shape)) or 'nothing'}, "
-            f"{len(contents):,} bytes are there. Install the course again, or delete the file and download it again."
-        )
-    return torch.frombuffer(bytearray(contents[start:]), dtype=torch.uint8).view(shape)

@@ -59,3 +59,21 @@ def as_points(points: Tensor, what: str, least: int = 1) -> Tensor:
     if broken:
         raise CourseError(f"{what} must be finite, but {broken:,} of {len(points):,} rows hold NaN or infinity.")
     return points
+
+
+def as_class(labels: Tensor, count: int, what: str, classes: int | None = None) -> Tensor:
+    """One class a picture: (count,) int64 on the CPU, 0 or more and under `classes`; `what` names them in an error.
+
+    Raises:
+        CourseError: none at all, another shape or dtype, or a label out of range.
+    """
+    if labels.shape != (count,) or not count:
+        raise CourseError(f"The {count:,} {what} need one label each, but the labels have shape {tuple(labels.shape)}.")
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise CourseError(f"Labels of the {what} must be whole numbers, but these are {labels.dtype}: use .long().")
+    labels = labels.detach().cpu().long()
+    low, high = labels.min().item(), labels.max().item()
+    if low < 0 or (classes is not None and high >= classes):
+        limit = "0 or more" if classes is None else f"0..{classes - 1}"
+        raise CourseError(f"Labels of the {what} must be {limit}, but these reach from {low} to {high}.")
+    return labels

@@ -7,7 +7,7 @@ folder and its function; the function is bound last, so that `gancourse.show.cur
 from __future__ import annotations
 
 from gancourse.show.curves import curves
-from gancourse.show.explorers import knobs, latent_walk, walk
+from gancourse.show.explorers import codes, knobs, latent_walk, walk
 from gancourse.show.films import film, film_of_run
 from gancourse.show.grids import compare, grid, save_grid, tile
 from gancourse.show.live import Live
@@ -15,6 +15,6 @@ from gancourse.show.style import Plate, house
 from gancourse.show.toy import chase, field, scatter
 
 __all__ = [
-    "Live", "Plate", "chase", "compare", "curves", "field", "film", "film_of_run", "grid", "house", "knobs",
+    "Live", "Plate", "chase", "codes", "compare", "curves", "field", "film", "film_of_run", "grid", "house", "knobs",
     "latent_walk", "save_grid", "scatter", "tile", "walk",
 ]  # fmt: skip

@@ -74,8 +74,8 @@ def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
 
 def _name(module) -> str:
     kind = type(module).__name__
-    if kind in ("Conv2d", "ConvTranspose2d"):
-        arrow = {"Conv2d": "conv", "ConvTranspose2d": "up-conv"}[kind]
+    arrow = {"Conv2d": "conv", "ReadOut": "conv", "ConvTranspose2d": "up-conv", "Project": "project"}.get(kind)
+    if arrow:
         stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
         return f"{arrow} {module.kernel_size[0]}×{module.kernel_size[1]}{stride}"
     return {"Linear": "linear", "BatchNorm2d": "BatchNorm"}.get(kind, kind)

@@ -106,6 +106,82 @@ def latent_walk(
     return _column(slider, widgets.HBox(buttons, layout={"flex_flow": "row wrap"}), screen)
 
 
+def codes(
+    game,
+    *,
+    names: Sequence[str] | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
+    reach: float = 2.0,
+    count: int = 10,
+    columns: int | None = None,
+    scale: int = 3,
+    seed: int = 0,
+):
+    """A widget with a picker for each categorical code and a slider for each continuous one, above `count` pictures.
+
+    Each picture keeps its noise while the codes move, so that what changes is what a code does; a button draws new noise.
+
+    Args:
+        game: has `config.categories` (sizes), `config.continuous` (a number), `config.latent` and
+            `sample(noise=, category=, continuous=)`, as InfoGAN has.
+        names: of the codes, the categorical ones first; without it "category 1", ..., "code 1", ...
+        words: of a categorical code's values, by its name, instead of their numbers.
+        reach: sliders go from -reach to reach; the codes were trained on -1 to 1.
+        count, columns, scale, seed: pictures, as in `grid`, and the seed of their noise.
+
+    Raises:
+        CourseError: another number of names than of codes, or of words than of values.
+    """
+    import ipywidgets as widgets
+    import torch
+
+    sizes = tuple(game.config.categories)
+    names = _code_names(sizes, game.config.continuous, names)
+    choices = _choices(dict(zip(names, sizes, strict=False)), words or {})
+    inputs = [_control(name, choice, None) for name, choice in choices.items()]
+    inputs += [_control(name, (-reach, reach, 0.05), 0.0) for name in names[len(sizes) :]]
+    dice = torch.Generator().manual_seed(seed)
+    noise = []
+
+    def draw():
+        picked, moved = inputs[: len(sizes)], inputs[len(sizes) :]
+        category = [choice.index(control.value) for choice, control in zip(choices.values(), picked, strict=True)]
+        return game.sample(noise=noise[0], category=category, continuous=[control.value for control in moved])
+
+    def renew() -> None:
+        noise[:] = [torch.rand(count, game.config.latent, generator=dice) * 2 - 1]
+
+    renew()
+    redraw, screen = _screen(draw, columns, scale)
+    for control in inputs:
+        control.observe(redraw, names="value")
+    button = widgets.Button(description="new noise")
+    button.on_click(lambda _: (renew(), redraw()))
+    return _column(*inputs, button, screen)
+
+
+def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:
+    """A name for each code, categorical ones first: the given ones, or numbered from 0 as `sample` counts them."""
+    kinds = {"category": len(sizes), "code": continuous}
+    numbered = [f"{kind} {i}" if count > 1 else kind for kind, count in kinds.items() for i in range(count)]
+    names = numbered if given is None else list(given)
+    if len(names) != len(numbered) or len(set(names)) != len(names):
+        raise CourseError(
+            f"names={names} was given. This game has {len(sizes)} categorical and {continuous} continuous codes, "
+            "and each needs a name of its own."
+        )
+    return names
+
+
+def _choices(sizes: Mapping[str, int], words: Mapping[str, Sequence[str]]) -> dict[str, list]:
+    """Name of a categorical code -> its values as the picker shows them: words, or numbers from 0."""
+    choices = {name: list(words.get(name, range(size))) for name, size in sizes.items()}
+    if not set(words) <= set(sizes) or any(len(choices[name]) != size for name, size in sizes.items()):
+        given = {name: len(of) for name, of in words.items()}
+        raise CourseError(f"Words were given for {given} (name: how many); this game's categories are {dict(sizes)}.")
+    return choices
+
+
 def walk(start, end, t) -> np.ndarray:
     """Latents a share `t` of the way from `start` to `end`, both (..., D), along the arc between them.
 

@@ -48,6 +48,17 @@ class Order:
             epoch, place = epoch + 1, 0
 
 
+class Indices:
+    """An order's rows as lists of ints, for a data set may look an index up in a dict or a list of files."""
+
+    def __init__(self, order: Order):
+        self.order = order
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for rows in self.order:
+            yield rows.tolist()
+
+
 class Feed:
     """Batches of tensors on the device, from a mapping of tensors or a map-style dataset whose rows are dicts.
 
@@ -63,7 +74,7 @@ class Feed:
             self.tensors = None
             self.loader = DataLoader(
                 Rows(data) if isinstance(data, Mapping) else data,
-                batch_sampler=order,
+                batch_sampler=Indices(order),
                 num_workers=workers,
                 pin_memory=device.type == "cuda",
                 generator=torch.Generator().manual_seed(order.seed),  # or it would draw from the run's own random state

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gancourse import show
+from gancourse.chapters import infogan
 from gancourse.files import CourseError
 from gancourse.show.explorers import Soon
 
@@ -161,3 +164,81 @@ def test_walk_keeps_to_the_length_of_its_ends():
     middle = np.linalg.norm(show.walk(start, end, 0.5), axis=1).mean()
     assert middle == pytest.approx(10, rel=0.03)  # a straight line has 7.1 here
     np.testing.assert_allclose(show.walk(start, start, 0.5), start, rtol=1e-3)
+
+
+class Coded:
+    """Draws its first categorical code as brightness, and writes down what it is asked."""
+
+    def __init__(self, categories=(10, 2), continuous=2):
+        self.config = SimpleNamespace(categories=categories, continuous=continuous, latent=3)
+        self.asked = []
+
+    def sample(self, *, noise, category, continuous):
+        self.asked.append((noise.clone(), category, continuous))
+        return grey(20 * category[0] if category else 0, len(noise))
+
+
+def test_codes_offer_every_value_of_every_code_and_keep_the_noise():
+    game = Coded()
+    explorer = show.codes(game, count=4)
+    digit, switch = parts(explorer, widgets.ToggleButtons)
+    first, second = parts(explorer, widgets.FloatSlider)
+    assert [control.description for control in (digit, switch, first, second)] == [
+        *("category 0", "category 1"),
+        *("code 0", "code 1"),
+    ]
+    assert (digit.options, switch.options) == (tuple(range(10)), (0, 1)) and (first.min, first.max) == (-2, 2)
+    digit.value = 7
+    assert pixel(explorer) == 140
+    switch.value, second.value = 1, -1.5
+    (noise, category, continuous), started = game.asked[-1], game.asked[0]
+    assert category == [7, 1] and continuous == [pytest.approx(0), -1.5]
+    assert started[1:] == ([0, 0], [pytest.approx(0)] * 2)
+    assert noise.shape == (4, 3) and noise.abs().max() <= 1 and noise.min() < 0 and noise.equal(started[0])
+    parts(explorer, widgets.Button)[0].click()
+    assert game.asked[-1][1:] == (category, continuous) and not game.asked[-1][0].equal(noise)
+    again = Coded()
+    show.codes(again, count=4)
+    assert again.asked[0][0].equal(noise)
+
+
+def test_codes_take_names_and_words():
+    game = Coded(categories=(12, 2), continuous=1)
+    explorer = show.codes(game, names=["kind", "eyes", "turn"], words={"eyes": ["bare", "glasses"]}, reach=1.0)
+    (kind,), (eyes,) = parts(explorer, widgets.Dropdown), parts(explorer, widgets.ToggleButtons)
+    (turn,) = parts(explorer, widgets.FloatSlider)
+    assert [c.description for c in (kind, eyes, turn)] == ["kind", "eyes", "turn"] and turn.max == 1
+    eyes.value, kind.value = "glasses", 11
+    assert game.asked[-1][1] == [11, 1]
+
+
+@pytest.mark.parametrize(("categories", "continuous"), [((), 3), ((4,), 0)])
+def test_codes_of_one_kind_are_enough(categories, continuous):
+    game = Coded(categories, continuous)
+    show.codes(game)
+    assert game.asked[0][1:] == ([0] * len(categories), [pytest.approx(0)] * continuous)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"names": ["digit", "eyes"]}, "2 categorical and 2 continuous"),
+        ({"names": ["a", "a", "b", "c"]}, "a name of its own"),
+        ({"words": {"category 1": ["bare"]}}, r"'category 1': 1.*'category 1': 2"),
+        ({"words": {"code 0": ["bare"]}}, "'code 0': 1"),
+    ],
+)
+def test_wrong_names_of_codes_are_refused(how, message):
+    with pytest.raises(CourseError, match=message):
+        show.codes(Coded(), **how)
+
+
+def test_codes_play_an_infogan():
+    game = infogan.Config.at("check", "digits", width=4, latent=5, categories=(3, 2), continuous=1).build()
+    with torch.no_grad():  # fresh weights draw grey, whatever the codes
+        game.generator[-2].weight.normal_()
+    explorer = show.codes(game, count=4)
+    before = bytes(parts(explorer, widgets.Image)[0].value)
+    parts(explorer, widgets.FloatSlider)[0].value = 2.0
+    parts(explorer, widgets.ToggleButtons)[0].value = 2
+    assert bytes(parts(explorer, widgets.Image)[0].value) != before and not parts(explorer, widgets.HTML)[0].value

@@ -4,6 +4,7 @@ from itertools import islice
 
 import pytest
 import torch
+from torch.utils.data import Dataset
 
 from gancourse.files import CourseError
 from gancourse.training.feed import Feed, Order, Rows, fits, rows_of
@@ -83,6 +84,24 @@ def test_the_data_loader_gives_what_the_device_gives(pictures, workers):
         for name, value in ours.items():
             assert torch.equal(value, loaded[name]) and value.dtype == loaded[name].dtype
     assert torch.equal(torch.get_rng_state(), state), "the loader drew from the run's random state"
+
+
+def test_a_data_set_is_asked_for_rows_by_int():
+    """A tensor of no axes hashes by identity: a data set that keeps its rows in a dict would find none."""
+
+    class Files(Dataset):
+        rows = {index: torch.tensor(index) for index in range(20)}
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+            assert type(index) is int
+            return {"row": self.rows[index]}
+
+    order = Order(20, 6, seed=3)
+    for rows, batch in islice(zip(order, Feed(Files(), order, CPU, workers=0), strict=False), 4):
+        assert torch.equal(batch["row"], rows)
 
 
 def test_tensors_that_do_not_fit_go_through_the_loader(pictures, monkeypatch):
