@@ -186,10 +186,13 @@ def data(
     from gancourse import data as room
 
     for each in [name] if name else room.NAMES:
-        for split in ("train", "test"):
-            pictures = room.load(each, split, root=data_root, source=source)
-            shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in pictures.tensors.items())
-            typer.echo(f"{pictures.name:20} {pictures.source:8} {shapes}  {pictures.licence}")
+        train, test = (room.load(each, split, root=data_root, source=source) for split in ("train", "test"))
+        key, rows = next(iter(train.tensors.items()))
+        others = ", ".join(list(train.tensors)[1:]) or "nothing else"
+        typer.echo(
+            f"{each:12} {train.source:8} {len(train):>6,} train, {len(test):>6,} test; {key} {tuple(rows.shape[1:])} "
+            f"with {others}; {train.licence}"
+        )
 
 
 @app.command()

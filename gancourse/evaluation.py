@@ -167,7 +167,9 @@ def category_scores(game: Game, train, test, n: int, seed: int) -> dict:
 
 def wide(game: Game, category: Tensor) -> Tensor:
     """Values of the first categorical code (N,) beside evenly spread ones of the others: (N, K)."""
-    return torch.stack([category, *((category * 7 + 3 * i) % size for i, size in enumerate(game.config.categories[1:]))], 1)
+    return torch.stack(
+        [category, *((category * 7 + 3 * i) % size for i, size in enumerate(game.config.categories[1:]))], 1
+    )
 
 
 def stroke_scores(game: Game, seed: int, each: int = 200) -> dict:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -51,10 +52,12 @@ def verify(path: str | Path, expected: str, remedy: str = "Delete it and install
 def replacing(path: str | Path):
     """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`, else remove it.
 
-    A reader sees the old file or the new one, never half of either, even if the power fails in between.
+    A reader sees the old file or the new one, never half of either, even if the power fails in between. What processes
+    killed while writing `path` left behind is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
     # The suffix stays last: savers that choose a format by it (pictures, archives) must not be misled.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
@@ -65,6 +68,19 @@ def replacing(path: str | Path):
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path, age: float = 86_400) -> None:
+    """Remove temporary files of `path` that nobody has written to for `age` seconds.
+
+    Age decides, not the process number in the name: the writer may run on another machine of a shared disk.
+    """
+    for found in path.parent.glob(".*.part*"):
+        middle = found.name.removeprefix(f".{path.stem}.").removesuffix(f".part{path.suffix}")
+        if found.name == f".{path.stem}.{middle}.part{path.suffix}" and middle.isdecimal():
+            with suppress(OSError):  # another process swept at the same moment
+                if time.time() - found.stat().st_mtime > age:
+                    found.unlink()
 
 
 def sync(path: str | Path) -> None:

@@ -33,6 +33,7 @@ class Phase:
         schedule: step (from 0) -> numbers written into the optimizer before that step, such as {"lr": 1e-4}. A function
             of the step alone has no state, so there is none to save and none to lose.
         every: the turn is played at steps every - 1, 2 every - 1, ...; WGAN's generator plays every fifth.
+        twice: the loss holds a gradient that is differentiated again, such as r1's. torch.compile cannot do that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Phase:
     optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
     schedule: Callable[[int], dict[str, float]] | None = None
     every: int = 1
+    twice: bool = False
 
 
 class Game(nn.Module, ABC):

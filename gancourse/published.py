@@ -12,15 +12,14 @@ from __future__ import annotations
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
-from gancourse.data.sources import bundled
 from gancourse.files import BUNDLED, CourseError, DamagedFile, read_json
-from gancourse.game import Game
-from gancourse.training import checkpoint
+
+if TYPE_CHECKING:  # the list of names answers without torch
+    from torch import Tensor
+
+    from gancourse.game import Game
 
 CHAPTERS = {
     "gan": "Generative adversarial nets",
@@ -48,6 +47,11 @@ def load(name: str | Path, device: str | None = None) -> Game:
         CourseError: no model has this name, and no folder either.
         DamagedFile: the weights are not the published ones.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from gancourse.data.sources import bundled
+
     if str(name) in published():
         settings = read_json(bundled(f"weights/{name}/config.json"))
         path = bundled(f"weights/{name}/model.safetensors")
@@ -70,8 +74,10 @@ def load(name: str | Path, device: str | None = None) -> Game:
     return game.requires_grad_(False).eval().to(device or "cpu")
 
 
-def of_run(folder: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     """(settings, tensors) of a run's newest whole checkpoint, with the averaged networks in place of the last ones."""
+    from gancourse.training import checkpoint
+
     found = checkpoint.latest(folder / "checkpoints")
     if found is None:
         raise CourseError(f"{folder} holds no whole checkpoint yet. Let the run reach its first one, or its end.")

@@ -278,7 +278,9 @@ def wanted(name: str) -> str:
 def headline(name: str, median: dict) -> str:
     """The one score by which a reader knows the model: classifier-FID in chapter 1, else the table's first."""
     shown = columns(config_of(name))
-    best = next((each for each in shown if (each.key, chapter_of(config_of(name))) == ("classifier_fid", "gan")), shown[0])
+    best = next(
+        (each for each in shown if (each.key, chapter_of(config_of(name))) == ("classifier_fid", "gan")), shown[0]
+    )
     return f"{best.head} {median[best.key]:{best.form}}"
 
 

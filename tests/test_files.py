@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,39 @@ def test_replacing_syncs_the_bytes_before_the_name_and_the_name_after(tmp_path, 
     with files.replacing(path) as temporary:
         temporary.write_text("x")
     assert order == [temporary.name, "rename", tmp_path.name]
+
+
+def test_replacing_sweeps_what_killed_processes_left_and_nothing_else(tmp_path):
+    """Only its own target's, and only what nobody has touched for a day: another process may be writing right now."""
+    long_ago = time.time() - 90_000
+    names = {
+        ".a[1].41.part.json": True, ".a[1].42.part.json": False, ".a[1].part.json": True, ".a[1].x.part.json": True,
+        ".b.41.part.json": True, ".a[1].41.part.png": True, ".a[1].b.41.part.json": True, "a[1].41.part.json": True,
+    }  # fmt: skip
+    for name, old in names.items():
+        (tmp_path / name).write_text("half")
+        if old:
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    files.write_text(tmp_path / "a[1].json", "whole")
+    assert set(names) - set(os.listdir(tmp_path)) == {".a[1].41.part.json"}
+    assert (tmp_path / "a[1].json").read_text() == "whole"
+
+
+def test_two_processes_may_sweep_at_once(tmp_path, monkeypatch):
+    leftover = tmp_path / ".a.41.part.json"
+    leftover.write_text("half")
+    os.utime(leftover, (0, 0))
+    really_stat = Path.stat
+
+    def swept_meanwhile(path, **options):
+        if path == leftover:
+            leftover.unlink(missing_ok=True)
+        return really_stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", swept_meanwhile)
+    files.write_text(tmp_path / "a.json", "whole")
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["a.json"]
 
 
 def test_json_goes_round_and_text_is_utf8(tmp_path):

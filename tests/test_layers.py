@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.layers import Maxout, dcgan_init, gaussian_latents
+from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents
 
 
 def test_maxout_is_the_largest_of_its_pieces():
@@ -37,21 +37,53 @@ def test_maxout_sends_its_gradient_to_the_winning_piece_alone():
     assert used.sum(1).tolist() == [1, 1]
 
 
+PRODUCTS = {
+    "Project": (Project(6, 5, 3), nn.ConvTranspose2d(6, 5, 3, bias=False), (4, 6, 1, 1)),
+    "ReadOut": (ReadOut(6, 5, 3), nn.Conv2d(6, 5, 3, bias=False), (4, 6, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_convolution_written_as_a_product_is_the_same_function(name, memory):
+    """Names and shapes of the weights, results, both gradients, and the gradient of a gradient (r1 needs it)."""
+    ours, theirs, shape = PRODUCTS[name]
+    theirs.load_state_dict(ours.state_dict())
+    found = []
+    for layer in (ours.to(memory_format=memory), theirs.to(memory_format=memory)):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(memory_format=memory).requires_grad_()
+        y = layer(x)
+        first = torch.autograd.grad(y.sin().sum(), [x, layer.weight], create_graph=True)
+        second = torch.autograd.grad(first[0].square().sum(), [x, layer.weight])
+        found.append([y, *first, *second])
+    for a, b in zip(*found, strict=True):
+        assert a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_product_takes_channels_last_as_it_lies(name):
+    """Maps leave in that order, and the weight's gradient has its weight's: a fused Adam walks them side by side."""
+    layer, _, shape = PRODUCTS[name]
+    layer.to(memory_format=torch.channels_last).zero_grad()
+    y = layer(torch.randn(shape).to(memory_format=torch.channels_last))
+    y.sum().backward()
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert layer.weight.grad.stride() == layer.weight.stride()
+
+
 def test_dcgan_init_has_the_papers_numbers():
     network = nn.Sequential(
         nn.Conv2d(64, 64, 4), nn.ConvTranspose2d(64, 64, 4), nn.BatchNorm2d(4096), nn.Linear(32, 32)
     )
-    linear = network[3].weight.clone()
     nn.init.ones_(network[2].bias)
     network.apply(dcgan_init)
-    for layer in network[:2]:
+    for layer in (network[0], network[1], network[3]):
         error = 0.02 / math.sqrt(2 * layer.weight.numel())
         assert layer.weight.std().item() == pytest.approx(0.02, abs=5 * error)
         assert layer.weight.mean().abs() < 5 * 0.02 / math.sqrt(layer.weight.numel())
     assert network[2].weight.mean().item() == pytest.approx(1, abs=5 * 0.02 / 64)
     assert network[2].weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert not network[2].bias.any()
-    assert torch.equal(network[3].weight, linear)
 
 
 def test_latents_are_standard_normal():

@@ -255,8 +255,9 @@ class GAN(Game):
             optimizers = [partial(torch.optim.Adam, lr=config.lr, betas=betas, weight_decay=config.weight_decay)] * 2
             schedules = [None, None]
         discriminator, generator = tuple(self.discriminator.parameters()), tuple(self.generator.parameters())
+        twice = bool(config.r1 or config.r2 or config.gradient_penalty)
         return [
-            Phase("discriminator", discriminator, self.discriminator_loss, optimizers[0], schedules[0]),
+            Phase("discriminator", discriminator, self.discriminator_loss, optimizers[0], schedules[0], twice=twice),
             Phase(
                 "generator", generator, self.generator_loss, optimizers[1], schedules[1], every=config.generator_every
             ),

@@ -27,15 +27,18 @@ from gancourse.files import CourseError
 from gancourse.game import Batch, Phase, Terms, in_parts, sampling
 from gancourse.layers import dcgan_init, halvings
 
-FACES = {"pictures": "faces", "split": "train", "shape": (3, 32, 32), "categories": (2,) * 5, "continuous": 5}
+FACES = {
+    "pictures": "faces", "split": "train", "shape": (3, 32, 32), "categories": (2,) * 5, "continuous": 5, "block": 2,
+}  # fmt: skip
 SPRITES = {"pictures": "sprites", "split": "train", "shape": (1, 64, 64), "categories": (3,), "continuous": 4}
 FORMS: dict[str, dict] = {
     "digits": {},
     "faces": {**FACES, "steps": 20_000},
     "sprites": {**SPRITES, "steps": 60_000},
 }
-CHECK = {"width": 16, "steps": 300, "batch_size": 64, "lr": 1e-3, "lr_generator": 2e-3, "ema": 0.98}
-CLASS = {"width": 32, "steps": 3_000, "batch_size": 64, "lr": 5e-4, "ema": 0.998}
+# A network a quarter as wide learns at four times the rate; between the players the ratio stays the authors' 1 to 5.
+CHECK = {"width": 16, "steps": 300, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3, "ema": 0.98}
+CLASS = {**CHECK, "steps": 3_000, "ema": 0.998}
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, CHECK),
     "class": dict.fromkeys(FORMS, CLASS),
@@ -54,6 +57,8 @@ class Config(gan.Config):
         information: lambda, the weight of L_I in both players' losses; 0 leaves a GAN beside which Q only watches.
         lr, lr_generator: of the discriminator with Q, and of the generator.
         leak: slope of LeakyReLU below 0: .1 in the paper's appendix, .01 in the authors' code.
+        block: pixel art is drawn in blocks of so many px; the networks then see and make a block as one pixel. With
+            each px free, a discriminator need only look whether the blocks are even, and learns nothing of faces.
     """
 
     FORMS: ClassVar[dict[str, dict]] = FORMS
@@ -74,6 +79,7 @@ class Config(gan.Config):
     information: float = 1.0
     lr_generator: float = 1e-3
     leak: float = 0.01
+    block: int = 1
 
     def __post_init__(self):
         super().__post_init__()
@@ -93,9 +99,9 @@ class Config(gan.Config):
         return InfoGAN(self)
 
 
-def generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
+def generator(latent: int, shape: tuple[int, ...], width: int, block: int = 1) -> nn.Sequential:
     """(N, noise and codes) -> (N, *shape) in [-1, 1]: two full layers, then doublings (appendix C.1)."""
-    times, base = halvings(shape)
+    times, base = halvings((shape[0], *(side // block for side in shape[1:])))
     top = width << (times - 1)
     layers = [
         nn.Linear(latent, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.ReLU(),
@@ -105,7 +111,10 @@ def generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
     for i in range(times - 1):
         to = top >> (i + 1)
         layers += [nn.ConvTranspose2d(top >> i, to, 4, 2, 1, bias=False), nn.BatchNorm2d(to), nn.ReLU()]
-    return nn.Sequential(*layers, nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh()).apply(dcgan_init)
+    layers += [nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh()]
+    if block > 1:
+        layers.append(nn.Upsample(scale_factor=block))  # every pixel becomes a block
+    return nn.Sequential(*layers).apply(dcgan_init)
 
 
 class Discriminator(nn.Module):
@@ -114,11 +123,14 @@ class Discriminator(nn.Module):
     (N, *shape) -> logits (N,), code (N, codes): a logit a category value, then a mean a continuous code
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, codes: int, leak: float, watches: bool = False):
+    def __init__(
+        self, shape: tuple[int, ...], width: int, codes: int, leak: float, *, watches: bool = False, block: int = 1
+    ):
         super().__init__()
         self.watches = watches  # Q learns from the trunk and may not change it: the control of a plain GAN
-        times, base = halvings(shape)
-        layers = [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(leak)]  # no BatchNorm on the input layer
+        times, base = halvings((shape[0], *(side // block for side in shape[1:])))
+        layers = [nn.AvgPool2d(block)] if block > 1 else []
+        layers += [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(leak)]  # no BatchNorm on the input layer
         for i in range(times - 1):
             to = width << (i + 1)
             layers += [nn.Conv2d(width << i, to, 4, 2, 1, bias=False), nn.BatchNorm2d(to), nn.LeakyReLU(leak)]
@@ -147,8 +159,15 @@ class InfoGAN(gan.GAN):
     def networks(self) -> tuple[nn.Module, nn.Module]:
         config = self.config
         return (
-            generator(config.latent + config.codes, config.shape, config.width),
-            Discriminator(config.shape, config.width, config.codes, config.leak, watches=not config.information),
+            generator(config.latent + config.codes, config.shape, config.width, config.block),
+            Discriminator(
+                config.shape,
+                config.width,
+                config.codes,
+                config.leak,
+                watches=not config.information,
+                block=config.block,
+            ),
         )
 
     def phases(self) -> list[Phase]:

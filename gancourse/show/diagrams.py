@@ -33,7 +33,7 @@ class Diagram:
 
 
 def layers(network, example, title: str) -> Diagram:
-    """The maps of a network, left to right, as one forward pass of `example` (N, ...) shows them.
+    """The maps of a network, left to right, as one forward pass of `example` (N, ...), or of a tuple of inputs, shows them.
 
     A map (channels, side, side) is drawn as a block: its height follows the side, its depth the channels. Above each arrow
     stand the layers on the way, with the kernel and stride of convolutions. The network is left in the mode it was in.
@@ -50,11 +50,12 @@ def layers(network, example, title: str) -> Diagram:
 
 def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
     """[(names of the layers on the way, shape of one sample after them)], the input first; reshapes are left out."""
-    steps: list[tuple[list[str], tuple[int, ...]]] = [([], tuple(example.shape[1:]))]
+    inputs = example if isinstance(example, tuple) else (example,)
+    steps: list[tuple[list[str], tuple[int, ...]]] = [([], tuple(inputs[0].shape[1:]))]
 
-    def note(module, inputs, output) -> None:
+    def note(module, _, output) -> None:
         has_weights = any(True for _ in module.parameters(recurse=False))
-        if has_weights and type(module).__name__ != "BatchNorm2d":
+        if has_weights and not type(module).__name__.startswith("BatchNorm"):
             steps.append(([_name(module)], tuple(output.shape[1:])))
         elif type(module).__name__ not in ("Flatten", "Unflatten", "Identity") and len(steps) > 1:
             steps[-1][0].append(_name(module))
@@ -64,7 +65,7 @@ def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
     mode = network.training
     try:
         network.eval()
-        network(example)
+        network(*inputs)
     finally:
         network.train(mode)
         for hook in hooks:
@@ -78,7 +79,7 @@ def _name(module) -> str:
     if arrow:
         stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
         return f"{arrow} {module.kernel_size[0]}×{module.kernel_size[1]}{stride}"
-    return {"Linear": "linear", "BatchNorm2d": "BatchNorm"}.get(kind, kind)
+    return {"Linear": "linear", "BatchNorm1d": "BatchNorm", "BatchNorm2d": "BatchNorm"}.get(kind, kind)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -116,25 +117,32 @@ def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = MUTED, dash
     )
 
 
-def turns() -> Diagram:
-    """One step of a GAN's training: the discriminator's turn, then the generator's. Dashed: where gradients go."""
-    shapes = []
+def turns(told: bool = False) -> Diagram:
+    """One step of a GAN's training: the discriminator's turn, then the generator's. Dashed: where gradients go.
+
+    `told`: both players are given a label, as in a conditional GAN.
+    """
+    shapes, above = [], 62 if told else 0
     for top, player, title in (
         (16, "D", "Turn 1. D learns; G is frozen, no graph through it"),
-        (216, "G", "Turn 2. G learns; gradients pass through the frozen D"),
+        (216 + above, "G", "Turn 2. G learns; gradients pass through the frozen D"),
     ):
         shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
-        y = top + 68
-        fake_path = [(18, 60, "z", False), (128, 96, "G", player == "G"), (274, 96, "G(z)", False)]
+        y = top + 68 + above
+        if told:
+            shapes.append(_box(274, y - 62, 96, "label y", False))
+            shapes += [_arrow(270, y - 50, 204, y - 28), _arrow(374, y - 50, 440, y - 28)]
+        made = "G(z, y)" if told else "G(z)"
+        fake_path = [(18, 60, "z", False), (128, 96, "G", player == "G"), (274, 96, made, False)]
         end = [(420, 96, "D", player == "D"), (566, 56, "logit", False)]
         for x, width, label, learns in fake_path + end:
             shapes.append(_box(x, y, width, label, learns))
         shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(fake_path + end)]
         if player == "D":
             shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
-            back, stop, words = 592, 470, "loss: call x real and G(z) made up"
+            back, stop, words = 592, 470, f"loss: call x real and {made} made up"
         else:
-            back, stop, words = 592, 180, "loss: have G(z) called real"
+            back, stop, words = 592, 180, f"loss: have {made} called real"
         dash = 'stroke-dasharray="6 4"'
         low = y + 48
         shapes.append(f'<path d="M{back} {y + 24}V{low}H{stop}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
@@ -146,7 +154,34 @@ def turns() -> Diagram:
         "discriminator D, and the gradient of the loss changes D only. In the second a new latent passes G and the frozen D, "
         "and the gradient goes back through D and changes G only."
     )
-    return Diagram("One step of training is two turns", description, "".join(shapes), 370)
+    title = "One step of training is two turns"
+    if told:
+        title += ", and both players are told the label"
+        description += " In both turns the same label y goes to G and to D; a real picture comes with its own."
+    return Diagram(title, description, "".join(shapes), 370 + 2 * above)
+
+
+def coded() -> Diagram:
+    """InfoGAN's game: a code goes into the generator, and Q, a second head on the discriminator's trunk, reads it back."""
+    shapes = [
+        _box(18, 74, 92, "noise z", False), _box(18, 150, 92, "code c", False), _box(160, 112, 56, "G", True),
+        _box(266, 112, 84, "G(z, c)", False), _box(266, 200, 84, "real x", False), _box(398, 148, 72, "trunk", True),
+        _box(520, 74, 106, "D: real?", True), _box(520, 222, 106, "Q: which c?", True),
+        _arrow(114, 78, 156, 100), _arrow(114, 146, 156, 124), _arrow(220, 112, 262, 112), _arrow(354, 116, 394, 138),
+        _arrow(354, 196, 394, 160), _arrow(474, 138, 516, 86), _arrow(474, 158, 516, 210),
+    ]  # fmt: skip
+    dash = 'stroke-dasharray="6 4"'
+    shapes.append(f'<path d="M573 246V288H64" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+    shapes.append(_arrow(64, 288, 64, 178, FAKE))
+    words = "log Q(c | G(z, c)): what G, the trunk and Q are paid"
+    shapes.append(f'<text x="318" y="312" text-anchor="middle">{words}</text>')
+    description = (
+        "Noise z and a code c pass the generator G. Its picture G of z and c, and real pictures x, pass one trunk, on which two "
+        "heads stand. The head D says whether a picture is real. The head Q says which code a generated picture was made from. "
+        "A dashed arrow leads from Q back to the code c: the logarithm of the probability that Q gave to the right code is what "
+        "G, the trunk and Q are all paid."
+    )
+    return Diagram("A code goes in, and a second head reads it back", description, "".join(shapes), 330)
 
 
 def _box(x: float, y: float, width: float, label: str, learns: bool) -> str:

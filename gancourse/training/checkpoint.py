@@ -2,13 +2,15 @@
 
     step-00001000/
         tensors.safetensors   networks, averages, optimizers' moments, random states
-        state.json            step, numbers, hyper-parameters, and the SHA-256 of the tensors
+        state.json            step, numbers, hyper-parameters, the SHA-256 of the tensors, and its own
 
 safetensors and JSON hold data only, so opening somebody's checkpoint runs nothing (a pickle can run anything).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import warnings
@@ -34,7 +36,7 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
             {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary / TENSORS
         )
         sync(temporary / TENSORS)
-        write_json(temporary / STATE, {"step": step, "sha256": sha256(temporary / TENSORS), **numbers})
+        write_json(temporary / STATE, sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}))
         sync(temporary)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(temporary, final)
@@ -46,14 +48,22 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
     return final
 
 
-TENSORS, STATE = "tensors.safetensors", "state.json"
+TENSORS, STATE, SEAL = "tensors.safetensors", "state.json", "checksum"
+
+
+def sealed(numbers: dict) -> dict:
+    """`numbers` with the SHA-256 of all of them, written as JSON with sorted names."""
+    text = json.dumps({name: value for name, value in numbers.items() if name != SEAL}, sort_keys=True)
+    return {**numbers, SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """(tensors, numbers) of one checkpoint. Raises `DamagedFile` when its bytes are not those that were written."""
-    path = Path(path)
+    path, remedy = Path(path), "Delete this checkpoint; training goes on from the one before."
     numbers = read_json(path / STATE)
-    verify(path / TENSORS, numbers["sha256"], "Delete this checkpoint; training goes on from the one before.")
+    verify(path / TENSORS, numbers["sha256"], remedy)
+    if SEAL in numbers and sealed(numbers) != numbers:  # the first checkpoints of the course had none
+        raise DamagedFile(f"{path / STATE} is damaged: its values are not those that were written. {remedy}")
     try:
         return load_file(path / TENSORS), numbers
     except SafetensorError as error:

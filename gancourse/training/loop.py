@@ -72,8 +72,7 @@ def train(
         folder: where the record and the checkpoints go; None keeps the record in memory only.
         config: the hyper-parameters (a dataclass), stored and compared on resume. Default: `game.config`, if any.
         device, precision: see `hardware.accelerator`.
-        compile: compile each phase's loss with torch.compile (fullgraph). Not with r1, r2 or gradient_penalty: it cannot
-            differentiate twice.
+        compile: compile each phase's loss with torch.compile (fullgraph). Not where a phase differentiates twice.
         channels_last: memory order of pictures and convolutions.
         log_every, checkpoint_every: in steps; a checkpoint is also written at the end and on Ctrl-C.
         preview: game -> samples for the pictures of progress. Default: 64 samples of seed 0.
@@ -84,7 +83,8 @@ def train(
         The `Record`: metrics, summary, and `.game`, the game with its averaged networks.
 
     Raises:
-        CourseError: the folder's run had other hyper-parameters, or a loss is no longer finite.
+        CourseError: the folder's run had other hyper-parameters, a loss is no longer finite, or torch.compile was asked
+            for with a loss that differentiates twice.
     """
     options = {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
     handle = hardware.accelerator(device, precision, **options)
@@ -175,8 +175,7 @@ class Play:
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=self.format)
         game.requires_grad_(False)
-        self.turns = [(phase, fused(phase), torch.compile(phase.loss, fullgraph=True) if compile else phase.loss)
-                      for phase in game.phases()]  # fmt: skip
+        self.turns = [(phase, fused(phase), compiled(phase) if compile else phase.loss) for phase in game.phases()]
         self.averages = {name: average(getattr(game, name), ema) for name in (game.averaged if ema else ())}
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
@@ -289,6 +288,15 @@ def fused(phase: Phase) -> torch.optim.Optimizer:
     """The phase's optimizer, in its fused form where it has one: all parameters in one kernel."""
     options = {"fused": True} if "fused" in inspect.signature(phase.optimizer).parameters else {}
     return phase.optimizer(phase.parameters, **options)
+
+
+def compiled(phase: Phase) -> Callable:
+    if phase.twice:
+        raise CourseError(
+            f"compile=True was asked for, but the {phase.name}'s loss differentiates a gradient once more (a penalty such "
+            "as r1), which torch.compile cannot do. Train without compile, or without the penalty."
+        )
+    return torch.compile(phase.loss, fullgraph=True)
 
 
 def average(network: nn.Module, decay: float) -> AveragedModel:

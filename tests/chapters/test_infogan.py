@@ -81,6 +81,18 @@ def test_codes_of_any_number_and_size(categories, continuous):
     assert len(probabilities) == len(categories) and means.shape == (3, continuous)
 
 
+def test_pixel_art_is_made_and_judged_in_blocks():
+    """A block is one pixel to both networks: even to the eye, and no way for D to win by looking inside one."""
+    game = small("faces")
+    assert game.config.block == 2
+    pictures = game.sample(3)
+    corners = pictures[:, :, ::2, ::2]
+    assert torch.equal(pictures, corners.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    free = torch.rand(3, 3, 32, 32)
+    even = nn.functional.avg_pool2d(free, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert torch.allclose(game.infer(free * 2 - 1)[1], game.infer(even * 2 - 1)[1], atol=1e-5)
+
+
 # The codes
 
 

@@ -28,7 +28,29 @@ def test_drawing_leaves_the_network_as_it_was():
     assert not any(module._forward_hooks for module in CONV.modules())
 
 
-@pytest.mark.parametrize("diagram", [diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"), diagrams.turns()])
+def test_a_network_of_two_inputs_is_called_with_both():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+
+        def forward(self, x, y):
+            return self.layer(x + y)
+
+    found = diagrams.trace(Sum(), (torch.zeros(2, 3), torch.ones(2, 3)))
+    assert found == [([], (3,)), (["linear", "BatchNorm"], (5,))]
+
+
+def test_only_a_conditional_game_shows_a_label():
+    plain, told = (diagrams.turns(told=told)._repr_html_() for told in (False, True))
+    assert plain.count("label y") == 0 and told.count(">label y<") == 2
+    assert "G(z, y)" in told and "G(z, y)" not in plain and told.count("stroke-dasharray") == plain.count("stroke-dasharray")
+
+
+@pytest.mark.parametrize(
+    "diagram",
+    [diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"), diagrams.turns(), diagrams.turns(told=True), diagrams.coded()],
+)
 def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
     svg = ElementTree.fromstring(diagram._repr_html_())
     space = {"s": "http://www.w3.org/2000/svg"}

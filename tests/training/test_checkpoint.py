@@ -165,6 +165,28 @@ def test_a_lost_file_is_passed_over(tmp_path, lost):
         assert step_of(tmp_path) == 1
 
 
+def test_a_flipped_digit_in_the_state_is_damage_too(tmp_path):
+    """It is valid JSON, and would train on with another number: any digit of it, the hash's own included."""
+    state = save(tmp_path, 1, 2) / "state.json"
+    written = state.read_text()
+    for place in (place for place, letter in enumerate(written) if letter.isdigit()):
+        state.write_text(written[:place] + str((int(written[place]) + 1) % 10) + written[place + 1 :])
+        with pytest.raises((DamagedFile, KeyError), match="damaged|sha"):  # KeyError: it was in the name of a number
+            checkpoint.load(state.parent)
+    with pytest.warns(UserWarning, match=r"step-00000002 cannot be used.*state.json is damaged.*the one before"):
+        assert step_of(tmp_path) == 1
+    state.write_text(written)
+    assert step_of(tmp_path) == 2
+
+
+def test_a_checkpoint_from_before_states_had_a_hash_is_taken(tmp_path):
+    state = save(tmp_path, 1) / "state.json"
+    numbers = json.loads(state.read_text())
+    del numbers[checkpoint.SEAL]
+    state.write_text(json.dumps(numbers))
+    assert step_of(tmp_path) == 1
+
+
 NONSENSE = ["", '{"step": 2', "[]", "null", '"step"', "{}", '{"sha256": 5}', '{"step": 2, "sha256": null}']
 
 
@@ -196,7 +218,7 @@ def test_a_hostile_file_runs_nothing(tmp_path, form):
     else:
         tensors.write_bytes((2**62).to_bytes(8, "little") + b"{}")  # a header that claims to be larger than any disk
     state = json.loads((newest / "state.json").read_text())
-    (newest / "state.json").write_text(json.dumps({**state, "sha256": files.sha256(tensors)}))
+    (newest / "state.json").write_text(json.dumps(checkpoint.sealed({**state, "sha256": files.sha256(tensors)})))
     with pytest.raises(DamagedFile, match="is not a safetensors file"):
         checkpoint.load(newest)
     with pytest.warns(UserWarning, match="passed over"):

@@ -339,6 +339,16 @@ def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutio
         assert tensor.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
+@pytest.mark.parametrize("penalty", ["r1", "r2", "gradient_penalty"])
+def test_compiling_a_loss_that_differentiates_twice_is_refused_before_the_first_step(pictures, tmp_path, penalty):
+    game = build(form="mlp", width=8, **{penalty: 1.0})
+    with pytest.raises(CourseError, match="discriminator's loss differentiates.*Train without compile, or without"):
+        play(game, pictures, 1, tmp_path / "run", compile=True)
+    assert not (tmp_path / "run").exists()
+    assert [phase.twice for phase in game.phases()] == [True, False]
+    assert not any(phase.twice for phase in build().phases())
+
+
 def test_losses_are_not_compiled_unless_asked(pictures, monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "compile", lambda function, **options: (asked.append(options), function)[1])
