@@ -202,6 +202,8 @@ def judge(
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
 ) -> None:
     """Train the digit classifier that the metrics see through, on MNIST's training digits 10,000 to 59,999."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):  # said now, not after eight minutes
+        raise CourseError(f"{folder} exists already and is no empty folder. Give another with --folder.")
     from gancourse.evaluation import train_judge
 
     typer.echo(train_judge(folder, root=data_root, seed=seed))

@@ -49,7 +49,9 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         Column("slant_spearman", "slant, Spearman", ".2f"), Column("width_spearman", "width, Spearman", ".2f"),
         *DISTANCES,
     ),
-    ("infogan", "faces"): tuple(Column(f"{name}_auc", f"{name}, AUC", ".3f") for name in ("glasses", "hat", "beard")),
+    ("infogan", "faces"): tuple(
+        Column(f"{name}_auc", f"{name.replace('_', ' ')}, AUC", ".3f") for name in ("glasses", "hair_length", "hat")
+    ),
     ("infogan", "sprites"): (Column("factor_vae", "FactorVAE", ".3f"), Column("mig", "MIG", ".3f")),
 }  # fmt: skip
 

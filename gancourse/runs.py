@@ -175,9 +175,10 @@ def table(name: str) -> str:
     """A dossier's scores as a Markdown table: a row a seed, and the medians."""
     shown, scores = columns(config_of(name)), read_json(DOSSIERS / name / "scores.json")
     rows = [(str(row["seed"]), row) for row in scores["seeds"]] + [("median", scores["median"])]
-    lines = [["seed", *(each.head for each in shown)], ["---"] * (len(shown) + 1)]
-    lines += [[label, *(format(row[each.key], each.form) for each in shown)] for label, row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- | --- |", "|---|---|")
+    heads = f"| {' | '.join(['seed', *(each.head for each in shown)])} |\n|{'---|' * (len(shown) + 1)}\n"
+    return heads + "".join(
+        f"| {' | '.join([label, *(format(row[each.key], each.form) for each in shown)])} |\n" for label, row in rows
+    )
 
 
 def config_of(name: str):

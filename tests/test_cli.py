@@ -178,6 +178,51 @@ def test_data(gancourse):
     assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
 
 
+def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(gancourse, tmp_path, monkeypatch):
+    """The training of minutes is left out; everything around it runs."""
+    torch = pytest.importorskip("torch")
+    from gancourse import evaluation
+    from gancourse.data import Pictures
+    from gancourse.metrics.digit_cnn import DigitCNN, load
+
+    asked, seen = [], []
+
+    def full(name, split, **options):
+        n = 10_020 if split == "train" else 30
+        asked.append((name, split, options))
+        image = torch.arange(n)[:, None, None, None].expand(n, 1, 28, 28).remainder(251).byte()
+        return Pictures({"image": image, "label": torch.arange(n) % 10}, name, "full", "")
+
+    def fit(images, labels, *, seed):
+        seen.append((images[0, 0, 0, 0].item(), len(images), labels.tolist(), seed))
+        return DigitCNN()
+
+    monkeypatch.setattr(evaluation.data, "load", full)
+    monkeypatch.setattr(evaluation, "fit", fit)
+    folder = tmp_path / "new" / "judge"
+    status, out, err = gancourse("judge", "--folder", folder, "--data-root", tmp_path, "--seed", 3)
+    assert (status, out, err) == (0, f"{folder / 'model.safetensors'}\n", "")
+    options = {"root": tmp_path, "source": "full", "strict": True}
+    assert asked == [("digits", "train", options), ("digits", "test", options)]
+    assert seen == [(10_000 % 251, 20, [place % 10 for place in range(20)], 3)]
+    card = json.loads((folder / "card.json").read_text())
+    assert card["seed"] == 3 and 0 <= card["test_accuracy"] <= 1
+    assert load(folder).sha256 == card["sha256"]
+
+    assert "is no empty folder" in mistake(gancourse("judge", "--folder", folder)), "a judge is not written over"
+    assert len(seen) == 1
+
+
+def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file exists already and is no empty folder" in mistake(gancourse("judge", "--folder", tmp_path / "file"))
+    message = mistake(gancourse("judge", "--folder", tmp_path / "judge", "--data-root", tmp_path / "empty"))
+    assert "The full MNIST could not be downloaded" in message and "put the four official files" in message
+    assert not (tmp_path / "judge").exists()
+    status, _, err = gancourse("judge")
+    assert status == 2 and "--folder" in plain(err)
+
+
 def test_being_stopped_is_a_message_too(gancourse, tmp_path, monkeypatch):
     def stopped(*arguments, **options):
         raise KeyboardInterrupt("Training was stopped at step 2 of 3. The same call goes on from there.")

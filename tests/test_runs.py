@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gancourse import evaluation, lesson, published, runs
-from gancourse.chapters import gan
+from gancourse.chapters import cgan, gan, infogan
 from gancourse.data.sources import Pictures, manifest
 from gancourse.files import BUNDLED, CourseError, read_json, sha256
 
@@ -19,7 +19,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "BUNDLED", tmp_path / "data")
     monkeypatch.setattr(runs, "DOSSIERS", tmp_path / "runs")
     monkeypatch.setattr(published, "BUNDLED", tmp_path / "data")
-    scores = dict.fromkeys(runs.SHOWN, 1.0)
+    scores = dict.fromkeys([each.key for each in evaluation.columns(gan.Config())], 1.0)
     names = {"samples": 10, "reference": "digits", "reference_samples": 20, "neighbourhood_samples": 10, "k": 5}
     monkeypatch.setattr(runs, "evaluate", lambda game, **how: {**scores, **names, "parzen_test": "test", "seed": 0})
     digits = Pictures({"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}, "digits", "made", "CC0")
@@ -45,18 +45,18 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert "-s form=dcgan" in card and "-s width=4" in card and "--seed 0" in card
     assert read_json(place / "data" / "manifest.json") == manifest(place / "data")
     assert "| tiny | gan |" in (place / "runs" / "LEDGER.md").read_text()
-    monkeypatch.setattr(published, "bundled", lambda name: place / "data" / name)
+    monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
 
 
 def test_runs_of_different_recipes_make_no_table(small):
-    place, (first, second) = small
-    state = next(second.glob("checkpoints/step-*/state.json"))
-    numbers = json.loads(state.read_text())
-    numbers["settings"]["lr"] = 1.0
-    state.write_text(json.dumps(numbers))
+    place, (first, _) = small
+    other = place / "run-other"
+    config = gan.Config.at("check", "dcgan", steps=2, width=4, batch_size=8, lr=1.0)
+    digits = {"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}
+    lesson.play(config, digits, seed=1, folder=other, progress=False, device="cpu")
     with pytest.raises(CourseError, match="more than their seed"):
-        runs.publish("tiny", [first, second])
+        runs.publish("tiny", [first, other])
     assert not (place / "runs").exists()
 
 
@@ -135,7 +135,7 @@ def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
     scores = evaluation.evaluate(game, n=100, source="bundled")
     assert scores["samples"] == 100
     assert "bundled" in scores["reference"] and "bundled" in scores["parzen_test"]
-    assert all(isinstance(scores[key], float) for key in runs.SHOWN)
+    assert all(isinstance(scores[each.key], float) for each in evaluation.columns(game.config))
     assert scores["classifier_fid"] > 100  # an untrained generator
     json.dumps(scores)
 
@@ -143,6 +143,63 @@ def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
 def test_a_game_without_digits_is_not_scored_as_one():
     with pytest.raises(CourseError, match="'ring'"):
         evaluation.evaluate(gan.Config.at("check", "toy").build())
+
+
+@pytest.mark.parametrize(
+    ("config", "n"),
+    [
+        (cgan.Config.at("check", width=2), 200),
+        (cgan.Config.at("check", width=2, pictures="fashion", split="train"), 100),
+        (infogan.Config.at("check", width=2), 200),
+        (infogan.Config.at("check", "faces", width=2), 100),
+    ],
+    ids=["cgan", "cgan-fashion", "infogan", "infogan-faces"],
+)
+def test_every_score_of_a_chapters_table_is_measured(config, n):
+    torch.manual_seed(0)
+    scores = evaluation.evaluate(config.build(), n=n, source="bundled")
+    shown = [each.key for each in evaluation.columns(config)]
+    assert all(isinstance(scores[key], float) for key in shown), shown
+    assert "bundled" in runs.protocol(scores)
+    json.dumps(scores)
+
+
+def test_slant_and_width_are_found_by_codes_of_their_own():
+    """A game that draws what its codes say: code 0 thickens a stroke, code 1 slants it, code 2 does nothing."""
+
+    class Drawn:
+        config = infogan.Config(continuous=3, categories=(2,))
+
+        def sample(self, *, category, continuous, seed):
+            rows, columns = torch.arange(28).view(28, 1), torch.arange(28).view(1, 28)
+            middle = 13.5 + 0.4 * continuous[:, 1, None, None] * (13.5 - rows)
+            half = 2.5 + continuous[:, 0, None, None]
+            ink = (half + 0.5 - (columns - middle).abs()).clamp(0, 1) * ((rows > 4) & (rows < 23))
+            return 2 * ink[:, None] - 1
+
+    found = evaluation.stroke_scores(Drawn(), seed=0, each=60)
+    assert (found["slant_code"], found["width_code"]) == (1, 0)
+    assert found["slant_spearman"] > 0.95 and found["width_spearman"] > 0.95
+
+
+def test_an_attribute_is_found_by_the_code_that_reads_it():
+    """A game whose Q reads glasses in its second category and nothing anywhere else."""
+
+    class Seeing:
+        def infer(self, images):
+            seen = images[:, 0, 0, 0].float()
+            return (torch.full((len(images), 2), 0.5), torch.stack([1 - seen, seen], 1)), torch.zeros(len(images), 1)
+
+    def faces(n):
+        glasses = torch.arange(n) % 2
+        image = torch.zeros(n, 3, 4, 4, dtype=torch.uint8)
+        image[:, :, 0, 0] = 1 - glasses[:, None]  # the code falls with glasses: found, backwards
+        others = {name: (torch.arange(n) // 2) % 2 for name in ("hat", "beard", "hair_length")}
+        return Pictures({"image": image, "glasses": glasses, **others}, "faces", "made", "CC0")
+
+    found = evaluation.attribute_scores(Seeing(), faces(40), faces(20))
+    assert (found["glasses_code"], found["glasses_auc"]) == ("category 1 = 1", 1.0)
+    assert found["hat_auc"] == 0.5
 
 
 def test_a_published_model_scores_far_better_than_an_untrained_one():

@@ -73,13 +73,13 @@ class DigitCNN(nn.Module):
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Move every picture (N, C, H, W) by its own -pixels..pixels in both directions; what comes in is black (0)."""
-    count, channels, height, width = images.shape
+    """Move every picture (N, 1, H, W) by its own -pixels..pixels in both directions; what comes in is black (0)."""
+    count, _, height, width = images.shape
     images = F.pad(images, [pixels] * 4)
     down, right = torch.randint(2 * pixels + 1, (2, count, 1), generator=generator)
     rows, columns = torch.arange(height) + down, torch.arange(width) + right  # (N, H), (N, W)
-    each, channel = torch.arange(count)[:, None, None, None], torch.arange(channels)[:, None, None]
-    return images[each, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    index = torch.arange(count)[:, None, None, None], 0, rows[:, None, :, None], columns[:, None, None, :]
+    return images[index]
 
 
 def fit(

@@ -1,6 +1,6 @@
-"""What a hand can be measured by, without a network: how far the writing leans, and how thick the pen was.
+"""What a hand can be measured by, without a network: how far it leans, how wide it writes, how thick the pen was.
 
-The two follow Castro et al. 2019 (Morpho-MNIST, section 2.2), who measure MNIST itself this way.
+Slant and thickness follow Castro et al. 2019 (Morpho-MNIST, section 2.2), who measure MNIST itself this way.
 """
 
 from __future__ import annotations
@@ -34,14 +34,30 @@ def slant(images: Tensor) -> Tensor:
     Raises:
         CourseError: another shape or range, or none at all.
     """
-    ink = _ink(images)  # (N, H, W)
-    rows, columns = (torch.arange(size).double() for size in ink.shape[1:])
-    total = ink.sum((1, 2)).clamp(min=1e-9)
-    down = rows - (ink.sum(2) @ rows / total)[:, None]  # (N, H)
-    right = columns - (ink.sum(1) @ columns / total)[:, None]  # (N, W)
-    mu11 = torch.einsum("nhw,nh,nw->n", ink, down, right)
-    mu02 = torch.einsum("nhw,nh->n", ink, down.square())
+    _, mu11, mu02 = _moments(_ink(images))
     return torch.where(mu02 > 1e-9, (-mu11 / mu02.clamp(min=1e-9)).atan().rad2deg(), 0)
+
+
+def breadth(images: Tensor) -> Tensor:
+    """How wide each picture is once it is set upright, in pixels: the standard deviation of its ink across.
+
+        breadth^2 = (mu20 - mu11^2 / mu02) / mu00,   moments as in `slant`
+
+    What a shear explains is taken out, so that leaning further makes no digit wider. A bar of width w has w / sqrt(12).
+
+    Args:
+        images: (N, 1, H, W), uint8 or float in [-1, 1]; paper is black (0 or -1).
+
+    Returns:
+        (N,) float64; 0 where there is no ink.
+
+    Raises:
+        CourseError: another shape or range, or none at all.
+    """
+    ink = _ink(images)
+    mu20, mu11, mu02 = _moments(ink)
+    across = (mu20 - mu11.square() / mu02.clamp(min=1e-9)).clamp(min=0)
+    return (across / ink.sum((1, 2)).clamp(min=1e-9)).sqrt()
 
 
 def stroke_width(images: Tensor) -> Tensor:
@@ -73,6 +89,17 @@ def _width(picture: Tensor) -> float:
     middle = depth[ink & (depth >= F.max_pool2d(depth, 3, stride=1, padding=1))]
     # Depth is measured to the centre of a paper pixel: of a stroke 2 k - 1 wide it is k, of one 2 k wide k as well.
     return (2 * middle.mean().item() - 0.5) / FINER
+
+
+def _moments(ink: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Ink (N, H, W) -> its central moments mu20 (columns), mu11 and mu02 (rows), (N,) each."""
+    rows, columns = (torch.arange(size).double() for size in ink.shape[1:])
+    total = ink.sum((1, 2)).clamp(min=1e-9)
+    down = rows - (ink.sum(2) @ rows / total)[:, None]  # (N, H)
+    right = columns - (ink.sum(1) @ columns / total)[:, None]  # (N, W)
+    mu20 = torch.einsum("nhw,nw->n", ink, right.square())
+    mu02 = torch.einsum("nhw,nh->n", ink, down.square())
+    return mu20, torch.einsum("nhw,nh,nw->n", ink, down, right), mu02
 
 
 def _ink(images: Tensor) -> Tensor:

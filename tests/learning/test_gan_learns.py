@@ -38,19 +38,26 @@ def test_with_adams_usual_momentum_the_generator_chases_the_ring_instead():
     assert ring_of_8(0, beta1=0.9)["quality"] < 0.45
 
 
-def test_digits_take_shape():
+@pytest.fixture(scope="module")
+def digits():
+    """The bundled training digits, and what the judge sees in them."""
+    pictures = load("digits", "train", source="bundled")
+    return pictures.tensors, judge().features(pictures["image"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_digits_take_shape(digits, seed):
     """Classifier-FID of 2,000 samples against the 8,000 bundled training digits; the 2,000 bundled test digits have 1.3.
 
-    Measured, seeds 0 to 2: 300 untrained, then 125, 127 and 132.
+    Measured, seeds 0 to 3: 300 untrained, then 129, 135, 131 and 140. Seventeen seconds a seed on one core.
     """
-    digits = load("digits", "train", source="bundled")
-    real = judge().features(digits["image"])
+    tensors, real = digits
 
     def distance(game) -> float:
         return frechet(real, judge().features(game.sample(2_000, seed=1)))
 
     config = Config.at("check", "dcgan", steps=600, batch_size=32)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     untrained = distance(config.build())
-    trained = distance(play(config, digits.tensors, seed=0).game)
-    assert trained < 150 and trained < untrained / 2, f"{untrained:.0f} untrained, {trained:.0f} trained"
+    trained = distance(play(config, tensors, seed).game)
+    assert untrained > 250 and trained < 165, f"{untrained:.0f} untrained, {trained:.0f} trained"

@@ -8,7 +8,7 @@ import torch
 from gancourse.data import digits
 from gancourse.files import CourseError
 from gancourse.metrics.codes import spearman
-from gancourse.metrics.handwriting import slant, stroke_width
+from gancourse.metrics.handwriting import breadth, slant, stroke_width
 
 ROWS, COLUMNS = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
 PARTS = torch.linspace(-1, 1, 301)
@@ -60,6 +60,22 @@ def test_slant_is_the_formula_of_moments():
         assert found.item() == pytest.approx(math.degrees(by_hand), abs=1e-6)
 
 
+def test_an_upright_bar_has_the_breadth_of_its_width():
+    bars = -torch.ones(3, 1, 28, 28)
+    for bar, width in zip(bars, (4, 8, 16), strict=True):
+        bar[0, 6:22, 14 - width // 2 : 14 + width // 2] = 1
+    wanted = [math.sqrt((width**2 - 1) / 12) for width in (4, 8, 16)]  # of so many whole columns
+    assert breadth(bars).tolist() == pytest.approx(wanted)
+
+
+def test_leaning_makes_nothing_wider():
+    upright, wide = ring(6, 2.5), torch.nn.functional.interpolate(ring(6, 2.5)[None], (28, 40))[0, :, :, 6:34]
+    leaning = torch.stack([row.roll(round((13.5 - i) / 3)) for i, row in enumerate(upright[0])])[None]  # by shear 1/3
+    found = breadth(torch.stack([upright, leaning, wide]))
+    assert slant(leaning[None]).item() > 15
+    assert found[1].item() == pytest.approx(found[0].item(), rel=0.05) and found[2] > 1.3 * found[0]
+
+
 @pytest.mark.parametrize("shear", [-1, 1])
 def test_a_shear_adds_to_the_tangent(shear):
     """Each row moved right by one pixel more than the one below it: the tangent grows by exactly 1."""
@@ -105,14 +121,14 @@ def test_a_stroke_may_touch_the_edge():
 def test_a_blank_picture_neither_leans_nor_has_strokes():
     blank = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
     blank[1, 0, 14] = 255  # all ink in one row
-    assert slant(blank).tolist() == [0, 0]
+    assert slant(blank).tolist() == [0, 0] and breadth(blank)[0] == 0
     assert stroke_width(blank)[0] == 0
     assert 0.7 < stroke_width(blank)[1] < 1.3
 
 
 def test_bytes_and_a_games_floats_measure_the_same():
     images = digits.load("test", source="bundled")["image"][:30]
-    for measure in (slant, stroke_width):
+    for measure in (slant, breadth, stroke_width):
         found = measure(images)
         assert (found.shape, found.dtype) == ((30,), torch.float64)
         assert torch.equal(measure(images / 127.5 - 1), found)
@@ -128,6 +144,6 @@ def test_bytes_and_a_games_floats_measure_the_same():
     ],
 )
 def test_a_wrong_input_is_explained(images, says):
-    for measure in (slant, stroke_width):
+    for measure in (slant, breadth, stroke_width):
         with pytest.raises(CourseError, match=says):
             measure(images)
