@@ -132,7 +132,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
         done = read_json(summary)["step"] if summary.is_file() else 0
         if done < each["steps"]:
             raise CourseError(f"{folder} is unfinished: step {done:,} of {each['steps']:,}. Train it on, then publish.")
-    if any({**each, "seed": 0} != {**settings[0], "seed": 0} for each in settings):
+    if len({(published.configure(each), each["processes"]) for each in settings}) > 1:
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
     rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
     for row, each in zip(rows, settings, strict=True):

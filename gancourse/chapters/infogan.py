@@ -55,7 +55,7 @@ class Config(gan.Config):
         categories: size of each categorical code, drawn uniformly.
         continuous: how many continuous codes, each U(-1, 1).
         information: lambda, the weight of L_I in both players' losses; 0 leaves a GAN beside which Q only watches.
-        lr, lr_generator: of the discriminator with Q, and of the generator.
+        lr, lr_generator: rates of the discriminator with Q, and of the generator.
         leak: slope of LeakyReLU below 0: .1 in the paper's appendix, .01 in the authors' code.
         block: pixel art is drawn in blocks of so many px; the networks then see and make a block as one pixel. With
             each px free, a discriminator need only look whether the blocks are even, and learns nothing of faces.

@@ -35,7 +35,7 @@ def slant(images: Tensor) -> Tensor:
         CourseError: another shape or range, or none at all.
     """
     _, mu11, mu02 = _moments(_ink(images))
-    return torch.where(mu02 > 1e-9, (-mu11 / mu02.clamp(min=1e-9)).atan().rad2deg(), 0)
+    return (-mu11 / mu02.clamp(min=1e-9)).atan().rad2deg()
 
 
 def breadth(images: Tensor) -> Tensor:

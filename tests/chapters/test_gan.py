@@ -16,7 +16,7 @@ from gancourse.losses import LOSSES
 SMALL = {
     "paper": {"width": 20, "latent": 6},
     "mlp": {"width": 8, "latent": 6},
-    "dcgan": {"width": 2, "latent": 6},
+    "dcgan": {"width": 2, "latent": 6, "full": 0},
     "toy": {"width": 8, "latent": 6},
 }
 FORMS = tuple(SMALL)
@@ -52,8 +52,27 @@ def play(game: gan.GAN, name: str, **changes) -> dict[str, torch.Tensor]:
 
 def test_parameter_counts_of_the_64_px_dcgan():
     """Radford et al.'s public code: 3,576,704 in G (ngf 64, three channels) and 2,765,568 in D."""
-    game = Config.at("full", "dcgan", shape=(3, 64, 64)).build()
+    game = Config.at("full", "dcgan", shape=(3, 64, 64), full=0).build()
     assert (count(game.generator), count(game.discriminator)) == (3_576_704, 2_765_568)
+
+
+def test_parameter_counts_of_the_28_px_dcgan():
+    """Radford et al.'s networks for MNIST: a full layer of 1024 in G and in D, no bias, 2 a channel for BatchNorm."""
+    game = Config.at("full", "dcgan").build()
+    convolutions = 128 * 64 * 16 + 64 * 1 * 16
+    generator = 100 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 2 * 64 + convolutions
+    discriminator = convolutions + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1024 + 1
+    assert (count(game.generator), count(game.discriminator)) == (generator, discriminator)
+
+
+def test_the_full_layer_is_normalised_bent_and_called():
+    game = small("dcgan", full=12).train()
+    for network, inputs in ((game.generator, torch.randn(5, 6)), (game.discriminator, batch_of(game, 5)["image"])):
+        kinds = [type(module).__name__ for module in network]
+        place = kinds.index("Linear")
+        assert kinds[place + 1].startswith("BatchNorm") and kinds[place + 2] in ("ReLU", "LeakyReLU")
+        assert network[place + 1].num_features == 12
+        assert len(network(inputs)) == 5
 
 
 def test_parameter_counts_of_the_paper():
