@@ -72,7 +72,7 @@ def test_help_of_every_command_explains_each_option(command, wide):
         assert re.search(rf"(--?{flag}|\b{name}|\b{name.upper()})\b", text), f"{command} does not show {name}"
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published gan")])
+@pytest.mark.parametrize(("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published  cgan, ")])
 def test_it_answers_without_torch(arguments, words):
     code = (
         f"import sys; from gancourse import cli; sys.argv = ['gancourse', *{arguments}]\n"
@@ -170,11 +170,46 @@ def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
     assert status == 2 and "huge" in plain(err) and "check" in plain(err)
 
 
+def test_conditions_are_options_of_sample(gancourse, tmp_path):
+    torch = pytest.importorskip("torch")
+    from PIL import Image
+
+    from gancourse.published import load
+    from gancourse.show.grids import save_grid
+
+    picture, same = tmp_path / "eights.png", tmp_path / "same.png"
+    assert gancourse("sample", "cgan", "-n", 4, "--label", "8,0", "-o", picture)[0] == 0
+    save_grid(same, load("cgan").sample(label=[8, 0, 8, 0], seed=0))
+    assert Image.open(picture).tobytes() == Image.open(same).tobytes()
+    codes = ["--category", "1,0", "--continuous", "0.5,-1,0,0"]
+    assert gancourse("sample", "infogan-faces", "-n", 2, *codes, "-o", tmp_path / "faces.png")[0] == 0
+    again = load("infogan-faces").sample(2, category=(1, 0), continuous=(0.5, -1.0, 0.0, 0.0), seed=0)
+    save_grid(same, again)
+    assert Image.open(tmp_path / "faces.png").tobytes() == Image.open(same).tobytes()
+    assert torch.is_tensor(again)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gan", "--label", "8"], "--label was given; this model takes no conditions"),
+        (["cgan", "--category", "8"], "--category was given; this model takes --label"),
+        (["cgan", "--label", "eight"], "--label eight was given; write numbers with commas"),
+        (["cgan", "--label", "10"], "label=10 was asked for; labels go from 0 to 9"),
+        (["infogan-faces", "--category", "1"], "2 category codes"),
+    ],
+)
+def test_conditions_that_do_not_fit_the_model(gancourse, tmp_path, arguments, words):
+    model, *options = arguments
+    assert words in mistake(gancourse("sample", model, "-n", 2, *options, "-o", tmp_path / "x.png"))
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_data(gancourse):
     status, out, _ = gancourse("data", "ring")
     assert status == 0
-    assert [line.split()[:4] for line in out.splitlines()] == [["ring", "of", "8", "made"]] * 2
-    assert "point (50000, 2)" in out and "CC0" in out
+    assert out.split()[:6] == ["ring", "made", "50,000", "train,", "50,000", "test;"]
+    assert "point (2,) with label" in out and "CC0" in out
     assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
 
 
