@@ -72,7 +72,7 @@ def test_help_of_every_command_explains_each_option(command, wide):
         assert re.search(rf"(--?{flag}|\b{name}|\b{name.upper()})\b", text), f"{command} does not show {name}"
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published  cgan, ")])
+@pytest.mark.parametrize(("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published cgan, ")])
 def test_it_answers_without_torch(arguments, words):
     code = (
         f"import sys; from gancourse import cli; sys.argv = ['gancourse', *{arguments}]\n"
