@@ -122,7 +122,8 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, pictures):
 def test_speed_after_a_resume_does_not_count_the_time_before(tmp_path, points, line_game):
     play(line_game(), points, 4, tmp_path, log_every=2)
     path = tmp_path / "checkpoints" / "step-00000004" / "state.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": 1e6}))  # as if the first part had been long
+    numbers = checkpoint.sealed({**json.loads(path.read_text()), "seconds": 1e6})  # as if the first part had been long
+    path.write_text(json.dumps(numbers))
     record = play(line_game(), points, 8, tmp_path, log_every=2)
     assert record.metrics[2]["seconds"] > 1e6 and record.summary["seconds"] >= 1e6
     assert record.metrics[2]["images_per_second"] > 1, "8 x 2 points in some milliseconds"
