@@ -27,7 +27,10 @@ FORMS: dict[str, dict] = {"paper": {}, "conv": {**ADAM, "steps": 40_000}}
 # No L2 in the short runs: at their learning rate it holds the small networks back.
 SHORT = {"batch_size": 64, "lr": 1e-3, "weight_decay": 0.0}
 SCALES: dict[str, dict[str, dict]] = {
-    "check": {"paper": {"width": 240, "steps": 300}, "conv": {**SHORT, "width": 16, "steps": 300, "ema": 0.98}},
+    "check": {
+        "paper": {"width": 240, "steps": 300},
+        "conv": {**SHORT, "batch_size": 32, "width": 16, "steps": 300, "ema": 0.98},
+    },
     "class": {"paper": {"width": 600, "steps": 10_000}, "conv": {**SHORT, "width": 32, "steps": 3_000, "ema": 0.998}},
     "full": {},
 }
