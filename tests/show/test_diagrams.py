@@ -44,12 +44,21 @@ def test_a_network_of_two_inputs_is_called_with_both():
 def test_only_a_conditional_game_shows_a_label():
     plain, told = (diagrams.turns(told=told)._repr_html_() for told in (False, True))
     assert plain.count("label y") == 0 and told.count(">label y<") == 2
-    assert "G(z, y)" in told and "G(z, y)" not in plain and told.count("stroke-dasharray") == plain.count("stroke-dasharray")
+    assert (
+        "G(z, y)" in told
+        and "G(z, y)" not in plain
+        and told.count("stroke-dasharray") == plain.count("stroke-dasharray")
+    )
 
 
 @pytest.mark.parametrize(
     "diagram",
-    [diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"), diagrams.turns(), diagrams.turns(told=True), diagrams.coded()],
+    [
+        diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"),
+        diagrams.turns(),
+        diagrams.turns(told=True),
+        diagrams.coded(),
+    ],
 )
 def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
     svg = ElementTree.fromstring(diagram._repr_html_())
