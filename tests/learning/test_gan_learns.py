@@ -49,7 +49,7 @@ def digits():
 def test_digits_take_shape(digits, seed):
     """Classifier-FID of 2,000 samples against the 8,000 bundled training digits; the 2,000 bundled test digits have 1.3.
 
-    Measured, seeds 0 to 3: 300 untrained, then 129, 135, 131 and 140. Seventeen seconds a seed on one core.
+    Measured, seeds 0 to 2: 300 untrained, then 38, 42 and 39. About 25 seconds a seed on one core.
     """
     tensors, real = digits
 
@@ -60,4 +60,4 @@ def test_digits_take_shape(digits, seed):
     torch.manual_seed(seed)
     untrained = distance(config.build())
     trained = distance(play(config, tensors, seed).game)
-    assert untrained > 250 and trained < 165, f"{untrained:.0f} untrained, {trained:.0f} trained"
+    assert untrained > 250 and trained < 50, f"{untrained:.0f} untrained, {trained:.0f} trained"
