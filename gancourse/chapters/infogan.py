@@ -26,6 +26,7 @@ from gancourse.chapters import gan
 from gancourse.files import CourseError
 from gancourse.game import Batch, Phase, Terms, in_parts, sampling
 from gancourse.layers import dcgan_init, halvings
+from gancourse.losses import LOSSES
 
 FACES = {
     "pictures": "faces", "split": "train", "shape": (3, 32, 32), "categories": (2, 2), "continuous": 4, "block": 2,
@@ -64,7 +65,9 @@ class Config(gan.Config):
     FORMS: ClassVar[dict[str, dict]] = FORMS
     SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
     DEFAULT: ClassVar[str] = "digits"
-    CHOICES: ClassVar[dict] = {**gan.Config.CHOICES, "form": FORMS, "optimizer": ("adam",)}
+    CHOICES: ClassVar[dict] = {
+        "form": FORMS, "optimizer": ("adam",), "loss": [name for name, rules in LOSSES.items() if not rules.pairs],
+    }  # fmt: skip
 
     form: str = "digits"
     latent: int = 62
@@ -83,6 +86,9 @@ class Config(gan.Config):
 
     def __post_init__(self):
         super().__post_init__()
+        for field in ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every"):
+            if getattr(self, field) != getattr(type(self), field):
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; InfoGAN's game has no such part.")
         if any(size < 2 for size in self.categories) or self.continuous < 0 or not self.codes:
             raise CourseError(
                 f"categories={self.categories}, continuous={self.continuous} was given. A categorical code has 2 values "

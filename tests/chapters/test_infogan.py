@@ -262,3 +262,17 @@ def test_every_form_has_every_scale(scale, form):
 def test_codes_that_cannot_be(change):
     with pytest.raises(CourseError, match="there must be one code"):
         Config(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"r1": 1.0}, "r1=1.0 was given; InfoGAN's game has no such part"),
+        ({"generator_every": 5}, "generator_every=5"),
+        ({"loss": "relativistic"}, "loss='relativistic' is not known"),
+        ({"optimizer": "sgd"}, "optimizer='sgd' is not known. Choose one of: adam"),
+    ],
+)
+def test_what_the_game_would_ignore_is_refused(change, words):
+    with pytest.raises(CourseError, match=words):
+        Config.at("check", **change)
