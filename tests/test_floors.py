@@ -29,17 +29,19 @@ def forbidden(module: str, target: str) -> str | None:
         return "game imports nothing of ours"
     if other == "files":
         return None
+    if room == "recipe":
+        return "a recipe is numbers: it uses files only"
     if room in GROUND:
         return None if other == room else f"{room} stands on the ground: only files and its own room"
     if room == "chapters":
-        if other in {"game", "losses", "layers"} or (module == "chapters" and other == "chapters"):
+        if other in {"game", "losses", "layers", "recipe"} or (module == "chapters" and other == "chapters"):
             return None
         if other == "chapters":
             later, earlier = module.partition(".")[2], target.partition(".")[2]
             if earlier in BUILDS_ON.get(later, ()):
                 return None
             return "a chapter imports another only where BUILDS_ON says so"
-        return "a chapter uses game, losses, layers and files only"
+        return "a chapter uses game, losses, layers, recipe and files only"
     if room == "training":
         return None if other in {"game", "training"} else "training knows game, files and itself only"
     # The top floor: the package's front, cli, runs, exercises, ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import ClassVar
@@ -22,6 +22,7 @@ from gancourse.files import CourseError
 from gancourse.game import Batch, Game, Phase, Terms, in_parts, sampling
 from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
+from gancourse.recipe import Recipe
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "ema": 0.999}
 FORMS: dict[str, dict] = {
@@ -54,7 +55,7 @@ SCALES: dict[str, dict[str, dict]] = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Recipe):
     """Every number of a run. The defaults are the paper's; `Config.at(scale, form=...)` gives the other recipes.
 
     Attributes:
@@ -78,8 +79,9 @@ class Config:
 
     FORMS: ClassVar[dict[str, dict]] = FORMS
     SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
-    DEFAULT: ClassVar[str] = "dcgan"  # the form that `at` takes when none is named
+    DEFAULT: ClassVar[str] = "dcgan"
     CHOICES: ClassVar[dict] = {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}
+    POSITIVE: ClassVar[tuple[str, ...]] = ("latent", "width", "steps", "batch_size", "generator_every", "lr")
 
     form: str = "paper"
     loss: str = "non-saturating"
@@ -102,27 +104,6 @@ class Config:
     steps: int = 125_000  # 250 epochs of 50,000 / 100
     batch_size: int = 100
     ema: float = 0.0
-
-    def __post_init__(self):
-        for field, allowed in self.CHOICES.items():
-            if getattr(self, field) not in allowed:
-                raise CourseError(
-                    f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(allowed)}."
-                )
-        for field in ("latent", "width", "steps", "batch_size", "generator_every", "lr"):
-            if not getattr(self, field) > 0:
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
-
-    @classmethod
-    def at(cls, scale: str = "full", form: str | None = None, **changes) -> Config:
-        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""
-        form = form or cls.DEFAULT
-        if form not in cls.FORMS or scale not in cls.SCALES:
-            raise CourseError(
-                f"form={form!r} at scale={scale!r} was asked for. "
-                f"Forms: {', '.join(cls.FORMS)}. Scales: {', '.join(cls.SCALES)}."
-            )
-        return replace(cls(form=form), **{**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes})
 
     def build(self) -> GAN:
         """The game with fresh weights, drawn from torch's global random state."""

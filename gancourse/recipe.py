@@ -1,0 +1,47 @@
+"""What every chapter's Config is: a frozen dataclass of the run's numbers, with one recipe a form and scale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Self
+
+from gancourse.files import CourseError
+
+
+class Recipe:
+    """The base of a chapter's Config, whose class variables say which recipes there are.
+
+    Attributes:
+        FORMS: form -> the values in which its full recipe differs from the Config's defaults.
+        SCALES: scale -> form -> the values in which that scale differs from the full recipe.
+        DEFAULT: the form that `at` takes when none is named.
+        CHOICES: field -> the values it may have.
+        POSITIVE: fields that must be above 0.
+    """
+
+    FORMS: ClassVar[dict[str, dict]]
+    SCALES: ClassVar[dict[str, dict[str, dict]]]
+    DEFAULT: ClassVar[str]
+    CHOICES: ClassVar[dict] = {}
+    POSITIVE: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self):
+        for field, allowed in self.CHOICES.items():
+            if getattr(self, field) not in allowed:
+                raise CourseError(
+                    f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(map(str, allowed))}."
+                )
+        for field in self.POSITIVE:
+            if not getattr(self, field) > 0:
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
+
+    @classmethod
+    def at(cls, scale: str = "full", form: str | None = None, **changes) -> Self:
+        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""
+        form = form or cls.DEFAULT
+        if form not in cls.FORMS or scale not in cls.SCALES:
+            raise CourseError(
+                f"form={form!r} at scale={scale!r} was asked for. "
+                f"Forms: {', '.join(cls.FORMS)}. Scales: {', '.join(cls.SCALES)}."
+            )
+        return replace(cls(form=form), **{**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes})
