@@ -67,6 +67,17 @@ def train(
     device: Device = None,
     precision: Annotated[str, typer.Option(help="auto, bf16 or no.")] = "auto",
     compile: Annotated[bool, typer.Option(help="Compile the losses with torch.compile.")] = False,
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(help="pix2pix: your pairs. One folder of files with A left of B, or two (--pairs A --pairs B)."),
+    ] = None,
+    direction: Annotated[
+        Literal["AtoB", "BtoA"] | None, typer.Option(help="pix2pix: which half, or folder, is the input.")
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="pix2pix: a folder of photos; the input is made from them.")
+    ] = None,
+    kind: Annotated[Literal["grey", "edges"], typer.Option(help="pix2pix: what is made from --photos.")] = "grey",
     tensorboard: Annotated[bool, typer.Option(help="Also log for TensorBoard, into the folder.")] = False,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
 ) -> None:
@@ -75,7 +86,10 @@ def train(
     from gancourse.lesson import play
 
     config = parse(chapter, scale, changes or [])
-    pictures = data.load(config.pictures, config.split, root=data_root, source=source)
+    if pairs or photos:
+        config, pictures = own_pairs(config, pairs or [], direction, photos, kind)
+    else:
+        pictures = data.load(config.pictures, config.split, root=data_root, source=source, **config.options)
     typer.echo(
         f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}."
     )
@@ -117,6 +131,39 @@ def sample(
     given = {"label": label, "category": category, "continuous": continuous}
     save_grid(output, game.sample(n, seed=seed, **conditions(game, given, n)).cpu())
     typer.echo(f"{n} samples of {model}, seed {seed}: {output}")
+
+
+@app.command()
+def colour(
+    drawings: Annotated[list[Path], typer.Argument(help="Line art, scans or photos of drawings: png, jpg, webp, svg.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A picture for one drawing, a folder for several.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="A published translator of line art, or the folder of a run.")] = "pix2pix",
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels a side of the result.")] = 512,
+    seed: Annotated[int, typer.Option(help="Of the noise; another one may choose other colours.")] = 0,
+    device: Device = None,
+    force: Annotated[bool, typer.Option(help="Write over existing files.")] = False,
+) -> None:
+    """Colour drawings, each into NAME-coloured.png beside it or where -o says. A bad file does not stop the others."""
+    from tqdm import tqdm
+
+    from gancourse import colouring
+    from gancourse.published import load
+
+    places = colouring.plan(drawings, output, force)
+    game, failed = load(model, device), 0
+    for drawing, place in tqdm(places.items(), unit="drawing", disable=len(places) == 1, leave=False):
+        try:
+            if isinstance(place, CourseError):
+                raise place
+            colouring.save(colouring.colour(game, drawing, size=size, seed=seed), place)
+            tqdm.write(str(place))
+        except CourseError as error:
+            failed += 1
+            tqdm.write(f"gancourse: {error}", file=sys.stderr)
+    if failed:
+        raise CourseError(f"{failed} of {len(places)} drawings could not be coloured; see above.")
 
 
 @app.command()
@@ -227,6 +274,32 @@ def parse(chapter: str, scale: str, changes: list[str]):
     form = {"form": pairs.pop("form")} if "form" in pairs else {}
     config = config_class.at(scale, **form)
     return replace(config, **{name: read_as(name, text, known[name]) for name, text in pairs.items()})
+
+
+def own_pairs(config, folders: list[Path], direction: str | None, photos: Path | None, kind: str):
+    """(config, pictures) for pairs of the user's own; the config takes as many input channels as they have."""
+    from dataclasses import replace
+
+    from gancourse.data import pairs
+
+    if "size" not in config.options:
+        raise CourseError("--pairs and --photos were given; they are for pix2pix, which learns from pairs.")
+    if folders and photos:
+        raise CourseError("Both --pairs and --photos were given. Choose one.")
+    if folders and direction is None:
+        raise CourseError(
+            "--pairs needs --direction: AtoB if the left half (the first folder) is the input, else BtoA."
+        )
+    if len(folders) > 2:
+        raise CourseError(f"{len(folders)} folders of pairs were given. Give one, or two that belong together.")
+    options = config.options
+    if photos:
+        pictures = pairs.photos(photos, kind=kind, **options)
+    elif len(folders) == 1:
+        pictures = pairs.side_by_side(folders[0], direction=direction, **options)
+    else:
+        pictures = pairs.two_folders(*folders, direction=direction, **options)
+    return replace(config, pictures="yours", inputs=pictures["input"].shape[1]), pictures
 
 
 def conditions(game, given: dict[str, str | None], n: int) -> dict:

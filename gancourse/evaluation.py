@@ -12,7 +12,7 @@ from torch import Tensor
 from gancourse import data
 from gancourse.files import CourseError
 from gancourse.game import Game
-from gancourse.metrics import conditional, handwriting
+from gancourse.metrics import colour, conditional, handwriting
 from gancourse.metrics.codes import auc, best_code, matched, matching_error, mutual_information, spearman
 from gancourse.metrics.digit_cnn import accuracy, fit, judge, publish
 from gancourse.metrics.digits import digit_scores
@@ -53,6 +53,12 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         Column(f"{name}_auc", f"{name.replace('_', ' ')}, AUC", ".3f") for name in ("glasses", "hair_length", "hat")
     ),
     ("infogan", "sprites"): (Column("factor_vae", "FactorVAE", ".3f"), Column("mig", "MIG", ".3f")),
+    ("pix2pix", "emoji"): (
+        Column("per_pixel", "per pixel", ".3f"), Column("per_class", "per class", ".3f"),
+        Column("class_iou", "class IoU", ".3f"), Column("inside", "inside the coloured region", ".3f"),
+        Column("inside_best", "best of 5", ".3f"), Column("histogram_a", "histogram a", ".3f"),
+        Column("histogram_b", "histogram b", ".3f"), Column("colourfulness_ratio", "colourfulness", ".2f"),
+    ),
 }  # fmt: skip
 
 
@@ -86,6 +92,8 @@ def evaluate(
     """
     wanted = columns(game.config)
     chapter, pictures = chapter_of(game.config), game.config.pictures
+    if chapter == "pix2pix":  # it is measured on all held-out pairs, however many samples were asked for
+        return {"seed": seed, **translation_scores(game, seed=seed, root=root)}
     measure = {"cgan": labels_scores, "infogan": codes_scores}.get(chapter)
     where = {"root": root, "source": source}
     samples = game.sample(n, seed=seed).cpu()
@@ -134,6 +142,15 @@ def labels_scores(game: Game, samples: Tensor, *, seed: int, root: str | Path | 
         "judge_on_real": accuracy(reader, test["image"], test["label"]),
         "labels_test": f"{test.name}, {len(test):,} ({test.source})",
     }
+
+
+def translation_scores(game: Game, *, seed: int, root: str | Path | None, draws: int = 5) -> dict:
+    """Scores of held-out pairs, each translated `draws` times with other noise and counted together."""
+    config = game.config
+    train, test = (data.load(config.pictures, split, root=root, **config.options) for split in ("train", "test"))
+    made = torch.stack([game.translate(test["input"], seed=seed + draw).cpu() for draw in range(draws)])
+    scores = colour.colour_scores(made, test["target"], test["input"], palette=colour.palette(train["target"]))
+    return {**scores, "pairs_test": f"{test.name}, {len(test):,} ({test.source})"}
 
 
 def codes_scores(game: Game, samples: Tensor, *, seed: int, root: str | Path | None, source: str) -> dict:

@@ -40,10 +40,15 @@ def play(
     watch: Iterable[Callable] = (),
     **options,
 ) -> Record:
-    """Build a chapter's game with weights that `seed` decides, and train it by its Config (see `training.train`)."""
+    """Build a chapter's game with weights that `seed` decides, and train it by its Config (see `training.train`).
+
+    A game that draws nothing worth seeing without an input says by a method `preview` what its progress pictures show.
+    """
     torch.manual_seed(seed)
+    game = config.build()
+    options.setdefault("preview", getattr(type(game), "preview", None))
     return train(
-        config.build(),
+        game,
         getattr(pictures, "tensors", pictures),
         steps=config.steps,
         batch_size=config.batch_size,

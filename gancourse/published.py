@@ -25,6 +25,7 @@ CHAPTERS = {
     "gan": "Generative adversarial nets",
     "cgan": "Conditional generative adversarial nets",
     "infogan": "InfoGAN: interpretable representation learning",
+    "pix2pix": "Pix2Pix: image-to-image translation",
 }
 
 

@@ -35,6 +35,11 @@ class Recipe:
             if not getattr(self, field) > 0:
                 raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
 
+    @property
+    def options(self) -> dict:
+        """What `gancourse.data.load` must be told beside the name and the split of the pictures."""
+        return {}
+
     @classmethod
     def at(cls, scale: str = "full", form: str | None = None, **changes) -> Self:
         """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (the published run)."""

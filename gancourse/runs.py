@@ -15,9 +15,11 @@ import shutil
 import statistics
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from gancourse import published
+from gancourse import data, published
 from gancourse.data.sources import MANIFEST, manifest
 from gancourse.evaluation import chapter_of, columns, evaluate
 from gancourse.files import BUNDLED, DOSSIERS, CourseError, read_json, replacing, sha256, write_json, write_text
@@ -32,6 +34,7 @@ DATA = {
     "fashion": ("Fashion-MNIST, {split} (Zalando SE, MIT)", "MIT, as the data"),
     "faces": ("9,000 pixel-art faces (DiceBear, CC0 1.0)", "CC0 1.0, as the data"),
     "sprites": ("shapes drawn by our own code", "MIT"),
+    "emoji": ("line art and colour art of OpenMoji (CC BY-SA 4.0)", "CC BY-SA 4.0, as the data"),
 }
 SPLITS = {"train-50000": "the first 50,000 training digits", "train": "the whole training part"}
 LIMITS = {
@@ -41,7 +44,13 @@ LIMITS = {
     "faces": "Drawn faces of 32 x 32 px from one generator's parts, and no person's. What its codes mean was found after\n"
     "training and differs from seed to seed.",
     "sprites": "White squares, ellipses and hearts of 64 x 64 px and nothing else.",
+    "emoji": "Flat drawings with closed black outlines, in OpenMoji's colours. It knows what OpenMoji draws, so that a face\n"
+    "is yellow; where nothing in the lines tells a colour it guesses, and a photo is beyond it.",
 }
+USES = {
+    "pix2pix": '`gancourse.load("{name}").translate(line_art)` takes (N, {inputs}, H, W), uint8 or floats in [-1, 1], and '
+    "gives (N, {shape[0]}, H, W) floats in [-1, 1]; `gancourse colour drawing.png` does it for files.",
+}  # for chapters that do not draw from nothing
 ASKING = {
     "cgan": "`label=8` asks for one class, `label=[8, 0, ...]` for one a picture; without it the classes come in turn.",
     "infogan": "`category=3` and `continuous=(0.5, -1.0)` set the codes, one entry a code; what is left out is drawn.",
@@ -150,7 +159,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     write_json(dossier / "scores.json", scores)
     film_of_run(folders[0], dossier / "film.webp")
     game = published.load(folders[0])
-    save_grid(dossier / "samples.png", game.sample(80, seed=0), columns=10)
+    save_grid(dossier / "samples.png", showcase(game, root), columns=10)
 
     weights = BUNDLED / "weights" / name
     tensors = {key: value.contiguous() for key, value in game.state_dict().items()}
@@ -163,6 +172,17 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
     write_text(DOSSIERS / "LEDGER.md", ledger())
     return scores
+
+
+def showcase(game, root: str | Path | None = None) -> Tensor:
+    """What a dossier's sheet of ten columns shows: 80 samples; of a translator, rows of input, translation and target."""
+    if not hasattr(game, "translate"):
+        return game.sample(80, seed=0)
+    config = game.config
+    test = data.load(config.pictures, "test", root=root, **config.options).take(30, seed=0)
+    inputs, targets = (test[name].float() / 127.5 - 1 for name in ("input", "target"))
+    rows = inputs.expand_as(targets), game.translate(test["input"]), targets  # three of (30, 3, S, S)
+    return torch.stack([row.unflatten(0, (3, 10)) for row in rows], 1).flatten(0, 2)
 
 
 def write_pages(name: str) -> None:
@@ -202,14 +222,13 @@ def card(name: str) -> str:
     weights = BUNDLED / "weights" / name / "model.safetensors"
     changes = " ".join(f"-s {key}={spelled(value)}" for key, value in difference_from_scale(config).items())
     recipe = f"gancourse train {config['chapter']} --scale {scale_of(config)} {changes} --seed {config['seed']} --source full"
-    shape = ", ".join(map(str, config["shape"]))
     trained_on, licence = DATA[config["pictures"]]
     networks = " and ".join(config_of(name).build().averaged)
     return f"""# {name}
 
 {published.CHAPTERS[config["chapter"]]}, form `{config["form"]}`: all networks of the game, the {networks} averaged.
 
-- **Use:** `gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].{asking(config)}
+- **Use:** {use(name, config)}
 - **Trained on:** {trained_on.format(split=SPLITS.get(config["split"], config["split"]))}.
 - **Recipe:** `{recipe} --folder RUN`
 - **Made on:** {hardware(name)}; {summary["step"]:,} steps of {config["batch_size"]} in {minutes(summary)} minutes.
@@ -228,9 +247,13 @@ def card(name: str) -> str:
 """
 
 
-def asking(config: dict) -> str:
-    """How a chapter's conditions are given, as a sentence after a space; nothing for a game without conditions."""
-    return f" {ASKING[config['chapter']]}" if config["chapter"] in ASKING else ""
+def use(name: str, config: dict) -> str:
+    """How pictures are drawn with a model, and how a chapter's conditions are given."""
+    if config["chapter"] in USES:
+        return USES[config["chapter"]].format(name=name, **config)
+    shape = ", ".join(map(str, config["shape"]))
+    drawn = f'`gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].'
+    return " ".join([drawn, *filter(None, [ASKING.get(config["chapter"])])])
 
 
 def protocol(row: dict) -> str:
@@ -245,6 +268,13 @@ def protocol(row: dict) -> str:
         said.append(f"Parzen on {row['parzen_test']}.")
     if "labels_test" in row:
         said.append(f"Labels: {row['samples']:,} samples, the classes in turn; real pictures: {row['labels_test']}.")
+    if "pairs_test" in row:
+        said.append(
+            f"{row['draws']} draws of each pair of {row['pairs_test']}, after quantisation to the {row['colours']} commonest "
+            f"colours of the training pictures ({row['covered']:.1%} of the pixels have one exactly). The line art unchanged "
+            f"scores {row['floor_per_pixel']:.3f}, {row['floor_per_class']:.3f} and {row['floor_class_iou']:.3f}, and "
+            f"{row['floor_inside']:.3f} inside the {row['region']:.1%} of the pixels that need colour."
+        )
     if "codes_test" in row:
         said.append(f"Codes are matched on training pictures and scored on {row['codes_test']}.")
     return "\n".join(said)

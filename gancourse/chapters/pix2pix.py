@@ -121,7 +121,6 @@ class Config(Recipe):
 
     @property
     def options(self) -> dict:
-        """What `gancourse.data.load` must be told beside name and split."""
         return {"size": self.shape[1]}
 
     def build(self) -> Pix2Pix:
@@ -318,6 +317,11 @@ class Pix2Pix(Game):
         if n < 1:
             raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up.")
         return self.translate(self.examples[torch.arange(n) % EXAMPLES], seed=seed)
+
+    def preview(self) -> Tensor:
+        """The kept examples as a sheet of eight columns: rows of inputs, each above the row of their translations."""
+        given = super().prepare({"x": self.examples})["x"].expand(-1, self.config.shape[0], -1, -1)
+        return torch.stack([given.unflatten(0, (-1, 8)), self.sample().unflatten(0, (-1, 8))], 1).flatten(0, 2)
 
 
 class silenced:

@@ -20,6 +20,7 @@ _LOADERS = {
     "faces": ("faces", "load", {"name": "faces"}),
     "faces-micah": ("faces", "load", {"name": "faces-micah"}),
     "sprites": ("sprites", "load", {}),
+    "emoji": ("emoji", "load", {}),
 }
 NAMES = (*_LOADERS, *TOYS)
 
@@ -37,14 +38,15 @@ def load(
 
     Args:
         name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces" and "faces-micah"
-            (drawn, with attributes), "sprites" (dSprites), or the 2-D toys "ring", "grid", "spiral".
+            (drawn, with attributes), "sprites" (dSprites), "emoji" (line art and colour art in pairs), or the 2-D toys "ring",
+            "grid", "spiral".
         split: "train" and "test" for all; "validation" for digits, stacked, clothes and toys; "train-50000" for
             digits, stacked and clothes.
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is made needs none.
-        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces are always the bundled ones; sprites
-            and toys are always made.
+        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are always the bundled ones;
+            sprites and toys are always made.
         options: what the data set's own function takes: strict for digits and clothes, n and seed for stacked and
-            sprites, n for a toy.
+            sprites, n for a toy, size for emoji.
 
     Raises:
         CourseError: an unknown name, split or source.
@@ -60,7 +62,7 @@ def load(
 
 
 def __getattr__(name: str):
-    if name in ("digits", "faces", "fashion", "idx", "sources", "sprites", "toy"):
+    if name in ("digits", "emoji", "faces", "fashion", "idx", "pairs", "sources", "sprites", "toy"):
         return importlib.import_module(f"gancourse.data.{name}")
     for module, names in _HOMES.items():
         if name in names:

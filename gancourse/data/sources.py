@@ -35,7 +35,8 @@ class Pictures:
     Args:
         tensors: plain names ("image", "label", "point" ...) -> tensor (N, ...). Images are uint8 (N, C, H, W), 0..255.
         name: what they are, for captions.
-        source: "bundled" (shipped with the course), "full" (the official set) or "made" (drawn by our code).
+        source: "bundled" (shipped with the course), "full" (the official set), "made" (drawn by our code) or "yours" (the
+            reader's own folders).
         licence: of the pictures.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from itertools import count, pairwise
@@ -55,7 +56,7 @@ def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
 
     def note(module, _, output) -> None:
         has_weights = any(True for _ in module.parameters(recurse=False))
-        if has_weights and not type(module).__name__.startswith("BatchNorm"):
+        if has_weights and "Norm" not in type(module).__name__:
             steps.append(([_name(module)], tuple(output.shape[1:])))
         elif type(module).__name__ not in ("Flatten", "Unflatten", "Identity") and len(steps) > 1:
             steps[-1][0].append(_name(module))
@@ -79,7 +80,7 @@ def _name(module) -> str:
     if arrow:
         stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
         return f"{arrow} {module.kernel_size[0]}×{module.kernel_size[1]}{stride}"
-    return {"Linear": "linear", "BatchNorm1d": "BatchNorm", "BatchNorm2d": "BatchNorm"}.get(kind, kind)
+    return "linear" if kind == "Linear" else re.sub(r"(?<=Norm)[12]d$", "", kind)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -182,6 +183,85 @@ def coded() -> Diagram:
         "G, the trunk and Q are all paid."
     )
     return Diagram("A code goes in, and a second head reads it back", description, "".join(shapes), 330)
+
+
+def paired() -> Diagram:
+    """One step of pix2pix: D compares (input, target) with (input, output); then G learns through D, and from L1."""
+    dash, shapes = 'stroke-dasharray="6 4"', []
+    for top, player, title in (
+        (16, "D", "Turn 1. D learns to tell (input, target) from (input, output)"),
+        (262, "G", "Turn 2. G learns: to be called a target by D, and to be near the target"),
+    ):
+        learns = player == "G"
+        shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
+        y = top + 80
+        boxes = [(18, 84, "input x", False), (150, 56, "G", learns), (254, 100, "output G(x)", False)]
+        end = [(430, 70, "D", not learns), (560, 66, "logits", False)]
+        shapes += [_box(each[0], y, *each[1:]) for each in boxes + end]
+        shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(boxes + end)]
+        over = y - 44  # the input on its way to D, above G
+        shapes.append(f'<path d="M60 {y - 24}V{over}H465" stroke="{MUTED}" stroke-width="2" fill="none"/>')
+        shapes.append(_arrow(465, over, 465, y - 28))
+        shapes.append(_box(254, y + 92, 100, "target y", False))
+        if learns:
+            shapes.append(f'<path d="M594 {y + 24}V{y + 48}H178" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+            shapes.append(_arrow(178, y + 48, 178, y + 28, FAKE))
+            shapes.append(f'<path d="M254 {y + 92}H178V{y + 48}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+            words = ("through D: have (x, G(x)) called a target", 368, y + 70), ("100 · |y − G(x)|", 60, y + 96)
+        else:
+            shapes.append(_arrow(358, y + 78, 428, y + 28))
+            shapes.append(f'<path d="M594 {y + 24}V{y + 62}H478" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+            shapes.append(_arrow(478, y + 62, 478, y + 28, FAKE))
+            words = (("call (x, y) true, (x, G(x)) made up", 384, y + 86),)
+        shapes += [f'<text x="{x}" y="{at}">{escape(text)}</text>' for text, x, at in words]
+    description = (
+        "Two turns. In the first the input x passes the frozen generator G. The discriminator D sees the input beside the output "
+        "G of x, and the input beside the target y, and learns to call the second pair true and the first made up. In the "
+        "second turn the gradient goes back through the frozen D to G, which learns to have its pair called true; a second "
+        "gradient comes straight from the target: one hundred times the mean absolute difference."
+    )
+    return Diagram("One step of pix2pix is two turns over pairs", description, "".join(shapes), 480)
+
+
+def unet(network, example) -> Diagram:
+    """A U-Net's maps as a forward pass of `example` (N, C, H, W) shows them: down on the left, up on the right, skips between.
+
+    The network has blocks `down` and `up`, and `skips`; it is left in the mode it was in.
+    """
+    sizes: dict[str, list[tuple[int, ...]]] = {"down": [tuple(example.shape[1:])], "up": []}
+    hooks = [
+        block.register_forward_hook(lambda module, given, made, way=way: sizes[way].append(tuple(made.shape[1:])))
+        for way in sizes for block in getattr(network, way)
+    ]  # fmt: skip
+    mode = network.training
+    try:
+        network.eval()
+        network(example)
+    finally:
+        network.train(mode)
+        for hook in hooks:
+            hook.remove()
+    rows, shapes = list(zip(sizes["down"], reversed(sizes["up"]), strict=False)), []
+    high, wide = 76, 168
+    for level, (below, above) in enumerate(rows):
+        y, step = 44 + high * level, 14 * level
+        left, right = 18 + step, WIDE - 18 - wide - step
+        shapes += [_box(left, y, wide, _size(below), False), _box(right, y, wide, _size(above), False)]
+        if network.skips and level:
+            shapes.append(_arrow(left + wide + 4, y, right - 4, y, BLUE, 'stroke-dasharray="2 4"'))
+        if level:
+            shapes.append(_arrow(left + 30, y - high + 26, left + 30, y - 26))
+            shapes.append(_arrow(right + wide - 30, y - 26, right + wide - 30, y - high + 26))
+    bottom, last = sizes["down"][-1], 44 + high * len(rows)
+    middle, step = (WIDE - wide) / 2, 14 * len(rows)
+    shapes.append(_box(middle, last, wide, _size(bottom), False))
+    shapes.append(_arrow(18 + step + 40, last - high + 26, middle - 4, last - 6))
+    shapes.append(_arrow(middle + wide + 4, last - 6, WIDE - 18 - step - 40, last - high + 26))
+    words = "; ".join(map(_size, [*sizes["down"], *sizes["up"]]))
+    skips = "Dotted skips join maps of one size." if network.skips else "There are no skips."
+    title = "A U-Net" if network.skips else "An encoder and a decoder"
+    description = f"Maps, channels first, from input to output: {words}. {skips}"
+    return Diagram(title, description, "".join(shapes), last + 44)
 
 
 def _box(x: float, y: float, width: float, label: str, learns: bool) -> str:

@@ -1,0 +1,177 @@
+"""Line art and colour art of the same emoji, in pairs: OpenMoji's drawings, rendered at the size that is asked for.
+
+The pairs are bundled as vector graphics, so that one small file gives every size. data/openmoji says how they were chosen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import warnings
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from gancourse import files
+from gancourse.data.sources import CourseWarning, Pictures, bundled
+from gancourse.data.sources import root as data_root
+from gancourse.files import CourseError
+
+SPLITS = ("train", "test")
+SOURCES = ("auto", "bundled", "full")
+SIZES = (16, 512)  # the smallest and the largest
+LICENCE = "CC BY-SA 4.0, OpenMoji"
+ARCHIVE = "openmoji/pairs.zip"
+
+
+def load(split: str = "train", *, size: int = 64, source: str = "auto", root: str | Path | None = None) -> Pictures:
+    """Pairs with tensors "input" (N, 1, S, S) and "target" (N, 3, S, S), both uint8, and "concept" (N,) int64.
+
+    "input" is black line art on white (255), "target" the same drawing in colour on white. A concept is what is drawn,
+    whoever does it and whichever way it faces: "artist", "man artist" and "woman artist" have one number, an index into
+    `concepts()`. No concept is in both splits, and no line art of one has a near twin in the other.
+
+    What was rendered is kept in the folder "openmoji" of the data root, so that the next call takes no time. A damaged
+    file there is rendered anew.
+
+    Args:
+        split: "train" (four concepts in five) or "test".
+        size: S, 16 to 512 pixels. OpenMoji's strokes are S / 36 wide.
+        source: as every loader takes it. The bundled pairs are all there are, so every source means them.
+        root: folder to keep them in (default: GANCOURSE_DATA, else ~/.cache/gancourse).
+
+    Raises:
+        CourseError: an unknown split or source, or no such size.
+        DamagedFile: the bundled file is truncated, swapped or changed.
+    """
+    _one_of("split", split, SPLITS)
+    _one_of("source", source, SOURCES)
+    if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
+        raise CourseError(
+            f"The emoji are rendered at {SIZES[0]} to {SIZES[1]} pixels a side, got size={size!r}. Usual: 64, 128, 256."
+        )
+    listed = index(split)
+    number = {name: i for i, name in enumerate(concepts())}
+    rendered = torch.from_numpy(_cached(split, len(listed), size, data_root(root) / "openmoji"))
+    tensors = {
+        "input": rendered[:, :1].contiguous(),
+        "target": rendered[:, 1:].contiguous(),
+        "concept": torch.tensor([number[entry["concept"]] for entry in listed]),
+    }
+    return Pictures(tensors, f"emoji {split}", "bundled", LICENCE)
+
+
+def index(split: str) -> list[dict]:
+    """What is known of each pair of `split`, in the order of `load`.
+
+    Keys: "hexcode", "caption", "group", "subgroup", "tags" (a list), "author", "concept", "split".
+    """
+    _one_of("split", split, SPLITS)
+    return [dict(entry) for entry in _index(_archive()) if entry["split"] == split]
+
+
+def captions(split: str = "train") -> list[str]:
+    """What each pair of `split` shows, e.g. "grinning face", in the order of `load`."""
+    return [entry["caption"] for entry in index(split)]
+
+
+def concepts() -> tuple[str, ...]:
+    """The names of all concepts of both splits; "concept" of `load` is an index into them."""
+    return tuple(sorted({entry["concept"] for entry in _index(_archive())}))
+
+
+def words(pictures: Pictures, at: int) -> str:
+    """The name of the concept of picture `at`: its words in alphabetical order, e.g. "room steamy"."""
+    return concepts()[int(pictures["concept"][at])]
+
+
+def rasterize(svg: str, size: int) -> Image.Image:
+    """An SVG drawing as a picture on white whose longer side is `size`. Raises ValueError when it is no SVG."""
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True)
+    return Image.open(io.BytesIO(bytes(png))).convert("RGB")
+
+
+def _archive() -> tuple[Path, str]:
+    """The bundled file, once it is found to be the published one, and its SHA-256."""
+    path = bundled(ARCHIVE)
+    return path, files.read_json(files.BUNDLED / "manifest.json")[ARCHIVE]["sha256"]
+
+
+@lru_cache(maxsize=2)
+def _index(archive: tuple[Path, str]) -> list[dict]:
+    with zipfile.ZipFile(archive[0]) as opened:
+        return json.loads(opened.read("index.json"))
+
+
+def _cached(split: str, length: int, size: int, folder: Path) -> np.ndarray:
+    """(length, 4, size, size) uint8, line art first, from the cache or else rendered and put there."""
+    _, published = _archive()
+    version = importlib.metadata.version("resvg-py")
+    path = folder / f"{split}-{size}-{published[:12]}-resvg-{version}.bin"
+    shape = (length, 4, size, size)
+    found = _read(path, shape)
+    if found is not None:
+        return found
+    rendered = _render(split, size)
+    try:
+        with files.replacing(path) as part, open(part, "wb") as file:
+            file.write(_digest(path, rendered))
+            file.write(rendered)
+    except OSError as error:
+        warnings.warn(
+            f"The rendered emoji cannot be kept in {folder} ({error}), so the next call renders them again. "
+            "Give another root or GANCOURSE_DATA.",
+            CourseWarning,
+            stacklevel=3,
+        )
+    return rendered
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The pictures that `path` holds; None when it is missing, unreadable or damaged."""
+    try:
+        if path.stat().st_size != 32 + int(np.prod(shape)):
+            return None
+        held = np.fromfile(path, dtype=np.uint8)
+    except OSError:
+        return None
+    pictures = held[32:].reshape(shape)
+    return pictures if held[:32].tobytes() == _digest(path, pictures) else None
+
+
+def _digest(path: Path, pictures: np.ndarray) -> bytes:
+    """32 bytes that stand for these pictures under this name."""
+    return hashlib.sha256(path.name.encode() + b"\0" + hashlib.sha256(np.ascontiguousarray(pictures)).digest()).digest()
+
+
+def _render(split: str, size: int) -> np.ndarray:
+    codes = [entry["hexcode"] for entry in index(split)]
+    with zipfile.ZipFile(_archive()[0]) as opened:
+        drawn = [[opened.read(f"{art}/{code}.svg").decode("utf-8") for art in ("line_art", "colour")] for code in codes]
+    rendered = np.empty((len(codes), 4, size, size), dtype=np.uint8)
+
+    def draw(i: int) -> None:
+        line, colour = (rasterize(svg, size) for svg in drawn[i])
+        rendered[i, 0], rendered[i, 1:] = np.asarray(line.convert("L")), np.asarray(colour).transpose(2, 0, 1)
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        done = pool.map(draw, range(len(codes)))
+        for _ in tqdm(done, desc=f"rendering emoji at {size} px", total=len(codes), leave=False, delay=2):
+            pass
+    return rendered
+
+
+def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise CourseError(f"There is no {what} {given!r} of the emoji. Choose from: {', '.join(known)}.")

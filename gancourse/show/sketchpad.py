@@ -1,0 +1,118 @@
+"""A sheet to draw on with mouse, finger or pen, beside what a function makes of the drawing."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable
+
+import anywidget
+import ipywidgets
+import traitlets
+from PIL import Image
+
+from gancourse.files import CourseError
+from gancourse.show.explorers import Soon
+
+SIDE = 288  # pixels of the sheet; OpenMoji's strokes are a 36th of their picture wide
+PEN = SIDE / 36
+
+SCRIPT = """
+function render({ model, el }) {
+  const side = model.get("side");
+  const sheet = document.createElement("canvas");
+  sheet.width = sheet.height = side;
+  sheet.setAttribute("role", "img");
+  sheet.setAttribute("aria-label", "A sheet to draw on. The coloured picture stands beside it.");
+  sheet.style.cssText = "width:100%;max-width:" + side + "px;border:1px solid #888;border-radius:6px;background:#fff;" +
+    "touch-action:none;cursor:crosshair;display:block";
+  const clear = document.createElement("button");
+  clear.textContent = "Clear";
+  clear.style.cssText = "margin-top:6px;padding:4px 14px";
+  el.append(sheet, clear);
+  const ink = sheet.getContext("2d");
+  const blank = () => { ink.fillStyle = "#fff"; ink.fillRect(0, 0, side, side); };
+  blank();
+  ink.lineWidth = model.get("pen");
+  ink.lineCap = ink.lineJoin = "round";
+  ink.strokeStyle = "#000";
+  let last = null;
+  const place = (event) => {
+    const box = sheet.getBoundingClientRect();
+    return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
+  };
+  const tell = () => { model.set("drawing", sheet.toDataURL("image/png")); model.save_changes(); };
+  sheet.addEventListener("pointerdown", (event) => {
+    sheet.setPointerCapture(event.pointerId);
+    last = place(event);
+    ink.beginPath(); ink.moveTo(...last); ink.lineTo(...last); ink.stroke();
+  });
+  sheet.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    const next = place(event);
+    ink.beginPath(); ink.moveTo(...last); ink.lineTo(...next); ink.stroke();
+    last = next;
+  });
+  const end = () => { if (last) { last = null; tell(); } };
+  sheet.addEventListener("pointerup", end);
+  sheet.addEventListener("pointercancel", end);
+  clear.addEventListener("click", () => { blank(); model.set("drawing", ""); model.save_changes(); });
+}
+export default { render };
+"""
+
+
+class Sketchpad(anywidget.AnyWidget):
+    """A white sheet; `drawing` holds what is on it as a PNG data address, sent after each stroke, or "" when it is blank."""
+
+    _esm = SCRIPT
+    drawing = traitlets.Unicode("").tag(sync=True)
+    side = traitlets.Int(SIDE).tag(sync=True)
+    pen = traitlets.Float(PEN).tag(sync=True)
+
+
+def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with closed outlines."):
+    """A sheet to draw on, and beside it the picture that `make` returns for the drawing, anew after each stroke.
+
+    Args:
+        make: takes the drawing, a grey picture with black lines on white, and returns the picture to show. A CourseError
+            is shown in its place.
+        hint: what the sheet says while it is blank.
+    """
+    sheet, screen = Sketchpad(), ipywidgets.Image(format="png", width=SIDE, height=SIDE)
+    words = ipywidgets.HTML(html.escape(hint))
+
+    def redraw() -> None:
+        try:
+            if not sheet.drawing:
+                screen.value, words.value = b"", html.escape(hint)
+                return
+            screen.value, words.value = png(make(picture(sheet.drawing))), ""
+        except CourseError as error:
+            words.value = html.escape(str(error))
+
+    sheet.observe(Soon(redraw), names="drawing")
+    side_by_side = ipywidgets.Layout(display="flex", flex_flow="row wrap", grid_gap="12px")
+    return ipywidgets.VBox([ipywidgets.Box([sheet, screen], layout=side_by_side), words])
+
+
+def picture(address: str) -> Image.Image:
+    """The grey picture in a PNG data address.
+
+    Raises:
+        CourseError: it is none.
+    """
+    head, _, body = address.partition(",")
+    try:
+        if head != "data:image/png;base64":
+            raise ValueError(head[:40])
+        return Image.open(io.BytesIO(base64.b64decode(body, validate=True)), formats=("PNG",)).convert("L")
+    except (ValueError, OSError) as error:
+        raise CourseError(f"The sheet sent no PNG picture ({error}). Clear it and draw again.") from error
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,476 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import tarfile
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+
+from gancourse.data import CourseWarning, pairs, sources
+from gancourse.files import CourseError, DamagedFile
+
+RED, BLUE, GREEN = (220, 20, 20), (20, 20, 220), (20, 160, 20)
+
+
+def two(left, right, width=32, height=32) -> Image.Image:
+    picture = Image.new("RGB", (2 * width, height), left)
+    picture.paste(Image.new("RGB", (width, height), right), (width, 0))
+    return picture
+
+
+def colour(image: torch.Tensor) -> tuple[int, ...]:
+    """The colour (3, H, W) has all over."""
+    assert (image == image[:, :1, :1]).all()
+    return tuple(image[:, 0, 0].tolist())
+
+
+def pattern(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Smooth noise: no two places of it look the same."""
+    levels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(levels).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A picture of this size in a hundred bytes: decoded, it would fill the memory."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    )
+
+
+SVG = '<svg viewBox="0 0 10 10" xmlns="http://www.w3.org/2000/svg">{}</svg>'
+LAUGHS = "".join(f'<g id="a{i + 1}"><use href="#a{i}"/><use href="#a{i}"/></g>' for i in range(60))
+
+
+def spoil(folder) -> dict[str, str]:
+    """Put files that cannot be used into `folder`: name -> why it cannot."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 128, 3), dtype=np.uint8))
+    noise.save(folder / "cut.jpg", quality=95)
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-3000])
+    (folder / "text.png").write_text("this is no picture")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    Image.new("RGB", (3, 1)).save(folder / "tiny.png")
+    frames = [two(RED, BLUE), two(BLUE, RED)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "moving.png", save_all=True, append_images=frames[1:])
+    Image.fromarray(np.full((32, 64), 40_000, dtype=np.uint16)).save(folder / "deep.png")
+    (folder / "large.png").write_bytes(png_header(9000, 9000))
+    (folder / "bomb.png").write_bytes(png_header(60_000, 60_000))
+    (folder / "laughs.svg").write_text(SVG.format(f'<g id="a0"/>{LAUGHS}<use href="#a60"/>'))
+    (folder / "entity.svg").write_text('<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG.format("&a;"))
+    (folder / "loop.svg").write_text(SVG.format('<g id="a"><use href="#a"/></g>'))
+    (folder / "thief.svg").write_text(SVG.format('<image href="cut.jpg" width="9" height="9"/>'))
+    (folder / "deep.svg").write_text(SVG.format("<g>" * 50_000 + "</g>" * 50_000))
+    (folder / "long.svg").write_text(SVG.format("<!--" + " " * pairs.MOST_SVG_BYTES + "-->"))
+    (folder / "folder.png").mkdir()
+    return {
+        "cut.jpg": "truncated",
+        "text.png": "cannot be opened",
+        "empty.png": "cannot be opened",
+        "phone.heic": "PNG or JPEG",
+        "tiny.png": "3 x 1 pixels",
+        "moving.gif": "2 frames",
+        "moving.png": "2 frames",
+        "deep.png": "16 or more bits",
+        "large.png": "more than 64 megapixels",
+        "bomb.png": "more than 64 megapixels",
+        "laughs.svg": "more than 200,000 elements",
+        "entity.svg": "XML entities",
+        "loop.svg": "more than 200,000 elements",
+        "thief.svg": "another picture",
+        "deep.svg": "recursion",
+        "long.svg": "5,000,000 bytes",
+        "folder.png": "no file",
+    }
+
+
+def test_one_bad_file_never_stops_the_others(tmp_path):
+    two(RED, BLUE).save(tmp_path / "a.png")
+    two(GREEN, RED).save(tmp_path / "z.png")
+    (tmp_path / "notes.txt").write_text("passed over")
+    (tmp_path / ".hidden.png").write_text("passed over")
+    reasons = spoil(tmp_path)
+    Image.new("RGB", (65, 32)).save(tmp_path / "odd.png")
+    reasons["odd.png"] = "equal width"
+    with pytest.warns(CourseWarning) as caught:
+        found = pairs.side_by_side(tmp_path, direction="AtoB", size=16)
+    assert [colour(image) for image in found["input"]] == [RED, GREEN]
+    (warning,) = [one for one in caught if one.category is CourseWarning]
+    lines = str(warning.message).splitlines()
+    assert lines[0].startswith(f"{len(reasons)} of {len(reasons) + 2} files") and len(lines) == len(reasons) + 1
+    for name, reason in reasons.items():
+        assert any(name in line and reason in line for line in lines), (name, reason, lines)
+    with pytest.warns(CourseWarning, match="left out"):
+        assert len(pairs.photos(tmp_path, size=16)) == 3
+
+
+def test_nothing_left_is_an_error_that_names_every_reason(tmp_path):
+    reasons = spoil(tmp_path)
+    with pytest.raises(CourseError, match="None of the 17 files") as caught:
+        pairs.photos(tmp_path, size=16)
+    assert all(name in str(caught.value) for name in reasons)
+    empty = tmp_path / "folder.png"
+    for folder, reason in (
+        (empty, "No pictures lie in"),
+        (tmp_path / "no", "missing"),
+        (tmp_path / "cut.jpg", "a file"),
+    ):
+        with pytest.raises(CourseError, match=reason):
+            pairs.photos(folder)
+
+
+def test_a_file_without_permission_is_left_out(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        pattern(32, 32).save(tmp_path / name)
+
+    def guarded(path, *args, **options):
+        if "b.png" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return open(path, *args, **options)
+
+    monkeypatch.setattr(pairs, "open", guarded, raising=False)  # the tests may run as root, whom nothing is forbidden
+    with pytest.warns(CourseWarning, match="b.png may not be read"):
+        assert len(pairs.photos(tmp_path, size=16)) == 1
+
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", forbidden)
+    with pytest.raises(CourseError, match="folder .* may not be read .*permissions"):
+        pairs.photos(tmp_path)
+
+
+def test_the_left_half_is_a_and_the_right_half_b(tmp_path):
+    two(RED, BLUE).save(tmp_path / "one.png")
+    forth = pairs.side_by_side(tmp_path, direction="AtoB", size=16)
+    back = pairs.side_by_side(tmp_path, direction="BtoA", size=16)
+    assert colour(forth["input"][0]) == colour(back["target"][0]) == RED
+    assert colour(forth["target"][0]) == colour(back["input"][0]) == BLUE
+    assert forth["input"].shape == forth["target"].shape == (1, 3, 16, 16) and forth["input"].dtype == torch.uint8
+    assert forth.source == "yours"
+    one = pairs.side_by_side(tmp_path, direction="BtoA", size=16, channels=1)
+    assert one["input"].shape == (1, 1, 16, 16) and one["target"].shape == (1, 3, 16, 16)
+    for load in (pairs.side_by_side, lambda folder, **given: pairs.two_folders(folder, folder, **given)):
+        with pytest.raises(TypeError, match="direction"):
+            load(tmp_path)
+        with pytest.raises(CourseError, match="AtoB.*BtoA.*got 'atob'"):
+            load(tmp_path, direction="atob")
+
+
+def test_two_folders_are_paired_by_stem(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.mkdir(), b.mkdir()
+    for stem, here, there in (("x", RED, BLUE), ("y", GREEN, RED)):
+        Image.new("RGB", (32, 20), here).save(a / f"{stem}.png")
+        Image.new("RGB", (32, 20), there).save(b / f"{stem}.bmp")
+    found = pairs.two_folders(a, b, direction="AtoB", size=16)
+    assert [colour(image) for image in found["input"]] == [RED, GREEN]
+    assert [colour(image) for image in found["target"]] == [BLUE, RED]
+    assert [colour(i) for i in pairs.two_folders(a, b, direction="BtoA", size=16)["input"]] == [BLUE, RED]
+    for path, size in ((a / "alone.png", 32), (b / "lone.png", 32), (a / "uneven.png", 32), (b / "uneven.png", 33)):
+        Image.new("RGB", (size, 20)).save(path)
+    Image.new("RGB", (32, 20)).save(b / "y.png")
+    with pytest.warns(CourseWarning, match="4 of 5 files") as caught:
+        assert len(pairs.two_folders(a, b, direction="AtoB", size=16)) == 1
+    told = str(caught[0].message)
+    assert "alone.png has no partner: no alone.* in " + str(b) in told
+    assert "lone.png has no partner: no lone.* in " + str(a) in told
+    assert "32 x 20 pixels, but" in told and "33 x 20" in told and "several files are called y.*" in told
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 40), (40, 60), (48, 48), (24, 400)])
+def test_both_pictures_of_a_pair_are_cropped_alike(tmp_path, width, height):
+    shown = pattern(width, height)
+    both = Image.new("RGB", (2 * width, height))
+    both.paste(shown, (0, 0))
+    both.paste(shown, (width, 0))
+    (tmp_path / "side").mkdir(), (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    both.save(tmp_path / "side" / "p.png")
+    shown.save(tmp_path / "a" / "p.png")
+    shown.save(tmp_path / "b" / "p.png")
+    one = pairs.side_by_side(tmp_path / "side", direction="AtoB", size=24)
+    other = pairs.two_folders(tmp_path / "a", tmp_path / "b", direction="BtoA", size=24)
+    expected = pairs.photos(tmp_path / "a", size=24)["target"]
+    for found in (one, other):
+        assert torch.equal(found["input"], found["target"]) and torch.equal(found["target"], expected)
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    middle = shown.crop((left, top, left + side, top + side)).resize((24, 24), Image.Resampling.LANCZOS)
+    assert (expected[0].permute(1, 2, 0).int() - torch.from_numpy(np.array(middle)).int()).abs().max() <= 2
+
+
+def test_a_picture_made_smaller_is_averaged_not_sampled(tmp_path):
+    stripes = np.zeros((128, 128, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    inner = pairs.photos(tmp_path, size=16)["target"][0, :, 2:-2, 2:-2]
+    assert (inner.int() - 127).abs().max() < 12
+
+
+def test_limit_takes_the_first_and_reads_no_more(tmp_path):
+    for name in "abc":
+        pattern(32, 32, ord(name)).save(tmp_path / f"{name}.png")
+    (tmp_path / "d.png").write_text("never read")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        two_of = pairs.photos(tmp_path, size=16, limit=2)
+    assert len(two_of) == 2
+    with pytest.raises(CourseError, match="limit must be 1 or more"):
+        pairs.photos(tmp_path, limit=0)
+    with pytest.raises(CourseError, match="size must be 16 to 1024"):
+        pairs.photos(tmp_path, size=8)
+
+
+def test_photos_give_grey_or_edges(tmp_path):
+    shown = Image.new("RGB", (64, 64), (200, 200, 255))
+    ImageDraw.Draw(shown).rectangle((16, 16, 47, 47), fill=(120, 30, 30))
+    shown.save(tmp_path / "box.png")
+    found = pairs.photos(tmp_path, kind="grey", size=64)
+    assert found["input"].shape == (1, 1, 64, 64) and found["target"].shape == (1, 3, 64, 64)
+    assert np.array_equal(found["input"][0, 0], np.array(shown.convert("L")))
+    lines = pairs.photos(tmp_path, kind="edges", size=64)["input"][0, 0]
+    assert lines.unique().tolist() == [0, 255] and (lines == 255).float().mean() > 0.9
+    ys, xs = torch.nonzero(lines == 0, as_tuple=True)
+    for at in (ys, xs):
+        assert abs(at.min() - 16) <= 1 and abs(at.max() - 47) <= 1
+    with pytest.raises(CourseError, match='"grey" or "edges", got \'sketch\''):
+        pairs.photos(tmp_path, kind="sketch")
+
+
+def test_a_larger_sigma_finds_fewer_edges():
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8))
+    counts = [(pairs.edges(image, sigma) == 0).sum() for sigma in (1.0, 2.0, 4.0)]
+    assert counts[0] > counts[1] > counts[2]
+    assert (pairs.edges(torch.full((1, 3, 16, 16), 99, dtype=torch.uint8)) == 255).all()
+    for wrong in (image.float(), image[0], image[:, :1]):
+        with pytest.raises(CourseError, match=r"\(N, 3, H, W\) uint8, got"):
+            pairs.edges(wrong)
+    with pytest.raises(CourseError, match="sigma must be"):
+        pairs.edges(image, -1)
+
+
+def test_a_picture_is_read_upright_and_on_white(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by a quarter, clockwise
+    two(RED, BLUE).save(tmp_path / "turned.png", exif=exif)
+    upright = pairs.read(tmp_path / "turned.png")
+    assert upright.size == (32, 64) and upright.getpixel((5, 5)) == RED and upright.getpixel((5, 60)) == BLUE
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    clear.paste((*RED, 255), (0, 0, 10, 20))
+    palette = clear.quantize(4)
+    for name, picture in {"rgba.png": clear, "la.png": clear.convert("LA"), "p.png": palette}.items():
+        picture.save(tmp_path / name)
+        found = pairs.read(tmp_path / name)
+        assert found.mode == "RGB" and found.getpixel((15, 5)) == (255, 255, 255), name
+        assert found.getpixel((5, 5)) != (255, 255, 255), name
+    Image.new("CMYK", (20, 20)).save(tmp_path / "cmyk.jpg")
+    assert pairs.read(tmp_path / "cmyk.jpg").getpixel((3, 3)) == (255, 255, 255)
+    assert pairs.read(tmp_path / "cmyk.jpg", "L").mode == "L"
+    two(RED, BLUE).save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[two(BLUE, RED)])
+    assert pairs.read(tmp_path / "phone.jpg").getpixel((3, 3))[0] > 200, "the first of a phone's two views"
+    (tmp_path / "wide.svg").write_text(SVG.replace("10 10", "20 10").format('<rect width="9" height="10"/>'))
+    drawn = pairs.read(tmp_path / "wide.svg", size=64)
+    assert drawn.size == (64, 32) and drawn.getpixel((2, 2)) == (0, 0, 0) and drawn.getpixel((60, 2)) == (255,) * 3
+    (tmp_path / "strip.svg").write_text(SVG.replace("10 10", "1 100000").format("<g/>"))
+    assert max(pairs.read(tmp_path / "strip.svg", size=64).size) == 64
+    with pytest.raises(CourseError, match="is missing"):
+        pairs.read(tmp_path / "none.png")
+    with pytest.raises(CourseError, match="mode='RGBA'"):
+        pairs.read(tmp_path / "rgba.png", "RGBA")
+
+
+def drawing(side: int, stroke: float, box=(0.12, 0.12, 0.88, 0.88), dots: bool = True) -> Image.Image:
+    """A face: a circle, two eyes, a mouth, black on white, antialiased."""
+    fine = Image.new("L", (4 * side, 4 * side), 255)
+    pen, width = ImageDraw.Draw(fine), round(4 * side * stroke)
+    x0, y0, x1, y1 = (4 * side * part for part in box)
+    w, h = x1 - x0, y1 - y0
+    pen.ellipse((x0, y0, x1, y1), outline=0, width=width)
+    pen.line((x0 + 0.3 * w, y0 + 0.7 * h, x0 + 0.7 * w, y0 + 0.7 * h), fill=0, width=width)
+    for eye in (0.33, 0.67) if dots else ():
+        x, y, r = x0 + eye * w, y0 + 0.4 * h, 0.055 * w
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=0)
+    return fine.resize((side, side), Image.Resampling.BOX)
+
+
+def alike(found: torch.Tensor, expected: Image.Image) -> float:
+    """Intersection over union of the two inks, each thickened by two pixels."""
+    one, other = (
+        np.asarray(picture.filter(ImageFilter.MinFilter(5))) < 128
+        for picture in (Image.fromarray(found[0].numpy()), expected)
+    )
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_clean_line_art_passes_unchanged():
+    clean = drawing(128, pairs.STROKE)
+    assert bool((pairs.line_art(clean, size=128)[0].numpy() == np.array(clean)).all())
+    half = pairs.line_art(clean, size=64)
+    assert half.shape == (1, 64, 64) and half.dtype == torch.uint8
+    expected = torch.from_numpy(np.array(clean.resize((64, 64), Image.Resampling.LANCZOS)))
+    assert (half[0].int() - expected.int()).abs().max() <= 2
+
+
+def photographed(sheet: Image.Image) -> Image.Image:
+    """Grey paper in uneven light, noise, a pen that is not black, specks, and the dark table at the left edge."""
+    random = np.random.default_rng(0)
+    height, width = sheet.height, sheet.width
+    light = np.linspace(0.5, 0.95, width)[None] * np.linspace(1, 0.85, height)[:, None]
+    levels = 255 * light * (0.3 + 0.7 * np.asarray(sheet.filter(ImageFilter.GaussianBlur(1))) / 255)
+    levels += random.normal(0, 5, levels.shape)
+    for y, x in random.integers(10, (height - 10, width - 10), (15, 2)):
+        levels[y : y + 2, x : x + 2] = 30
+    levels[:, : width // 40] = 15
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+
+
+def test_a_photo_of_a_drawing_becomes_clean_centred_line_art():
+    sheet = Image.new("L", (640, 480), 255)
+    sheet.paste(drawing(360, 0.02), (240, 60))
+    expected = drawing(128, pairs.STROKE)
+    found = pairs.line_art(photographed(sheet), size=128)
+    assert found.shape == (1, 128, 128) and found.dtype == torch.uint8
+    assert alike(found, expected) > 0.8
+    assert (found == 255).float().mean() > 0.75, "the ground is not white"
+    rows, columns = (torch.nonzero((found[0] < 128).any(dim=side)).flatten() for side in (1, 0))
+    for at in (rows, columns):
+        assert abs((at.min() + at.max()).item() / 2 - 63.5) < 3
+        assert abs((at.max() - at.min()).item() / 128 - pairs.EXTENT) < 0.06
+    negative = Image.fromarray(255 - np.asarray(sheet))
+    assert alike(pairs.line_art(negative, size=128), expected) > 0.8, "chalk on a blackboard"
+
+
+@pytest.mark.parametrize("stroke", [0.008, 0.015, 0.05])
+def test_strokes_get_the_width_that_the_network_was_trained_on(stroke):
+    found = pairs.line_art(drawing(320, stroke, (0.3, 0.05, 0.7, 0.45), dots=False), size=128)
+    ink = found[0].numpy() < 128
+    assert 0.7 < pairs._width(ink) / 128 / pairs.STROKE < 1.3
+
+
+def test_thinner_strokes_leave_the_eyes_alone():
+    found = pairs.line_art(drawing(256, 0.05), size=128)[0]
+    eyes = (found[40:58, 35:93] < 128).float().mean()
+    assert eyes > 0.75 * (np.asarray(drawing(128, pairs.STROKE))[40:58, 35:93] < 128).mean()
+
+
+def test_a_blank_page_has_no_lines():
+    paper = (200 + np.random.default_rng(0).normal(0, 6, (300, 400))).clip(0, 255).astype(np.uint8)
+    for page in (Image.fromarray(paper), *(Image.new("L", (99, 99), level) for level in (0, 128, 255))):
+        with pytest.raises(CourseError, match="No lines found.*dark pen"):
+            pairs.line_art(page)
+
+
+# ------------------------------------------------------------------------------------------------ archives
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:gz") as opened:
+        for name, contents in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(contents)
+            opened.addfile(info, io.BytesIO(contents))
+        link = tarfile.TarInfo("facades/train/link.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        opened.addfile(link)
+    return held.getvalue()
+
+
+def jpeg() -> bytes:
+    held = io.BytesIO()
+    two(RED, BLUE).save(held, "JPEG")
+    return held.getvalue()
+
+
+GOOD = archive(
+    ("facades/train/1.jpg", jpeg()),
+    ("facades/val/2.jpg", jpeg()),
+    ("facades/train/run.sh", b"rm"),
+    ("../evil.jpg", b"x"),
+    ("facades/train/../../../evil.jpg", b"x"),
+    ("/tmp/evil.jpg", b"x"),
+)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """What the archive's address sends; the list of requests it got."""
+    asked, sent = [], {"body": GOOD}
+
+    def chunks(url, timeout, by_hand):
+        asked.append(url)
+        if sent["body"] is None:
+            raise CourseError(f"Could not download {url}.")
+        yield len(sent["body"]), sent["body"]
+
+    monkeypatch.setattr(sources, "_chunks", chunks)
+    return asked, sent
+
+
+def test_what_nobody_vouches_for_is_taken_only_on_request_and_checked_ever_after(tmp_path, server):
+    asked, _ = server
+    with pytest.raises(CourseError, match="no checksum.*trust=True.*sha256="):
+        pairs.download("facades", tmp_path)
+    assert asked == []
+    with pytest.warns(CourseWarning, match="MD5 .* not e2e25dd5"):
+        folder = pairs.download("facades", tmp_path, trust=True)
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == ["train/1.jpg", "val/2.jpg"]
+    assert not list(tmp_path.rglob("evil*")) and not list(tmp_path.rglob("*.part*"))
+    kept = tmp_path / "pix2pix" / "facades.tar.gz.sha256"
+    assert kept.read_text().strip() == hashlib.sha256(GOOD).hexdigest()
+    assert pairs.download("facades", tmp_path) == folder and len(asked) == 1
+    assert pairs.side_by_side(folder / "train", direction="AtoB", size=16)["input"][0, :, 8, 8].argmax() == 0, (
+        "red is left"
+    )
+    path = tmp_path / "pix2pix" / "facades.tar.gz"
+    path.write_bytes(GOOD[:-1])
+    with pytest.raises(DamagedFile, match="facades.tar.gz.*Delete"):
+        pairs.download("facades", tmp_path, trust=True)
+
+
+def test_a_known_hash_is_demanded(tmp_path, server):
+    asked, _ = server
+    with pytest.raises(DamagedFile, match="not the published file"):
+        pairs.download("facades", tmp_path, sha256="0" * 64)
+    assert not (tmp_path / "pix2pix" / "facades.tar.gz").exists()
+    folder = pairs.download("facades", tmp_path, sha256=hashlib.sha256(GOOD).hexdigest().upper())
+    assert (folder / "train" / "1.jpg").is_file() and len(asked) == 2
+
+
+def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch):
+    _, sent = server
+    monkeypatch.setitem(pairs.ARCHIVES, "facades", pairs.Archive("a", "b", "BtoA", 20_000, "-"))
+    for body, reason in (
+        (b"x" * 20_001, "longer than 20,000 bytes"),
+        (archive(("facades/train/1.jpg", b"\0" * 60_001)), "unpacks to more than 60,000"),
+        (archive(("maps/train/1.jpg", b"x")), "holds no facades/train"),
+        (b"<html>not found</html>", "cannot be unpacked"),
+        (GOOD[: len(GOOD) // 2], "cannot be unpacked"),
+    ):
+        sent["body"] = body
+        root = tmp_path / hashlib.sha256(body).hexdigest()[:8]
+        with warnings.catch_warnings(), pytest.raises(CourseError, match=reason):
+            warnings.simplefilter("ignore", CourseWarning)
+            pairs.download("facades", root, trust=True)
+        assert not (root / "pix2pix" / "facades").exists() and not list(root.rglob("*.part*"))
+
+
+def test_without_a_network_the_emoji_are_named(tmp_path, server):
+    server[1]["body"] = None
+    for known in ({"trust": True}, {"sha256": "0" * 64}):
+        with pytest.raises(CourseError, match=r'Could not download https://.*facades.tar.gz.*data.load\("emoji"\)'):
+            pairs.download("facades", tmp_path, **known)
+    with pytest.raises(CourseError, match="no archive 'cats'.*facades, maps, edges2shoes"):
+        pairs.download("cats", tmp_path)
