@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
 from gancourse.data.pairs import line_art
@@ -40,14 +40,20 @@ def colour(game, drawing: str | Path | Image.Image, *, size: int = 512, seed: in
 def painted(colours: Tensor, small: Tensor, large: Tensor) -> Tensor:
     """Colours (N, 3, s, s) in [-1, 1] enlarged under lines: (N, 3, S, S) in [-1, 1].
 
-    The network has drawn the lines too, blunter than they are. They are painted over with the colours beside them
-    first, and the sharp ones drawn again.
+    The network has drawn the lines too, blunter than they are. The pixels that touch a line take the colour of the next
+    ones, on their own side of it; the lines are painted over with the colours beside them, and the sharp ones drawn again.
 
     Args:
         small, large: the line art that the network saw (N, 1, s, s), and the same art as large as the result (N, 1, S, S);
             uint8, black on white.
     """
     colours, free = (colours + 1) / 2, small.float() / 255  # free: 0 on a line, 1 beside it
+    known = (-max_pool2d(-free, 3, 1, 1) > 0.9).float()  # no line touches it; where nothing is known, the network's word
+    for _ in range(2):  # the second step fills corners
+        share = avg_pool2d(known, 3, 1, 1)
+        fresh = (share > 0) & (known == 0) & (free > 0.9)
+        colours = torch.where(fresh, avg_pool2d(colours * known, 3, 1, 1) / share.clamp_min(1e-4), colours)
+        known = known.maximum(fresh.float())
     for sigma in (0.7, 1.5):  # near colours first; wide lines are reached by the second pass
         weight = free**4
         near = gaussian_blur(colours * weight, 7, sigma) / gaussian_blur(weight, 7, sigma).clamp_min(1e-4)

@@ -9,6 +9,7 @@ encoder-decoder  the same without skips: everything must pass the bottleneck
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ EMOJI = {"pictures": "emoji", "inputs": 1, "enlarge": 0}
 FULL = {**EMOJI, "batch_size": 4, "steps": 58_000, "ema": 0.999}
 # Short runs want a larger batch and rate, and then statistics that do not depend on who else is in the batch.
 SHORT = {**EMOJI, "shape": (3, 64, 64), "norm": "instance", "lr": 1e-3}
-CHECK = {**SHORT, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "patch": 34}
+CHECK = {**SHORT, "lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "patch": 34}
 CLASS = {**SHORT, "width": 32, "batch_size": 16, "steps": 2_000, "ema": 0.998, "patch": 34}
 FORMS: dict[str, dict] = {"unet": FULL, "encoder-decoder": FULL}
 SCALES: dict[str, dict[str, dict]] = {
@@ -48,7 +49,7 @@ class Config(Recipe):
 
     Attributes:
         form: "unet" or "encoder-decoder", see the top of this file.
-        loss: a name in `gancourse.losses.LOSSES` that does not pair real with fake.
+        loss: a name in `gancourse.losses.LOSSES`, of those that need neither pairs of logits nor a penalty.
         adversarial: weight of the generator's part of the game; 0 leaves the game out, and with it the discriminator.
         l1: weight of |target - output|; 0 leaves it out.
         conditional: whether the discriminator sees the input beside the picture it judges.
@@ -72,7 +73,7 @@ class Config(Recipe):
     SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
     DEFAULT: ClassVar[str] = "unet"
     CHOICES: ClassVar[dict] = {
-        "form": FORMS, "loss": [name for name, rules in LOSSES.items() if not rules.pairs],
+        "form": FORMS, "loss": ("non-saturating", "minimax", "least-squares", "hinge"),
         "patch": PATCHES, "norm": ("batch", "running", "instance"),
     }  # fmt: skip
     POSITIVE: ClassVar[tuple[str, ...]] = ("inputs", "width", "lr", "steps", "batch_size")
@@ -129,7 +130,7 @@ class Config(Recipe):
 
 
 class Noise(nn.Module):
-    """Dropout that stays on in eval mode: pix2pix has no other latent (section 2.1). Set `p` to 0 to silence it."""
+    """Dropout that stays on in eval mode: pix2pix has no other latent (section 3.1). Set `p` to 0 to silence it."""
 
     def __init__(self, p: float):
         super().__init__()
@@ -234,8 +235,9 @@ class Pix2Pix(Game):
         self.register_buffer("examples", torch.full((EXAMPLES, config.inputs, side, side), 255, dtype=torch.uint8))
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        if not isinstance(data, Mapping):  # a data set that is read picture by picture
-            data = {name: value[None] for name, value in data[0].items()}
+        if not isinstance(data, Mapping):  # a data set that is read pair by pair
+            rows = [data[i] for i in range(min(EXAMPLES, len(data)))]
+            data = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         channels, side = self.config.inputs, self.config.shape[1:]
         expected = {"input": (channels, *side), "target": self.config.shape}
         found = {name: tuple(data[name].shape[1:]) for name in expected if name in data}
@@ -244,6 +246,8 @@ class Pix2Pix(Game):
                 f"Pix2Pix learns from pairs; this Config from {expected}. The data have {found or ', '.join(data)}."
             )
         first = data["input"][:EXAMPLES]
+        if first.dtype != torch.uint8:
+            raise CourseError(f"The inputs are of type {first.dtype}; a data set holds pictures as uint8, 0 to 255.")
         self.examples.copy_(first[torch.arange(EXAMPLES) % len(first)])
 
     def prepare(self, batch: Batch) -> Batch:
@@ -358,14 +362,18 @@ def jitter(pictures: Tensor, enlarge: int, flip: bool) -> Tensor:
 
 def falling(lr: float, steps: int, step: int) -> dict[str, float]:
     """The schedule of section 3.3's code: constant for half of the steps, then along a line to 0."""
-    return {"lr": lr * min(1.0, 2 * (steps - step) / steps)}
+    return {"lr": lr * max(0.0, min(1.0, 2 * (steps - step) / steps))}
 
 
 def receptive_field(discriminator: nn.Module, channels: int, side: int = 512) -> int:
     """Px of the input that one logit in the middle depends on, found by its gradient and not by arithmetic."""
-    picture = torch.randn(1, channels, side, side, requires_grad=True)
-    logits = discriminator.eval()(picture)
+    network = copy.deepcopy(discriminator)
+    for name, module in list(network.named_modules()):
+        if "Norm" in type(module).__name__:  # through its statistics every logit would see every pixel
+            network.set_submodule(name, nn.Identity())
+    picture = torch.zeros(1, channels, side, side, requires_grad=True)
+    logits = network(picture)
     middle = logits.shape[1] // 2
-    logits[0, middle, middle].backward()
-    touched = picture.grad.abs().sum((0, 1, 2)).nonzero()
+    (slope,) = torch.autograd.grad(logits[0, middle, middle], picture)
+    touched = slope.abs().sum((0, 1, 2)).nonzero()
     return int(touched.max() - touched.min()) + 1

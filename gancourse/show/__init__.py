@@ -16,5 +16,13 @@ from gancourse.show.toy import chase, field, scatter
 
 __all__ = [
     "Live", "Plate", "chase", "codes", "compare", "curves", "field", "film", "film_of_run", "grid", "house", "knobs",
-    "latent_walk", "save_grid", "scatter", "tile", "walk",
+    "latent_walk", "save_grid", "scatter", "sketch", "tile", "walk",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    if name == "sketch":  # its widget takes a moment to import, and few chapters draw
+        from gancourse.show.sketchpad import sketch
+
+        return sketch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -553,6 +553,15 @@ def test_samples_noise_is_its_seeds():
     assert not torch.equal(game.sample(3, seed=1), game.sample(3, seed=2))
 
 
+def test_the_preview_shows_inputs_above_their_translations():
+    game = small(noise=0.0)
+    game.begin(pairs(20))
+    sheet = game.preview().unflatten(0, (4, 8))
+    given = (game.examples / 127.5 - 1).expand(-1, 3, -1, -1)
+    for row, expected in zip(sheet, (given[:8], game.sample()[:8], given[8:], game.sample()[8:]), strict=True):
+        assert torch.equal(row, expected)
+
+
 @pytest.mark.parametrize("n", [0, -1])
 def test_sample_of_nothing(n):
     with pytest.raises(CourseError, match="from 1 up"):
@@ -694,4 +703,4 @@ def test_the_loop_follows_the_schedule(monkeypatch, tmp_path):
         lambda self, *a, **k: (rates.append(self.param_groups[0]["lr"]), really(self, *a, **k))[1],
     )
     play(8, tmp_path)
-    assert rates[::2] == rates[1::2] == pytest.approx([1e-3 * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)])
+    assert rates[::2] == rates[1::2] == pytest.approx([pix2pix.CHECK["lr"] * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)])
