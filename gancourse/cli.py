@@ -77,7 +77,9 @@ def train(
     photos: Annotated[
         Path | None, typer.Option(help="pix2pix: a folder of photos; the input is made from them.")
     ] = None,
-    kind: Annotated[Literal["grey", "edges"], typer.Option(help="pix2pix: what is made from --photos.")] = "grey",
+    kind: Annotated[
+        Literal["grey", "edges"] | None, typer.Option(help="pix2pix: what is made from --photos. Default: grey.")
+    ] = None,
     tensorboard: Annotated[bool, typer.Option(help="Also log for TensorBoard, into the folder.")] = False,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
 ) -> None:
@@ -86,7 +88,7 @@ def train(
     from gancourse.lesson import play
 
     config = parse(chapter, scale, changes or [])
-    if pairs or photos:
+    if pairs or photos or direction or kind:
         config, pictures = own_pairs(config, pairs or [], direction, photos, kind)
     else:
         pictures = data.load(config.pictures, config.split, root=data_root, source=source, **config.options)
@@ -153,6 +155,7 @@ def colour(
 
     places = colouring.plan(drawings, output, force)
     game, failed = load(model, device), 0
+    colouring.check(game)
     for drawing, place in tqdm(places.items(), unit="drawing", disable=len(places) == 1, leave=False):
         try:
             if isinstance(place, CourseError):
@@ -160,6 +163,8 @@ def colour(
             colouring.save(colouring.colour(game, drawing, size=size, seed=seed), place)
             tqdm.write(str(place))
         except CourseError as error:
+            if len(places) == 1:
+                raise
             failed += 1
             tqdm.write(f"gancourse: {error}", file=sys.stderr)
     if failed:
@@ -276,16 +281,20 @@ def parse(chapter: str, scale: str, changes: list[str]):
     return replace(config, **{name: read_as(name, text, known[name]) for name, text in pairs.items()})
 
 
-def own_pairs(config, folders: list[Path], direction: str | None, photos: Path | None, kind: str):
+def own_pairs(config, folders: list[Path], direction: str | None, photos: Path | None, kind: str | None):
     """(config, pictures) for pairs of the user's own; the config takes as many input channels as they have."""
     from dataclasses import replace
 
     from gancourse.data import pairs
 
     if "size" not in config.options:
-        raise CourseError("--pairs and --photos were given; they are for pix2pix, which learns from pairs.")
+        raise CourseError("--pairs and --photos, --direction and --kind are for pix2pix, which learns from pairs.")
     if folders and photos:
         raise CourseError("Both --pairs and --photos were given. Choose one.")
+    if direction and not folders:
+        raise CourseError("--direction was given without --pairs. Name the folder of the pairs, or two.")
+    if kind and not photos:
+        raise CourseError("--kind was given without --photos. Name the folder of the photos.")
     if folders and direction is None:
         raise CourseError(
             "--pairs needs --direction: AtoB if the left half (the first folder) is the input, else BtoA."
@@ -294,7 +303,7 @@ def own_pairs(config, folders: list[Path], direction: str | None, photos: Path |
         raise CourseError(f"{len(folders)} folders of pairs were given. Give one, or two that belong together.")
     options = config.options
     if photos:
-        pictures = pairs.photos(photos, kind=kind, **options)
+        pictures = pairs.photos(photos, kind=kind or "grey", **options)
     elif len(folders) == 1:
         pictures = pairs.side_by_side(folders[0], direction=direction, **options)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,10 +32,22 @@ def colour(game, drawing: str | Path | Image.Image, *, size: int = 512, seed: in
     Raises:
         CourseError: the file cannot be read, no lines are found in it, or the game translates something else.
     """
-    if not hasattr(game, "translate") or game.config.inputs != 1:
-        raise CourseError('This model does not take line art (one channel). Take `gancourse.load("pix2pix")`.')
+    check(game)
     small, large = (line_art(drawing, size=side)[None] for side in (game.config.shape[1], size))
     return to_image(painted(game.translate(small, seed=seed).cpu(), small, large))
+
+
+def check(game) -> None:
+    """
+    Raises:
+        CourseError: the game is no translator of line art.
+    """
+    if not hasattr(game, "translate"):
+        raise CourseError("This model makes pictures from nothing and colours no drawings. Take one of pix2pix.")
+    if game.config.inputs != 1:
+        raise CourseError(
+            f"This model translates pictures of {game.config.inputs} channels; line art has one. Take another of pix2pix."
+        )
 
 
 def painted(colours: Tensor, small: Tensor, large: Tensor) -> Tensor:
@@ -73,30 +86,42 @@ def plan(drawings: Iterable[Path], output: Path | None, force: bool) -> dict[Pat
     Raises:
         CourseError: no drawing; or several, and `output` is the name of one picture.
     """
-    drawings = list(dict.fromkeys(drawings))
+    drawings = list({os.path.realpath(drawing): drawing for drawing in reversed(list(drawings))}.values())[::-1]
     if not drawings:
         raise CourseError("No drawing was given. Name one file or more.")
-    single = output is not None and output.suffix.lower() in FORMATS and not output.is_dir()
+    single = output is not None and output.suffix.lower() in FORMATS and not os.path.isdir(output)
     if single and len(drawings) > 1:
         raise CourseError(f"{len(drawings)} drawings were given, and {output} is one picture. Give a folder with -o.")
-    if output is not None and not single and output.suffix and not output.is_dir():
+    if output is not None and not single and output.suffix and not os.path.isdir(output):
         raise CourseError(f"{output} was given; pictures are written as {', '.join(FORMATS)}, or into a folder.")
     places: dict[Path, Path | CourseError] = {}
+    taken: set[str] = set()
     for drawing in drawings:
         place = output if single else (output or drawing.parent) / f"{drawing.stem}-coloured.png"
-        if place.exists() and drawing.exists() and place.samefile(drawing):
+        really = os.path.realpath(place)
+        if drawn := next((each for each in drawings if same(each, place)), None):
             places[drawing] = CourseError(
-                f"{drawing} would be written over by its own colours. Give another name with -o."
+                f"{drawn} would be written over by {'its own colours' if drawn == drawing else f'those of {drawing}'}. "
+                "Give another name with -o."
             )
-        elif place in places.values():
+        elif really in taken:
             places[drawing] = CourseError(f"{drawing} would go to {place} like another one. Colour it by itself.")
-        elif place.exists() and not force:
+        elif os.path.lexists(place) and not force:
             places[drawing] = CourseError(
                 f"{place} exists already. Give another place with -o, or write over it with --force."
             )
         else:
             places[drawing] = place
+            taken.add(really)
     return places
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two names mean one file that is there."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one is missing, or its folder may not be searched: what reads or writes it will say so
+        return False
 
 
 def save(image: Image.Image, path: Path) -> None:
