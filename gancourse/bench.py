@@ -26,11 +26,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from gancourse.chapters import cgan, gan, infogan
+from gancourse.chapters import cgan, gan, infogan, pix2pix
 from gancourse.game import Batch, Game
 from gancourse.layers import Project, ReadOut
 from gancourse.training import hardware
-from gancourse.training.feed import Feed, Order
+from gancourse.training.feed import Feed, Order, rows_of
 from gancourse.training.loop import Play
 
 Step = Callable[[], None]
@@ -38,61 +38,68 @@ ROWS = {
     "gan": (gan, [("dcgan", "class"), ("dcgan", "full"), ("mlp", "full"), ("paper", "full")]),
     "cgan": (cgan, [("conv", "class"), ("conv", "full")]),
     "infogan": (infogan, [("digits", "class"), ("digits", "full")]),
+    "pix2pix": (pix2pix, [("unet", "check"), ("unet", "class")]),
 }
 
 
 class Floats(Dataset):
-    """uint8 pictures through PIL and torchvision's transforms, one at a time, as torchvision's datasets give them."""
+    """uint8 pictures through PIL and torchvision's transforms, one row at a time, as torchvision's datasets give them."""
 
     def __init__(self, data: dict[str, torch.Tensor]):
-        self.images, self.labels = data["image"], data["label"].tolist()
+        self.data = data
         self.transform = transforms.Compose(
             [transforms.ToPILImage(), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
         )
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(next(iter(self.data.values())))
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.images[index]), self.labels[index]
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rows = {name: values[index] for name, values in self.data.items()}
+        return {name: self.transform(row) if row.dim() == 3 else row for name, row in rows.items()}
 
 
 def plain(game: Game, data: dict[str, torch.Tensor], device: torch.device, *, shared: bool = False) -> Step:
     """One step of the plain form, ready to be called again and again; `shared`: one generated batch for both turns."""
     written_out(game).to(device).train().requires_grad_(True)
     config, generator, discriminator = game.config, game.generator, game.discriminator
-    informed = isinstance(game, infogan.InfoGAN)
+    informed, paired = isinstance(game, infogan.InfoGAN), isinstance(game, pix2pix.Pix2Pix)
 
     def adam(*networks: nn.Module) -> torch.optim.Optimizer:
         parameters = chain(*(network.parameters() for network in networks))
-        return torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=config.weight_decay)
+        return torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=getattr(config, "weight_decay", 0))
 
     optimizer_g, optimizer_d, optimizer_info = adam(generator), adam(discriminator), adam(generator, discriminator)
     batches = endless(DataLoader(Floats(data), config.batch_size, shuffle=True, drop_last=True))
 
     def fake(batch: Batch) -> torch.Tensor:
+        if paired:
+            return generator(batch["input"])
         return generator(game.latent_of(*game.draw(config.batch_size, device=device))) if informed else game.fake(batch)
 
     def judge(x: torch.Tensor, batch: Batch) -> torch.Tensor:
         return discriminator(x)[0] if informed else game.judge(x, batch)
 
     def step() -> None:
-        image, label = (each.to(device) for each in next(batches))
-        batch = {"image": image, "label": label}
-        ones, zeros = torch.ones(len(image), device=device), torch.zeros(len(image), device=device)
+        batch = {name: value.to(device) for name, value in next(batches).items()}
+        image = batch["target" if paired else "image"]
         made = fake(batch)
         optimizer_d.zero_grad()
-        loss = bce(judge(image, batch), ones) + bce(judge(made.detach(), batch), zeros)
+        real, false = judge(image, batch), judge(made.detach(), batch)
+        loss = bce(real, torch.ones_like(real)) + bce(false, torch.zeros_like(false))
         loss.backward()
         optimizer_d.step()
         if not shared:
             made = fake(batch)
         optimizer_g.zero_grad()
-        loss = bce(judge(made, batch), ones)
+        false = judge(made, batch)
+        loss = bce(false, torch.ones_like(false))
+        if paired:
+            loss = loss + config.l1 * (made - image).abs().mean()
         loss.backward()
         optimizer_g.step()
         if informed:
-            code = game.draw(len(image), device=device)
+            code = game.draw(config.batch_size, device=device)
             optimizer_info.zero_grad()
             loss = sum(game.surprise(discriminator(generator(game.latent_of(*code)))[1], code, 1.0).values())
             loss.backward()
@@ -112,11 +119,11 @@ def written_out(game: Game) -> Game:
 def ours(game: Game, data: dict[str, torch.Tensor], handle) -> Step:
     """One step of the course's loop, its averaged generator included."""
     play = Play(game.train(), handle, ema=0.999, compile=False, channels_last=True)
-    batches = iter(Feed(data, Order(len(data["image"]), game.config.batch_size, seed=0), handle.device))
+    batches = iter(Feed(data, Order(rows_of(data), game.config.batch_size, seed=0), handle.device))
     return lambda: play.step(next(batches), 0)
 
 
-def endless(loader: DataLoader) -> Iterator[list[torch.Tensor]]:
+def endless(loader: DataLoader) -> Iterator[Batch]:
     while True:
         yield from loader
 
@@ -137,7 +144,7 @@ def ratios(config, *, rounds: int = 9, steps: int = 4, device: str | None = None
         {"plain": {"median", "least", "most"}, "shared": the same, for one generated batch in both turns}
     """
     handle = hardware.accelerator(device)
-    data = {"image": torch.randint(0, 256, (4096, *config.shape), dtype=torch.uint8), "label": torch.arange(4096) % 10}
+    data = noise(config)
     forms = {
         "ours": ours(config.build(), data, handle),
         "plain": plain(config.build(), data, handle.device),
@@ -151,6 +158,14 @@ def ratios(config, *, rounds: int = 9, steps: int = 4, device: str | None = None
         each = [one[name] / one["ours"] for one in taken]
         found[name] = {"median": statistics.median(each), "least": min(each), "most": max(each)}
     return found
+
+
+def noise(config, rows: int = 4096) -> dict[str, torch.Tensor]:
+    """Pictures without meaning, of the shapes that a game with this Config takes."""
+    pictures = torch.randint(0, 256, (rows, *config.shape), dtype=torch.uint8)
+    if isinstance(config, pix2pix.Config):
+        return {"input": pictures[:, : config.inputs].clone(), "target": pictures}
+    return {"image": pictures, "label": torch.arange(rows) % 10}
 
 
 def main(*chapters: str) -> None:

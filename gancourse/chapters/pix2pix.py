@@ -40,7 +40,7 @@ SCALES: dict[str, dict[str, dict]] = {
 }  # fmt: skip
 # Receptive field of one logit, px -> how many of the discriminator's convolutions halve the picture.
 PATCHES = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
-EXAMPLES = 16
+EXAMPLES = 32  # inputs that are kept with the weights: with their translations a sheet of 8 x 8
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def pix2pix_init(module: nn.Module) -> None:
 class Pix2Pix(Game):
     """A generator that translates pictures against a discriminator that judges pairs, patch by patch.
 
-    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1]. The first few inputs of the
+    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1]. Some inputs from all over the
     training data are kept with the weights, so that `sample` shows the same pictures wherever the game is loaded.
     """
 
@@ -235,9 +235,11 @@ class Pix2Pix(Game):
         self.register_buffer("examples", torch.full((EXAMPLES, config.inputs, side, side), 255, dtype=torch.uint8))
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
+        rows = len(data) if not isinstance(data, Mapping) else len(next(iter(data.values())))
+        chosen = torch.arange(EXAMPLES) * rows // EXAMPLES
         if not isinstance(data, Mapping):  # a data set that is read pair by pair
-            rows = [data[i] for i in range(min(EXAMPLES, len(data)))]
-            data = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+            pairs = [data[i] for i in chosen.tolist()]
+            data, chosen = {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}, slice(None)
         channels, side = self.config.inputs, self.config.shape[1:]
         expected = {"input": (channels, *side), "target": self.config.shape}
         found = {name: tuple(data[name].shape[1:]) for name in expected if name in data}
@@ -245,10 +247,9 @@ class Pix2Pix(Game):
             raise CourseError(
                 f"Pix2Pix learns from pairs; this Config from {expected}. The data have {found or ', '.join(data)}."
             )
-        first = data["input"][:EXAMPLES]
-        if first.dtype != torch.uint8:
-            raise CourseError(f"The inputs are of type {first.dtype}; a data set holds pictures as uint8, 0 to 255.")
-        self.examples.copy_(first[torch.arange(EXAMPLES) % len(first)])
+        if data["input"].dtype != torch.uint8:
+            raise CourseError(f"The inputs are of type {data['input'].dtype}; a data set holds pictures as uint8, 0 to 255.")
+        self.examples.copy_(data["input"][chosen])
 
     def prepare(self, batch: Batch) -> Batch:
         """To [-1, 1], then the paper's random jitter: one draw a pair, so that both pictures stay aligned."""
@@ -267,21 +268,20 @@ class Pix2Pix(Game):
             phases.insert(0, Phase("discriminator", players, self.discriminator_loss, adam, schedule))
         return phases
 
-    def judge(self, batch: Batch, picture: Tensor) -> Tensor:
+    def judge(self, picture: Tensor, batch: Batch) -> Tensor:
         """Logits (N, H', W') for pictures, each beside the input that it should be a translation of."""
         return self.discriminator(torch.cat([batch["input"], picture], 1) if self.config.conditional else picture)
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         with torch.no_grad():
             output = self.generator(batch["input"])
-        terms = self.rules.discriminator(self.judge(batch, batch["target"]), self.judge(batch, output))
+        terms = self.rules.discriminator(self.judge(batch["target"], batch), self.judge(output, batch))
         return {name: term / 2 for name, term in terms.items()}  # slows D down against G (section 3.3)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        output, terms = self.generator(batch["input"]), {}
-        if self.config.adversarial:
-            rule = self.rules.generator(self.judge(batch, output), None)
-            terms = {name: self.config.adversarial * term for name, term in rule.items()}
+        output = self.generator(batch["input"])
+        terms = self.rules.generator(self.judge(output, batch), None) if self.config.adversarial else {}
+        terms = {name: self.config.adversarial * term for name, term in terms.items()}
         if self.config.l1:
             terms["l1"] = self.config.l1 * (batch["target"] - output).abs().mean()
         return terms

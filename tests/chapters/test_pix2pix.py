@@ -303,7 +303,7 @@ def test_the_discriminators_objective_is_halved_whatever_the_loss(loss):
     terms = game.discriminator_loss(batch)
     with torch.no_grad():
         rule = game.rules.discriminator(
-            game.judge(batch, batch["target"]), game.judge(batch, game.generator(batch["input"]))
+            game.judge(batch["target"], batch), game.judge(game.generator(batch["input"]), batch)
         )
     assert {name: 2 * term.item() for name, term in terms.items()} == pytest.approx(
         {name: term.item() for name, term in rule.items()}
@@ -537,13 +537,13 @@ def test_pictures_that_it_cannot_translate(shape):
 
 def test_sample_translates_the_kept_examples_in_turn():
     game = small(noise=0.0)
-    data = pairs(20)
+    data = pairs(64)
     game.begin(data)
-    assert torch.equal(game.examples, data["input"][:16])
-    assert game.sample().shape == (16, 3, SIDE, SIDE)
+    assert torch.equal(game.examples, data["input"][::2])  # from all over the data
+    assert game.sample().shape == (32, 3, SIDE, SIDE)
     y = game.sample(35)
-    assert torch.equal(y[16:32], y[:16]) and torch.equal(y[32:], y[:3])
-    assert torch.equal(y[:16], game.translate(data["input"][:16]))
+    assert torch.equal(y[32:], y[:3])
+    assert torch.equal(y[:32], game.translate(data["input"][::2]))
 
 
 def test_samples_noise_is_its_seeds():
@@ -556,10 +556,10 @@ def test_samples_noise_is_its_seeds():
 def test_the_preview_shows_inputs_above_their_translations():
     game = small(noise=0.0)
     game.begin(pairs(20))
-    sheet = game.preview().unflatten(0, (4, 8))
-    given = (game.examples / 127.5 - 1).expand(-1, 3, -1, -1)
-    for row, expected in zip(sheet, (given[:8], game.sample()[:8], given[8:], game.sample()[8:]), strict=True):
-        assert torch.equal(row, expected)
+    sheet = game.preview().unflatten(0, (4, 2, 8))  # a square number, so that a run's sheet has eight columns too
+    given = (game.examples / 127.5 - 1).expand(-1, 3, -1, -1).unflatten(0, (4, 8))
+    made = game.sample().unflatten(0, (4, 8))
+    assert torch.equal(sheet[:, 0], given) and torch.equal(sheet[:, 1], made)
 
 
 @pytest.mark.parametrize("n", [0, -1])
@@ -568,13 +568,19 @@ def test_sample_of_nothing(n):
         small().sample(n)
 
 
-def test_few_examples_are_kept_in_turn_and_a_data_set_read_by_row_is_taken_too():
+def test_few_examples_are_kept_again_and_a_data_set_read_by_row_is_taken_too():
     data, game = pairs(3), small()
     game.begin(data)
-    assert torch.equal(game.examples, data["input"][[0, 1, 2] * 5 + [0]])
-    rows = [{name: value[i] for name, value in data.items()} for i in range(3)]
-    game.begin(rows)
-    assert torch.equal(game.examples[0], data["input"][0])
+    kept = game.examples.clone()
+    assert torch.equal(kept, data["input"][[0] * 11 + [1] * 11 + [2] * 10])
+    game.examples.zero_()
+    game.begin([{name: value[i] for name, value in data.items()} for i in range(3)])
+    assert torch.equal(game.examples, kept)
+
+
+def test_inputs_that_are_no_bytes_are_refused():
+    with pytest.raises(CourseError, match="uint8"):
+        small().begin({name: value / 127.5 - 1 for name, value in pairs(3).items()})
 
 
 def test_the_examples_travel_with_the_weights():
@@ -615,7 +621,7 @@ def test_every_form_has_every_scale(scale, form):
         game = replace(config, width=2).build()
         assert (game.generator.skips, game.config.inputs) == (form == "unet", 1)
         batch = {"input": torch.zeros(2, 1, *config.shape[1:]), "target": torch.zeros(2, *config.shape)}
-        assert game.judge(batch, game.generator(batch["input"])).dim() == 3
+        assert game.judge(game.generator(batch["input"]), batch).dim() == 3
 
 
 def test_the_defaults_are_the_papers():
@@ -692,7 +698,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path):
     assert expected.keys() == found.keys() and "game/examples" in expected
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
     assert torch.equal(parts.game.sample(3), whole.game.sample(3))
-    assert torch.equal(whole.game.examples, pairs(6)["input"][[*range(6), *range(6), *range(4)]])
+    assert torch.equal(whole.game.examples, pairs(6)["input"][[i * 6 // 32 for i in range(32)]])
 
 
 def test_the_loop_follows_the_schedule(monkeypatch, tmp_path):

@@ -113,7 +113,7 @@ def test_a_discriminator_that_is_never_shown_the_input():
     """Any bold colours please it, whatever was drawn: a GAN beside a regression."""
 
     class Blind(Pix2Pix):
-        def judge(self, batch, picture):
+        def judge(self, picture, batch):
             return self.discriminator(torch.cat([torch.zeros_like(batch["input"]), picture], 1))
 
     judges_pairs(game())
@@ -147,7 +147,7 @@ def test_real_and_made_swapped():
     class Swapped(Pix2Pix):
         def discriminator_loss(self, batch):
             output = self.generator(batch["input"]).detach()
-            terms = self.rules.discriminator(self.judge(batch, output), self.judge(batch, batch["target"]))
+            terms = self.rules.discriminator(self.judge(output, batch), self.judge(batch["target"], batch))
             return {name: term / 2 for name, term in terms.items()}
 
     def believes_the_targets(ours: Pix2Pix) -> None:
@@ -158,7 +158,7 @@ def test_real_and_made_swapped():
             sum(ours.discriminator_loss(batch).values()).backward()
             optimizer.step()
         output = ours.generator(batch["input"])
-        assert ours.judge(batch, batch["target"]).mean() > ours.judge(batch, output).mean()
+        assert ours.judge(batch["target"], batch).mean() > ours.judge(output, batch).mean()
 
     believes_the_targets(game())
     assert caught(believes_the_targets, game(Swapped))
@@ -439,7 +439,7 @@ def test_blocks_of_the_decoder_that_never_call_their_relu():
 def test_made_pictures_are_data_in_the_discriminators_turn():
     class Attached(Pix2Pix):
         def discriminator_loss(self, batch):
-            real, fake = self.judge(batch, batch["target"]), self.judge(batch, self.generator(batch["input"]))
+            real, fake = self.judge(batch["target"], batch), self.judge(self.generator(batch["input"]), batch)
             return {name: term / 2 for name, term in self.rules.discriminator(real, fake).items()}
 
     def leaves_the_generator_alone(ours: Pix2Pix) -> None:
