@@ -31,7 +31,7 @@ PATCHES = (1, 16, 34, 70, 142, 286)
 def tables(config: pix2pix.Config) -> dict[str, dict[str, dict]]:
     """Title -> row -> what the row changes in `config`; a patch larger than the pictures is left out."""
     encoder = {f"encoder-decoder, {name}": {**LOSSES[name], "form": "encoder-decoder"} for name in ("L1", "L1 + cGAN")}
-    unet = {f"U-Net, {name}": LOSSES[name] for name in ("L1", "L1 + cGAN")}
+    unet = {f"U-Net, {name}": {**LOSSES[name], "form": "unet"} for name in ("L1", "L1 + cGAN")}
     most = next(patch for patch in PATCHES if patch >= config.shape[1] or patch == PATCHES[-1])
     patches = {f"{patch} px": {"patch": patch} for patch in PATCHES if patch <= most}
     return {"The loss": LOSSES, "The generator": encoder | unet, "The discriminator's patch": patches}
@@ -96,7 +96,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=DOSSIERS / "pix2pix")
     given = parser.parse_args()
     changes = {name: value for name in ("steps", "width") if (value := getattr(given, name))}
-    train(pix2pix.Config.at(given.scale, **changes), given.seeds, given.folder)
+    try:
+        train(pix2pix.Config.at(given.scale, **changes), given.seeds, given.folder)
+    except CourseError as error:
+        raise SystemExit(f"gancourse.ablations: {error}") from error
 
 
 if __name__ == "__main__":

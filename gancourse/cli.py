@@ -233,10 +233,23 @@ def data(
     name: Annotated[str | None, typer.Argument(help="A data set, e.g. digits. Without it: a list.")] = None,
     data_root: Root = None,
     source: Source = "auto",
+    sha256: Annotated[str | None, typer.Option(help="facades, maps, edges2shoes: what the archive must have.")] = None,
+    trust: Annotated[
+        bool, typer.Option(help="facades, maps, edges2shoes: take what comes the first time; no checksum is published.")
+    ] = False,
 ) -> None:
-    """Say which data are at hand; `gancourse data digits --source full` fetches and verifies the full set."""
-    from gancourse import data as room
+    """Say which data are at hand; `gancourse data digits --source full` fetches and verifies the full set.
 
+    `gancourse data facades` (or maps, edges2shoes) fetches an official set of pairs of pix2pix and says how to train on it.
+    """
+    from gancourse import data as room
+    from gancourse.data import pairs
+
+    if name in pairs.ARCHIVES:
+        folder = pairs.download(name, data_root, sha256=sha256, trust=trust)
+        direction = pairs.ARCHIVES[name].direction
+        typer.echo(f"gancourse train pix2pix --pairs {folder / 'train'} --direction {direction} --folder RUN")
+        return
     for each in [name] if name else room.NAMES:
         train, test = (room.load(each, split, root=data_root, source=source) for split in ("train", "test"))
         key, rows = next(iter(train.tensors.items()))

@@ -33,7 +33,12 @@ def colour(game, drawing: str | Path | Image.Image, *, size: int = 512, seed: in
         CourseError: the file cannot be read, no lines are found in it, or the game translates something else.
     """
     check(game)
-    small, large = (line_art(drawing, size=side)[None] for side in (game.config.shape[1], size))
+    try:
+        small, large = (line_art(drawing, size=side)[None] for side in (game.config.shape[1], size))
+    except CourseError as error:
+        if isinstance(drawing, Image.Image) or str(drawing) in str(error):
+            raise
+        raise CourseError(f"{drawing}: {error}") from error
     return to_image(painted(game.translate(small, seed=seed).cpu(), small, large))
 
 

@@ -34,7 +34,8 @@ DATA = {
     "fashion": ("Fashion-MNIST, {split} (Zalando SE, MIT)", "MIT, as the data"),
     "faces": ("9,000 pixel-art faces (DiceBear, CC0 1.0)", "CC0 1.0, as the data"),
     "sprites": ("shapes drawn by our own code", "MIT"),
-    "emoji": ("line art and colour art of OpenMoji (CC BY-SA 4.0)", "CC BY-SA 4.0, as the data"),
+    "emoji": ("line art and colour art of OpenMoji (CC BY-SA 4.0)", "CC BY-SA 4.0, as the data. All emojis designed by "
+              "OpenMoji – the open-source emoji and icon project. License: CC BY-SA 4.0"),  # fmt: skip
 }
 SPLITS = {"train-50000": "the first 50,000 training digits", "train": "the whole training part"}
 LIMITS = {

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gancourse import cli
 
-COMMANDS = ("chapters", "train", "sample", "evaluate", "run", "data", "judge")
+COMMANDS = ("chapters", "train", "sample", "colour", "evaluate", "run", "data", "judge")
 TINY = ["-s", "form=dcgan", "-s", "width=2", "-s", "latent=6", "-s", "batch_size=8"]
 
 
@@ -271,3 +271,233 @@ def test_it_runs_as_a_module_and_as_an_entry_point():
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
     assert 'gancourse = "gancourse.cli:main"' in text
     assert callable(cli.main)
+
+
+# Pairs of one's own
+
+
+PAIRS = ["-s", "shape=3,32,32", "-s", "width=2", "-s", "steps=1", "-s", "batch_size=2"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """photos/ with three pictures, and pairs/ with the same twice side by side."""
+    for i in range(3):
+        picture = Image.radial_gradient("L").resize((40, 40)).rotate(90 * i)
+        picture = Image.merge("RGB", (picture, Image.new("L", (40, 40), 60 * i), picture.rotate(45)))
+        double = Image.new("RGB", (80, 40), "white")
+        double.paste(picture, (40, 0))
+        for name, image in (("photos", picture), ("pairs", double)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            image.save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "inputs", "name"),
+    [
+        (["--pairs", "photos", "--pairs", "photos", "--direction", "AtoB"], 3, "photos"),
+        (["--pairs", "pairs", "--direction", "BtoA"], 3, "pairs"),
+        (["--photos", "photos", "--kind", "edges"], 1, "photos"),
+        (["--photos", "photos"], 1, "photos"),
+    ],
+)
+def test_pix2pix_learns_from_pairs_of_ones_own(gancourse, photos, monkeypatch, options, inputs, name):
+    monkeypatch.chdir(photos)
+    command = ["train", "pix2pix", "--folder", "run", "--scale", "check", *PAIRS, *options, "--device", "cpu"]
+    status, out, err = gancourse(*command)
+    assert status == 0, err
+    assert f"{name}: 3 (yours). 1 steps of 2." in out and "Step 1 after" in out
+    config = json.loads(Path("run/config.json").read_text())
+    assert (config["pictures"], config["inputs"]) == ("yours", inputs)
+    assert gancourse("sample", "run", "-n", 4, "-o", "sheet.png")[0] == 0
+    assert "none for 'yours'" in mistake(gancourse("evaluate", "run"))
+
+
+def test_the_direction_says_which_half_is_the_input(photos):
+    config = cli.parse("pix2pix", "check", ["shape=3,32,32"])
+    white = [
+        cli.own_pairs(config, [photos / "pairs"], direction, None, None)[1]["input"].min().item() == 255
+        for direction in ("AtoB", "BtoA")
+    ]
+    assert white == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "options", "words"),
+    [
+        ("pix2pix", ["--pairs", "pairs"], "--pairs needs --direction: AtoB if"),
+        ("pix2pix", ["--pairs", "a", "--pairs", "b", "--pairs", "c", "--direction", "AtoB"], "3 folders of pairs"),
+        ("pix2pix", ["--pairs", "pairs", "--direction", "AtoB", "--photos", "photos"], "Both --pairs and --photos"),
+        ("pix2pix", ["--direction", "AtoB"], "--direction was given without --pairs"),
+        ("pix2pix", ["--photos", "photos", "--direction", "AtoB"], "--direction was given without --pairs"),
+        ("pix2pix", ["--kind", "edges"], "--kind was given without --photos"),
+        ("pix2pix", ["--pairs", "nowhere", "--direction", "AtoB"], "nowhere is missing. Name a folder"),
+        ("gan", ["--photos", "photos"], "are for pix2pix"),
+        ("infogan", ["--pairs", "pairs", "--direction", "AtoB"], "are for pix2pix"),
+    ],
+)
+def test_pairs_that_cannot_be_used_are_one_message(gancourse, photos, monkeypatch, chapter, options, words):
+    monkeypatch.chdir(photos)
+    assert words in mistake(gancourse("train", chapter, "--folder", "run", "--scale", "check", *options))
+    assert not Path("run").exists()
+
+
+# Drawings
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory):
+    """The folder of a run whose network has hardly learned to colour."""
+    torch = pytest.importorskip("torch")
+    from gancourse import lesson
+    from gancourse.chapters import pix2pix
+
+    folder = tmp_path_factory.mktemp("painter") / "run"
+    config = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=1, batch_size=2)
+    pairs = {name: torch.full((2, n, 32, 32), 255, dtype=torch.uint8) for name, n in (("input", 1), ("target", 3))}
+    lesson.play(config, pairs, folder=folder, progress=False, device="cpu")
+    return folder
+
+
+@pytest.fixture
+def drawings(tmp_path, monkeypatch):
+    """Four drawings of different formats and sizes in a folder of their own, which is the working folder."""
+    from PIL import ImageDraw
+
+    place = tmp_path / "drawings"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    for name, size in (("cat.png", (60, 90)), ("dog.jpg", (300, 200)), ("owl.webp", (128, 128))):
+        picture = Image.new("L", size, 255)
+        ImageDraw.Draw(picture).ellipse([12, 12, size[0] - 12, size[1] - 12], outline=0, width=4)
+        picture.convert("RGB").save(name)
+    Path("sun.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><circle cx="36" cy="36" r="24" fill="none" '
+        'stroke="#000" stroke-width="2"/></svg>'
+    )
+    return ["cat.png", "dog.jpg", "owl.webp", "sun.svg"]
+
+
+@pytest.fixture
+def colour(gancourse, painter):
+    return lambda *given: gancourse("colour", *given, "--model", painter, "--size", 64)
+
+
+def names(folder: str = ".") -> set[str]:
+    return {path.name for path in Path(folder).iterdir()}
+
+
+def test_drawings_of_every_format_are_coloured_beside_them_or_in_a_folder(colour, drawings):
+    status, out, err = colour(*drawings)
+    made = {f"{Path(name).stem}-coloured.png" for name in drawings}
+    assert status == 0, err
+    assert set(out.split()) == made and names() == made | set(drawings) and "gancourse:" not in err
+    for name in made:
+        with Image.open(name) as picture:
+            assert (picture.size, picture.mode, picture.format) == ((64, 64), "RGB", "PNG")
+    assert colour(*drawings, "-o", "new/album")[0] == 0 and names("new/album") == made
+    assert colour("cat.png", "-o", "tom.jpg")[:2] == (0, "tom.jpg\n")
+    with Image.open("tom.jpg") as picture:
+        assert picture.format == "JPEG"
+
+
+def test_a_picture_that_is_there_stays_without_force(colour, drawings):
+    Path("cat-coloured.png").write_bytes(b"mine")
+    assert "cat-coloured.png exists already" in mistake(colour("cat.png"))
+    assert Path("cat-coloured.png").read_bytes() == b"mine"
+    status, _, err = colour("cat.png", "dog.jpg")
+    assert status == 1 and "cat-coloured.png exists already" in err and "1 of 2 drawings" in err
+    assert Path("cat-coloured.png").read_bytes() == b"mine" and Path("dog-coloured.png").is_file()
+    assert colour("cat.png", "--force")[0] == 0 and Path("cat-coloured.png").read_bytes() != b"mine"
+
+
+def test_a_drawing_is_never_written_over(colour, drawings):
+    before = Path("cat.png").read_bytes()
+    for force in ([], ["--force"]):
+        assert "cat.png would be written over" in mistake(colour("cat.png", "-o", "cat.png", *force))
+    assert Path("cat.png").read_bytes() == before and names() == set(drawings)
+
+
+def bad_file(kind: str) -> str:
+    """Make a file that is no drawing; its name."""
+    import struct
+    import zlib
+
+    name = f"{kind}.png"
+    if kind == "small":
+        Image.new("L", (3, 3), 255).save(name)
+    elif kind == "animated":
+        frames = [Image.new("L", (40, 40), level) for level in (0, 255)]
+        frames[0].save(name, save_all=True, append_images=frames[1:])
+    elif kind == "deep":
+        Image.new("I;16", (40, 40), 9).save(name)
+    elif kind == "bomb":
+        chunks = ((b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"")))
+        parts = [struct.pack(">I", len(b)) + t + b + struct.pack(">I", zlib.crc32(t + b)) for t, b in chunks]
+        Path(name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    elif kind == "blank":
+        Image.new("L", (80, 80), 255).save(name)
+    elif kind == "text":
+        Path(name).write_text("no picture")
+    return name
+
+
+BAD = {
+    "small": "3 x 3 pixels", "animated": "2 frames", "deep": "16 or more bits", "bomb": "megapixels", "blank": "No lines",
+    "text": "cannot be opened", "missing": "is missing",
+}  # fmt: skip
+
+
+def test_a_bad_file_is_named_and_the_others_are_done(colour, drawings):
+    bad = [bad_file(kind) for kind in BAD]
+    before = names()
+    status, out, err = colour(bad[0], "cat.png", *bad[1:], "owl.webp")
+    assert status == 1 and out.split() == ["cat-coloured.png", "owl-coloured.png"]
+    assert names() == before | {"cat-coloured.png", "owl-coloured.png"}, "nothing else, and nothing half"
+    lines = [line for line in re.split("[\\r\\n]", err) if "gancourse:" in line]
+    for name, words in zip(bad, BAD.values(), strict=True):
+        assert any(name in line and words in line for line in lines), (name, lines)
+    assert f"{len(bad)} of {len(bad) + 2} drawings could not be coloured" in lines[-1] and "Traceback" not in err
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_single_bad_file_is_one_message(colour, drawings, kind):
+    name = bad_file(kind)
+    before = names()
+    message = mistake(colour(name))
+    assert name in message and BAD[kind] in message and names() == before
+
+
+def test_a_file_that_may_not_be_read_is_named(colour, drawings, monkeypatch):
+    import builtins
+
+    real = builtins.open
+
+    def guarded(file, *given, **how):
+        if str(file) == "cat.png":
+            raise PermissionError(13, "Permission denied", "cat.png")
+        return real(file, *given, **how)
+
+    monkeypatch.setattr(builtins, "open", guarded)
+    status, out, err = colour("cat.png", "owl.webp")
+    assert status == 1 and "cat.png may not be read" in err and out == "owl-coloured.png\n"
+
+
+def test_two_drawings_of_one_name_and_places_that_make_no_sense(colour, drawings):
+    Path("cat.jpg").write_bytes(Path("dog.jpg").read_bytes())
+    status, out, err = colour("cat.png", "cat.jpg", "-o", "out")
+    assert status == 1 and "cat.jpg would go to out/cat-coloured.png like another one" in err
+    assert out == "out/cat-coloured.png\n"
+    assert "2 drawings were given, and one.png is one picture" in mistake(colour("cat.png", "dog.jpg", "-o", "one.png"))
+    assert "out.gif was given; pictures are written as .png" in mistake(colour("cat.png", "-o", "out.gif"))
+
+
+def test_a_model_that_colours_nothing_says_so_once(gancourse, drawings, photos):
+    before = names()
+    assert "from nothing" in mistake(gancourse("colour", "cat.png", "dog.jpg", "--model", "gan"))
+    assert "called 'nobody'" in mistake(gancourse("colour", "cat.png", "--model", "nobody"))
+    command = ["train", "pix2pix", "--folder", photos / "run", "--scale", "check", *PAIRS, "--device", "cpu"]
+    assert gancourse(*command, "--pairs", photos / "pairs", "--direction", "AtoB")[0] == 0
+    assert "translates pictures of 3 channels" in mistake(gancourse("colour", "cat.png", "--model", photos / "run"))
+    assert names() == before

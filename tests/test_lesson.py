@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gancourse import lesson, losses, runs
-from gancourse.chapters import gan
+from gancourse.chapters import gan, pix2pix
 from gancourse.data.toy import ring
 from gancourse.files import CourseError
 from gancourse.published import published
@@ -36,6 +36,21 @@ def test_an_empty_folder_name_means_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lesson.play(TOY, ring().sample(300, 0), folder="", progress=False, device="cpu")
     assert not list(tmp_path.iterdir())
+
+
+def test_progress_shows_what_the_game_calls_its_preview():
+    """Inputs above their translations; a game without a preview, or a call with its own, shows that."""
+    pairs = {name: torch.randint(0, 256, (4, n, 32, 32), dtype=torch.uint8) for name, n in (("input", 1), ("target", 3))}
+    config = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=1, batch_size=2)
+    seen, how = [], {"watch": [lambda progress: seen.append(progress.pictures)], "progress": False, "device": "cpu"}
+    record = lesson.play(config, pairs, **how)
+    assert seen[-1].shape == (2 * pix2pix.EXAMPLES, 3, 32, 32) and torch.equal(seen[-1], record.game.preview())
+    given = record.game.examples[:8].expand(-1, 3, -1, -1) / 127.5 - 1
+    assert torch.allclose(seen[-1][:8], given, atol=1e-5)
+    lesson.play(config, pairs, preview=lambda game: game.sample(3), **how)
+    assert seen[-1].shape == (3, 3, 32, 32)
+    record = lesson.play(TOY, ring().sample(300, 0), **how)
+    assert torch.equal(seen[-1], record.game.sample(64, seed=0))
 
 
 def test_quotes_are_the_source_grouped_by_file():

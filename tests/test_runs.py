@@ -6,9 +6,10 @@ import shutil
 import nbformat
 import pytest
 import torch
+from PIL import Image
 
 from gancourse import evaluation, lesson, published, runs
-from gancourse.chapters import cgan, gan, infogan
+from gancourse.chapters import cgan, gan, infogan, pix2pix
 from gancourse.data.sources import Pictures, manifest
 from gancourse.files import BUNDLED, CourseError, read_json, sha256
 
@@ -47,6 +48,77 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert "| tiny | gan |" in (place / "runs" / "LEDGER.md").read_text()
     monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
+
+
+@pytest.fixture
+def pairs(small, monkeypatch):
+    """Pairs of flat colour under a line, 40 for training and 30 to test, and a run of two steps on them."""
+    place, _ = small
+    monkeypatch.undo()
+    for module, name, folder in ((runs, "BUNDLED", "data"), (runs, "DOSSIERS", "runs"), (published, "BUNDLED", "data")):
+        monkeypatch.setattr(module, name, place / folder)
+    colours = torch.tensor([[i % 3 * 100, i // 3 % 3 * 100, i // 9 * 100] for i in range(24)], dtype=torch.uint8)
+
+    def load(name, split, *, root=None, **how):
+        assert (name, how) == ("emoji", {"size": 32})
+        n = 40 if split == "train" else 30
+        target = colours[torch.arange(n) % 24, :, None, None].expand(n, 3, 32, 32).clone()
+        drawn = torch.full((n, 1, 32, 32), 255, dtype=torch.uint8)
+        drawn[..., 16], target[..., 16] = 0, 0
+        return Pictures({"input": drawn, "target": target}, f"emoji {split}", "made", "CC BY-SA 4.0")
+
+    monkeypatch.setattr(runs.data, "load", load)
+    config = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=2, batch_size=2)
+    folder = place / "pairs-run"
+    lesson.play(config, load("emoji", "train", size=32), folder=folder, progress=False, device="cpu")
+    return place, folder, load
+
+
+def test_a_run_on_pairs_is_published_with_its_floor_and_licence(pairs, monkeypatch):
+    place, folder, load = pairs
+    scores = runs.publish("tiny", [folder])
+    row = scores["seeds"][0]
+    assert row["draws"] == 5 and row["pairs_test"] == "emoji test, 30 (made)"
+    card = (place / "data" / "weights" / "tiny" / "README.md").read_text()
+    assert '`gancourse.load("tiny").translate(line_art)` takes (N, 1, H, W)' in card and "gives (N, 3, H, W)" in card
+    assert ".sample(" not in card and "gancourse colour" in card
+    assert "OpenMoji (CC BY-SA 4.0)" in card and "**Licence of the weights:** CC BY-SA 4.0, as the data" in card
+    assert f"5 draws of each pair of {row['pairs_test']}" in card and "The line art unchanged scores" in card
+    for floor in ("floor_per_pixel", "floor_per_class", "floor_class_iou", "floor_inside"):
+        assert f"{row[floor]:.3f}" in card
+    assert "{" not in card, "every gap is filled"
+    with Image.open(place / "runs" / "tiny" / "samples.png") as sheet:
+        assert sheet.size == (10 * 34 + 2, 9 * 34 + 2), "three times rows of input, translation and target"
+    monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
+    drawn = load("emoji", "test", size=32)["input"]
+    assert torch.equal(published.load("tiny").translate(drawn), published.load(folder).translate(drawn))
+
+
+def test_the_sheet_of_a_translator_shows_input_translation_and_target(pairs):
+    _, folder, load = pairs
+    game, test = published.load(folder), load("emoji", "test", size=32).take(30, seed=0)
+    inputs, targets = (test[name].float() / 127.5 - 1 for name in ("input", "target"))
+    sheet, made = runs.showcase(game), game.translate(test["input"])
+    assert sheet.shape == (90, 3, 32, 32)
+    for i, row in enumerate(sheet.unflatten(0, (9, 10))):
+        kind = (inputs.expand(-1, 3, -1, -1), made, targets)[i % 3]
+        assert torch.allclose(row, kind[i // 3 * 10 : i // 3 * 10 + 10]), i
+
+
+def test_translations_are_scored_on_held_out_pairs_with_other_noise_each(pairs, monkeypatch):
+    _, folder, load = pairs
+    game, asked, given = published.load(folder), [], []
+    translate = game.translate
+    monkeypatch.setattr(game, "translate", lambda x, *, seed: asked.append((len(x), seed)) or translate(x, seed=seed))
+    score = evaluation.colour.colour_scores
+    monkeypatch.setattr(
+        evaluation.colour, "colour_scores", lambda *pictures, **how: given.append(how) or score(*pictures, **how)
+    )
+    scores = evaluation.evaluate(game, seed=7)
+    assert asked == [(30, 7 + draw) for draw in range(5)] and scores["seed"] == 7
+    assert torch.equal(given[0]["palette"], evaluation.colour.palette(load("emoji", "train", size=32)["target"]))
+    assert all(isinstance(scores[each.key], float) for each in evaluation.columns(game.config))
+    json.dumps(scores)
 
 
 def test_runs_of_different_recipes_make_no_table(small):

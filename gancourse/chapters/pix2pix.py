@@ -27,13 +27,13 @@ from gancourse.layers import dcgan_init
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe
 
-# Line art is grey and has sharp edges, which enlarging would blur: its jitter is the mirror alone.
-EMOJI = {"pictures": "emoji", "inputs": 1, "enlarge": 0}
-FULL = {**EMOJI, "batch_size": 4, "steps": 58_000, "ema": 0.999}
-# Short runs want a larger batch and rate, and then statistics that do not depend on who else is in the batch.
-SHORT = {**EMOJI, "shape": (3, 64, 64), "norm": "instance", "lr": 1e-3}
-CHECK = {**SHORT, "lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "patch": 34}
-CLASS = {**SHORT, "width": 32, "batch_size": 16, "steps": 2_000, "ema": 0.998, "patch": 34}
+FULL = {"pictures": "emoji", "inputs": 1, "batch_size": 4, "steps": 58_000, "ema": 0.999}
+# Short runs want a larger batch and rate, and then statistics that do not depend on who else is in the batch. The jitter is
+# the paper's, scaled to 64 px; without it a network of width 32 knew its training pairs by heart after 2,000 steps. In the
+# 150 steps of the smallest scale hardly any pair is seen twice.
+SHORT = {"shape": (3, 64, 64), "norm": "instance", "patch": 34}
+CHECK = {**SHORT, "lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "enlarge": 0}
+CLASS = {**SHORT, "lr": 1e-3, "width": 24, "batch_size": 16, "steps": 1_500, "ema": 0.998, "enlarge": 8}
 FORMS: dict[str, dict] = {"unet": FULL, "encoder-decoder": FULL}
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, CHECK), "class": dict.fromkeys(FORMS, CLASS), "full": {},

@@ -558,8 +558,8 @@ def download(
         else:
             raise CourseError(
                 f"The authors of {name}.tar.gz published no checksum, so what {url} sends cannot be verified the first "
-                f"time. To take it on trust: download({name!r}, trust=True); its SHA-256 is then kept and checked from "
-                f"then on. If you know its SHA-256: download({name!r}, sha256=...)."
+                f"time. To take it on trust: trust=True, or `gancourse data {name} --trust`; its SHA-256 is then kept and "
+                "checked from then on. If you know its SHA-256: sha256=..., or --sha256."
             )
     except DamagedFile:
         raise
@@ -580,7 +580,7 @@ def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
         length = 0
         progress = tqdm(desc=archive.name, unit="B", unit_scale=True, leave=False)
         with files.replacing(archive) as part, open(part, "wb") as file, progress as bar:
-            for announced, chunk in sources._chunks(url, timeout, by_hand):
+            for announced, chunk in sources.chunks(url, timeout, by_hand):
                 length += len(chunk)
                 if max(length, announced) > known.most_bytes:
                     raise CourseError(f"{url} is longer than {known.most_bytes:,} bytes, so it was stopped. {by_hand}")

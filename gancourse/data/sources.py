@@ -150,7 +150,7 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
     digest, length = hashlib.sha256(), 0
     progress = tqdm(desc=to.name, unit="B", unit_scale=True, leave=False)
     with files.replacing(to) as part, open(part, "wb") as file, progress as bar:
-        for announced, chunk in _chunks(url, timeout, by_hand):
+        for announced, chunk in chunks(url, timeout, by_hand):
             length += len(chunk)
             if max(length, announced) > bytes_limit:
                 raise CourseError(too_long)
@@ -166,7 +166,7 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
     return to
 
 
-def _chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes]]:
+def chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes]]:
     """Yield (bytes announced or 0, a piece of the body); every trouble of the network becomes one CourseError."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:

@@ -42,7 +42,19 @@ function render({ model, el }) {
     const box = sheet.getBoundingClientRect();
     return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
   };
-  const tell = () => { model.set("drawing", sheet.toDataURL("image/png")); model.save_changes(); };
+  let shown = "";
+  const tell = () => { model.set("drawing", shown = sheet.toDataURL("image/png")); model.save_changes(); };
+  const restore = () => {  // the sheet shown again, in another cell or from Python
+    const drawing = model.get("drawing");
+    if (drawing === shown) return;
+    shown = drawing;
+    if (!drawing) return blank();
+    const image = new Image();
+    image.onload = () => { if (shown === drawing) { blank(); ink.drawImage(image, 0, 0, side, side); } };
+    image.src = drawing;
+  };
+  restore();
+  model.on("change:drawing", restore);
   sheet.addEventListener("pointerdown", (event) => {
     sheet.setPointerCapture(event.pointerId);
     last = place(event);
@@ -57,7 +69,8 @@ function render({ model, el }) {
   const end = () => { if (last) { last = null; tell(); } };
   sheet.addEventListener("pointerup", end);
   sheet.addEventListener("pointercancel", end);
-  clear.addEventListener("click", () => { blank(); model.set("drawing", ""); model.save_changes(); });
+  clear.addEventListener("click", () => { blank(); model.set("drawing", shown = ""); model.save_changes(); });
+  return () => model.off("change:drawing", restore);
 }
 export default { render };
 """
@@ -76,21 +89,23 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
     """A sheet to draw on, and beside it the picture that `make` returns for the drawing, anew after each stroke.
 
     Args:
-        make: takes the drawing, a grey picture with black lines on white, and returns the picture to show. A CourseError
-            is shown in its place.
+        make: takes the drawing, a grey picture with black lines on white, and returns the picture to show. The words of
+            an error stand in its place.
         hint: what the sheet says while it is blank.
     """
-    sheet, screen = Sketchpad(), ipywidgets.Image(format="png", width=SIDE, height=SIDE)
+    sheet, screen = Sketchpad(), ipywidgets.Image(value=NOTHING, format="png", width=SIDE, height=SIDE)
     words = ipywidgets.HTML(html.escape(hint))
 
     def redraw() -> None:
         try:
             if not sheet.drawing:
-                screen.value, words.value = b"", html.escape(hint)
+                screen.value, words.value = NOTHING, html.escape(hint)
                 return
             screen.value, words.value = png(make(picture(sheet.drawing))), ""
         except CourseError as error:
-            words.value = html.escape(str(error))
+            screen.value, words.value = NOTHING, html.escape(str(error))
+        except Exception as error:  # in an event loop it would vanish in a log
+            screen.value, words.value = NOTHING, f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     sheet.observe(Soon(redraw), names="drawing")
     side_by_side = ipywidgets.Layout(display="flex", flex_flow="row wrap", grid_gap="12px")
@@ -108,7 +123,7 @@ def picture(address: str) -> Image.Image:
         if head != "data:image/png;base64":
             raise ValueError(head[:40])
         return Image.open(io.BytesIO(base64.b64decode(body, validate=True)), formats=("PNG",)).convert("L")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:  # what PIL has for broken files
         raise CourseError(f"The sheet sent no PNG picture ({error}). Clear it and draw again.") from error
 
 
@@ -116,3 +131,6 @@ def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+NOTHING = png(Image.new("LA", (1, 1)))  # transparent: of no bytes at all, a browser makes the sign of a broken picture

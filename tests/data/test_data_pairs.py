@@ -415,7 +415,7 @@ def server(monkeypatch):
             raise CourseError(f"Could not download {url}.")
         yield len(sent["body"]), sent["body"]
 
-    monkeypatch.setattr(sources, "_chunks", chunks)
+    monkeypatch.setattr(sources, "chunks", chunks)
     return asked, sent
 
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 import torch
 from torch import nn
 
+from gancourse.chapters.pix2pix import UNet
 from gancourse.show import diagrams
 
 CONV = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 14), nn.Flatten(0))
+EYE, HOURGLASS = (UNet(1, 3, 32, 4, 0.5, "running", skips) for skips in (True, False))
+SQUARE = torch.zeros(2, 1, 32, 32)
 
 
 def test_a_trace_has_the_shapes_that_really_occur():
@@ -58,6 +62,9 @@ def test_only_a_conditional_game_shows_a_label():
         diagrams.turns(),
         diagrams.turns(told=True),
         diagrams.coded(),
+        diagrams.paired(),
+        diagrams.unet(EYE, SQUARE),
+        diagrams.unet(HOURGLASS, SQUARE),
     ],
 )
 def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
@@ -72,3 +79,49 @@ def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
 
 def test_two_drawings_on_a_page_have_different_ids():
     assert diagrams.turns()._repr_html_() != diagrams.turns()._repr_html_()
+
+
+def sizes(network) -> list[str]:
+    """The maps of a U-Net as its own blocks make them, one after the other."""
+    found = ["1 × 32 × 32"]
+    hooks = [
+        block.register_forward_hook(lambda _, given, made: found.append(" × ".join(map(str, made.shape[1:]))))
+        for block in [*network.down, *network.up]
+    ]
+    network(SQUARE)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+@pytest.mark.parametrize("network", [EYE, HOURGLASS], ids=["skips", "no skips"])
+def test_a_unet_shows_the_sizes_its_modules_have(network):
+    diagram, expected = diagrams.unet(network, SQUARE), sizes(network)
+    svg = ElementTree.fromstring(diagram._repr_html_())
+    texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert sorted(texts) == sorted(expected) and len(expected) == 11
+    assert f": {'; '.join(expected)}." in diagram.description, "in the order of the way through"
+
+
+def test_skips_are_drawn_where_there_are_skips():
+    eye, hourglass = (diagrams.unet(network, SQUARE) for network in (EYE, HOURGLASS))
+    assert eye.shapes.count("stroke-dasharray") == len(EYE.down) - 1 and "Dotted skips" in eye.description
+    assert hourglass.shapes.count("stroke-dasharray") == 0 and "no skips" in hourglass.description
+    assert eye.title != hourglass.title
+
+
+def test_drawing_a_unet_leaves_it_as_it_was():
+    EYE.train()
+    before = {name: value.clone() for name, value in EYE.state_dict().items()}
+    diagrams.unet(EYE, SQUARE)
+    assert EYE.training and all(torch.equal(value, before[name]) for name, value in EYE.state_dict().items())
+    assert not any(module._forward_hooks for module in EYE.modules())
+
+
+def test_a_step_of_pix2pix_is_two_turns_in_which_the_other_player_learns():
+    diagram = diagrams.paired()
+    assert diagram.shapes.count(">Turn 1.") == diagram.shapes.count(">Turn 2.") == 1
+    turns = diagram.shapes.split(">Turn 2.")
+    bold = [re.findall(r'font-weight="700">(.*?)<', turn) for turn in turns]
+    assert bold == [["D"], ["G"]]
+    assert "100 · |y − G(x)|" in turns[1] and "100 ·" not in turns[0]
