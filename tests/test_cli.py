@@ -321,6 +321,8 @@ def test_the_direction_says_which_half_is_the_input(photos):
         for direction in ("AtoB", "BtoA")
     ]
     assert white == [True, False]
+    levels = [len(cli.own_pairs(config, [], None, photos / "photos", kind)[1]["input"].unique()) for kind in ("edges", None)]
+    assert levels[0] <= 2 < levels[1], "edges are lines; grey is the default"
 
 
 @pytest.mark.parametrize(

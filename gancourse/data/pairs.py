@@ -29,7 +29,7 @@ from gancourse.data.sources import CourseWarning, Pictures
 from gancourse.files import CourseError, DamagedFile
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif"}
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 DIRECTIONS = ("AtoB", "BtoA")
 MOST_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
 MOST_SVG_BYTES = 5_000_000

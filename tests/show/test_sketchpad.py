@@ -34,7 +34,8 @@ def test_a_drawing_is_a_grey_picture():
     [
         "", "cat.png", "file:///etc/passwd", "https://example.org/cat.png", "data:image/svg+xml;base64,AAAA",
         "data:image/png;base64,", "data:image/png;base64,!!!!", "data:image/png;base64,AAAA", "data:image/png," + "A" * 9,
-        DRAWING[: len(DRAWING) // 2], "data:image/png;base64,/9j/4AAQSkZJRgABAQ==",
+        DRAWING[: len(DRAWING) // 2], DRAWING.replace("png", "jpeg"), DRAWING.replace("data:", "http:"),
+        "data:image/png;base64,/9j/4AAQSkZJRgABAQ==",
     ],
 )  # fmt: skip
 def test_other_addresses_are_refused(given):
