@@ -71,8 +71,11 @@ def effective(config: pix2pix.Config, change: dict) -> dict:
 
 
 def page(config: pix2pix.Config, runs: list[dict]) -> str:
-    """The three tables in Markdown: medians over the seeds that are done."""
+    """The three tables in Markdown: medians over the seeds of which every row is done, or over all while none is."""
     shown = columns(config)
+    rows = len(distinct(config))
+    whole = [run for run in runs if sum(other["seed"] == run["seed"] for other in runs) == rows]
+    runs = whole or runs
     seeds = sorted({run["seed"] for run in runs})
     text = [f"Width {config.width}, {config.steps:,} steps of {config.batch_size} at {config.shape[1]} px; "
             f"{'medians over seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}."]  # fmt: skip
