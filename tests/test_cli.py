@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -503,3 +504,26 @@ def test_a_model_that_colours_nothing_says_so_once(gancourse, drawings, photos):
     assert gancourse(*command, "--pairs", photos / "pairs", "--direction", "AtoB")[0] == 0
     assert "translates pictures of 3 channels" in mistake(gancourse("colour", "cat.png", "--model", photos / "run"))
     assert names() == before
+
+
+def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
+    drawing = tmp_path / "sun.svg"
+    drawing.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72">'
+        '<circle cx="36" cy="36" r="26" fill="none" stroke="#000" stroke-width="2"/></svg>'
+    )
+    assert gancourse("colour", drawing, "--size", 128)[0] == 0
+    with Image.open(tmp_path / "sun-coloured.png") as coloured:
+        inside, paper = (np.array(coloured.convert("HSV").crop(box)) for box in ((52, 52, 76, 76), (0, 0, 10, 10)))
+    assert coloured.size == (128, 128)
+    assert inside[..., 1].mean() > 60 and paper[..., 1].mean() < 20  # saturation, 0 to 255
+
+
+def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_path):
+    from gancourse.data import pairs
+
+    status, _, words = gancourse("data", "facades", "--data-root", tmp_path)
+    assert status == 1 and "--trust" in words
+    monkeypatch.setattr(pairs, "download", lambda name, root, *, sha256, trust: tmp_path / name if trust else None)
+    status, said, _ = gancourse("data", "facades", "--trust")
+    assert status == 0 and f"--pairs {tmp_path / 'facades' / 'train'} --direction BtoA" in said
