@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 # What a package is called where, when the names differ: as imported -> with pip; with conda -> with pip.
-IMPORTED_AS = {"PIL": "pillow", "IPython": "ipython", "cycler": "matplotlib"}
+IMPORTED_AS = {"PIL": "pillow", "IPython": "ipython", "cycler": "matplotlib", "skimage": "scikit-image", "resvg_py": "resvg-py"}
 CONDA_CALLS_IT = {"pytorch": "torch"}
 # Folders beside the package that an installed package holds, and under which name.
 CARRIED = {"data": "_bundled", "runs": "_runs"}

@@ -51,7 +51,7 @@ def test_stacked_reaches_all_thousand_modes():
 
 def test_load_by_name():
     assert repr(data.load("digits", "test", source="bundled")).startswith("Pictures(MNIST test, bundled: image (2000,")
-    with pytest.raises(CourseError, match="digits, stacked, fashion, faces, faces-micah, sprites, grid, ring, spiral"):
+    with pytest.raises(CourseError, match="digits, stacked, fashion, faces, faces-micah, sprites, emoji, grid, ring, spiral"):
         data.load("cats")
     with pytest.raises(AttributeError):
         data.cats  # noqa: B018
