@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import itertools
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
+from gancourse.data.emoji import rasterize  # noqa: E402
 from gancourse.data.faces import ATTRIBUTES, MICAH_ATTRIBUTES  # noqa: E402
 
 # Grey levels by which a beard must change some pixel to be called one. The design draws dark beards so transparent
@@ -112,10 +111,7 @@ def in_words(style: str, drawn: dict, bearded: bool) -> dict[str, str]:
 
 def render(svg: str, size: int) -> np.ndarray:
     """SVG -> (size, size, 3) uint8 on white."""
-    import resvg_py
-
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True)
-    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
+    return np.asarray(rasterize(svg, size))
 
 
 def has_beard(face: dict, image: np.ndarray) -> bool:

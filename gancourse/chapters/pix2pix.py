@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -101,17 +102,18 @@ class Config(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        if len(self.shape) != 3 or self.shape[1:] not in [(side, side) for side in (32, 64, 128, 256)]:
-            raise CourseError(f"shape={self.shape} was given; it is (channels, side, side) with a side of 32 to 256 px, "
-                              "a power of 2.")  # fmt: skip
-        if (
-            min(self.adversarial, self.l1, self.enlarge) < 0
-            or not 0 <= self.noise < 1
-            or not self.adversarial + self.l1
-        ):
+        if self.shape not in [(outputs, side, side) for outputs in (1, 3) for side in (32, 64, 128, 256)]:
+            raise CourseError(
+                f"shape={self.shape} was given; it is (channels, side, side) with 1 or 3 channels and a side of 32 to 256 px, "
+                "a power of 2."
+            )
+        weights = self.adversarial, self.l1
+        sound = all(0 <= weight < math.inf for weight in weights) and any(weights) and 0 <= self.noise < 1
+        if not (sound and isinstance(self.enlarge, int) and self.enlarge >= 0):
             raise CourseError(
                 f"adversarial={self.adversarial}, l1={self.l1}, enlarge={self.enlarge}, noise={self.noise} was given. "
-                "Weights and enlarge are 0 or more, one of the weights is above 0, noise is from 0 to below 1."
+                "Weights and enlarge are 0 or more, one of the weights is above 0, noise is from 0 to below 1; enlarge is a "
+                "whole number of px."
             )
         if self.adversarial and self.shape[1] >> PATCHES[self.patch] < 4:
             most = max(patch for patch, halvings in PATCHES.items() if self.shape[1] >> halvings >= 4)
@@ -310,7 +312,8 @@ class Pix2Pix(Game):
         stride = self.generator.stride
         x = pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
         devices = [self.device] if self.device.type == "cuda" else []
-        with sampling(self), silenced(self.generator, noise), torch.random.fork_rng(devices):
+        quiet = nullcontext() if noise else silenced(self.generator)
+        with sampling(self), quiet, torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             y = in_parts(self.generator, x, size=1 if self.config.norm == "batch" else 64)
         return y[:, :, :height, :width]
@@ -328,19 +331,16 @@ class Pix2Pix(Game):
         return torch.stack([given.unflatten(0, (-1, 8)), self.sample().unflatten(0, (-1, 8))], 1).flatten(0, 2)
 
 
-class silenced:
-    """A context in which a network's `Noise` is off, unless `noise` is true."""
-
-    def __init__(self, network: nn.Module, noise: bool):
-        self.layers = [] if noise else [module for module in network.modules() if isinstance(module, Noise)]
-
-    def __enter__(self) -> None:
-        self.before = [layer.p for layer in self.layers]
-        for layer in self.layers:
-            layer.p = 0.0
-
-    def __exit__(self, *error) -> None:
-        for layer, p in zip(self.layers, self.before, strict=True):
+@contextmanager
+def silenced(network: nn.Module):
+    """While it lasts, the network's `Noise` is off."""
+    layers = [(module, module.p) for module in network.modules() if isinstance(module, Noise)]
+    for layer, _ in layers:
+        layer.p = 0.0
+    try:
+        yield
+    finally:
+        for layer, p in layers:
             layer.p = p
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gancourse import files
-from gancourse.data.sources import CourseWarning, Pictures, bundled
+from gancourse.data.sources import CourseWarning, Pictures, bundled, one_of
 from gancourse.data.sources import root as data_root
 from gancourse.files import CourseError
 
@@ -53,8 +53,8 @@ def load(split: str = "train", *, size: int = 64, source: str = "auto", root: st
         CourseError: an unknown split or source, or no such size.
         DamagedFile: the bundled file is truncated, swapped or changed.
     """
-    _one_of("split", split, SPLITS)
-    _one_of("source", source, SOURCES)
+    one_of("split", split, SPLITS, "emoji")
+    one_of("source", source, SOURCES, "emoji")
     if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
         raise CourseError(
             f"The emoji are rendered at {SIZES[0]} to {SIZES[1]} pixels a side, got size={size!r}. Usual: 64, 128, 256."
@@ -75,7 +75,7 @@ def index(split: str) -> list[dict]:
 
     Keys: "hexcode", "caption", "group", "subgroup", "tags" (a list), "author", "concept", "split".
     """
-    _one_of("split", split, SPLITS)
+    one_of("split", split, SPLITS, "emoji")
     return [dict(entry) for entry in _index(_archive()) if entry["split"] == split]
 
 
@@ -170,8 +170,3 @@ def _render(split: str, size: int) -> np.ndarray:
         for _ in tqdm(done, desc=f"rendering emoji at {size} px", total=len(codes), leave=False, delay=2):
             pass
     return rendered
-
-
-def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise CourseError(f"There is no {what} {given!r} of the emoji. Choose from: {', '.join(known)}.")

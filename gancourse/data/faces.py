@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gancourse.data.sources import Pictures, bundled
-from gancourse.files import CourseError
+from gancourse.data.sources import Pictures, bundled, one_of
 
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
@@ -89,9 +88,9 @@ def load(
         CourseError: an unknown name, split or source.
         DamagedFile: the bundled file is truncated, swapped or changed.
     """
-    _one_of("set", name, tuple(STYLES))
-    _one_of("split", split, SPLITS)
-    _one_of("source", source, SOURCES)
+    one_of("set", name, tuple(STYLES), "faces")
+    one_of("split", split, SPLITS, "faces")
+    one_of("source", source, SOURCES, "faces")
     style = STYLES[name]
     kept = slice(style.train) if split == "train" else slice(style.train, None)
     with np.load(bundled(style.file), allow_pickle=False) as stored:
@@ -103,8 +102,3 @@ def load(
 def words(pictures: Pictures, index: int, name: str = "faces") -> dict[str, str]:
     """The attributes of picture `index` in words, e.g. {"glasses": "no glasses", "hair_colour": "red", ...}."""
     return {key: known[int(pictures[key][index])] for key, known in STYLES[name].attributes.items()}
-
-
-def _one_of(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise CourseError(f"There is no {what} {given!r} of the faces. Choose from: {', '.join(known)}.")

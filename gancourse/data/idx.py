@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from gancourse import files
-from gancourse.data.sources import CourseWarning, Pictures, bundled
+from gancourse.data.sources import CourseWarning, Pictures, bundled, one_of
 from gancourse.data.sources import root as data_root
 from gancourse.files import CourseError, DamagedFile
 
@@ -68,8 +68,8 @@ def load(
         CourseError: an unknown split or source; with `strict`, a full set that cannot be had.
         DamagedFile: a file in the root, or a bundled one, is truncated, swapped or changed.
     """
-    _one_of("split", split, SPLITS, published.things)
-    _one_of("source", source, SOURCES, published.things)
+    one_of("split", split, SPLITS, published.things)
+    one_of("source", source, SOURCES, published.things)
     folder = data_root(root) / published.raw
     if source == "bundled" or not _have_full(published, folder, source, explicit=root is not None, strict=strict):
         found, read = "bundled", lambda name: bundled((published.raw / name).as_posix()).read_bytes()
@@ -99,11 +99,6 @@ def parse(contents: bytes, name: str) -> Tensor:
             f"{len(contents):,} bytes are there. Install the course again, or delete the file and download it again."
         )
     return torch.frombuffer(bytearray(contents[start:]), dtype=torch.uint8).view(shape)
-
-
-def _one_of(what: str, given: str, known: tuple[str, ...], things: str) -> None:
-    if given not in known:
-        raise CourseError(f"There is no {what} {given!r} of the {things}. Choose from: {', '.join(known)}.")
 
 
 def _have_full(published: Published, folder: Path, source: str, *, explicit: bool, strict: bool) -> bool:

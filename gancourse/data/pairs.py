@@ -575,18 +575,7 @@ def download(
 
 def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
     """Download what nothing vouches for, unless it lies there already; returns its SHA-256."""
-    if not archive.is_file():
-        by_hand = f"To place it by hand, save {url} as {archive}."
-        length = 0
-        progress = tqdm(desc=archive.name, unit="B", unit_scale=True, leave=False)
-        with files.replacing(archive) as part, open(part, "wb") as file, progress as bar:
-            for announced, chunk in sources.chunks(url, timeout, by_hand):
-                length += len(chunk)
-                if max(length, announced) > known.most_bytes:
-                    raise CourseError(f"{url} is longer than {known.most_bytes:,} bytes, so it was stopped. {by_hand}")
-                bar.total = announced or None
-                bar.update(len(chunk))
-                file.write(chunk)
+    sources.fetch(url, None, archive, known.most_bytes, timeout=timeout)
     with open(archive, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()
     found = files.sha256(archive)

@@ -96,6 +96,12 @@ def root(given: str | Path | None = None) -> Path:
     return folder
 
 
+def one_of(what: str, given: str, known: tuple[str, ...], whose: str) -> None:
+    """Raise a CourseError unless `given`, a `what` of `whose` pictures, is one of the known ones."""
+    if given not in known:
+        raise CourseError(f"There is no {what} {given!r} of the {whose}. Choose from: {', '.join(known)}.")
+
+
 def manifest(folder: str | Path) -> dict[str, dict]:
     """{relative path: {"sha256", "bytes"}} of all files in `folder` but READMEs, scripts, hidden files and itself."""
     folder = Path(folder)
@@ -130,11 +136,11 @@ def bundled(relative_path: str) -> Path:
     return files.verify(files.BUNDLED / relative_path, listed[relative_path]["sha256"], remedy)
 
 
-def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: float = 30.0) -> Path:
+def fetch(url: str, sha256: str | None, to: str | Path, bytes_limit: int, *, timeout: float = 30.0) -> Path:
     """Download `url` to the path `to`, whole and verified or not at all; a file already there and right is kept.
 
     Args:
-        sha256: hexadecimal SHA-256 the file must have.
+        sha256: hexadecimal SHA-256 the file must have; None takes what comes, and keeps what is there.
         bytes_limit: more than this is refused, whatever the server announces.
         timeout: seconds of silence after which the server counts as gone.
 
@@ -143,14 +149,14 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
         DamagedFile: the bytes that came are not the published ones.
     """
     to = Path(to)
-    if to.is_file() and files.sha256(to) == sha256:
+    if to.is_file() and sha256 in (None, files.sha256(to)):
         return to
-    by_hand = f"To place it by hand, save {url} as {to} (SHA-256 {sha256})."
+    by_hand = f"To place it by hand, save {url} as {to}{f' (SHA-256 {sha256})' if sha256 else ''}."
     too_long = f"{url} is longer than the {bytes_limit:,} bytes expected, so the download was stopped. {by_hand}"
     digest, length = hashlib.sha256(), 0
     progress = tqdm(desc=to.name, unit="B", unit_scale=True, leave=False)
     with files.replacing(to) as part, open(part, "wb") as file, progress as bar:
-        for announced, chunk in chunks(url, timeout, by_hand):
+        for announced, chunk in _chunks(url, timeout, by_hand):
             length += len(chunk)
             if max(length, announced) > bytes_limit:
                 raise CourseError(too_long)
@@ -158,7 +164,7 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
             bar.update(len(chunk))
             digest.update(chunk)
             file.write(chunk)
-        if digest.hexdigest() != sha256:
+        if sha256 not in (None, digest.hexdigest()):
             raise DamagedFile(
                 f"{url} is not the published file: {length:,} bytes came with SHA-256 {digest.hexdigest()}, "
                 f"expected {sha256}. Nothing was kept. Try again later, or find it elsewhere. {by_hand}"
@@ -166,7 +172,7 @@ def fetch(url: str, sha256: str, to: str | Path, bytes_limit: int, *, timeout: f
     return to
 
 
-def chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes]]:
+def _chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes]]:
     """Yield (bytes announced or 0, a piece of the body); every trouble of the network becomes one CourseError."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:

@@ -1,4 +1,5 @@
-"""Seeing: sheets of pictures, curves, points in the plane, films of a run, a live picture, explorers.
+"""Seeing: sheets of pictures, curves, points in the plane, films of a run, a live picture, explorers, a sheet
+to draw on.
 
 Everything here returns a figure, an array, a path or a widget, and prints nothing. `curves` names both a module of this
 folder and its function; the function is bound last, so that `gancourse.show.curves(...)` draws.

@@ -654,6 +654,10 @@ def test_the_defaults_are_the_papers():
         ({"noise": 1.0}, "noise is from 0 to below 1"),
         ({"noise": -0.1}, "noise=-0.1"),
         ({"enlarge": -1}, "enlarge=-1"),
+        ({"enlarge": 2.5}, "enlarge=2.5.*whole number"),
+        ({"l1": float("nan")}, "l1=nan"),
+        ({"adversarial": float("inf")}, "adversarial=inf"),
+        ({"shape": (0, 64, 64)}, "1 or 3 channels"),
         ({"shape": (3, 32, 32), "patch": 142}, "patch=142 halves pictures of 32 px.*the largest is patch=70"),
     ],
 )

@@ -415,7 +415,7 @@ def server(monkeypatch):
             raise CourseError(f"Could not download {url}.")
         yield len(sent["body"]), sent["body"]
 
-    monkeypatch.setattr(sources, "chunks", chunks)
+    monkeypatch.setattr(sources, "_chunks", chunks)
     return asked, sent
 
 
@@ -453,7 +453,7 @@ def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch
     _, sent = server
     monkeypatch.setitem(pairs.ARCHIVES, "facades", pairs.Archive("a", "b", "BtoA", 20_000, "-"))
     for body, reason in (
-        (b"x" * 20_001, "longer than 20,000 bytes"),
+        (b"x" * 20_001, "longer than the 20,000 bytes"),
         (archive(("facades/train/1.jpg", b"\0" * 60_001)), "unpacks to more than 60,000"),
         (archive(("maps/train/1.jpg", b"x")), "holds no facades/train"),
         (b"<html>not found</html>", "cannot be unpacked"),
