@@ -243,11 +243,11 @@ def data(
     `gancourse data facades` (or maps, edges2shoes) fetches an official set of pairs of pix2pix and says how to train on it.
     """
     from gancourse import data as room
-    from gancourse.data import pairs
+    from gancourse.data import archives
 
-    if name in pairs.ARCHIVES:
-        folder = pairs.download(name, data_root, sha256=sha256, trust=trust)
-        direction = pairs.ARCHIVES[name].direction
+    if name in archives.ARCHIVES:
+        folder = archives.download(name, data_root, sha256=sha256, trust=trust)
+        direction = archives.ARCHIVES[name].direction
         typer.echo(f"gancourse train pix2pix --pairs {folder / 'train'} --direction {direction} --folder RUN")
         return
     for each in [name] if name else room.NAMES:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
-from gancourse.data.pairs import line_art
+from gancourse.data.line_art import line_art
 from gancourse.files import CourseError, replacing
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")

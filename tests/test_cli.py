@@ -520,10 +520,10 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
 
 
 def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_path):
-    from gancourse.data import pairs
+    from gancourse.data import archives
 
     status, _, words = gancourse("data", "facades", "--data-root", tmp_path)
     assert status == 1 and "--trust" in words
-    monkeypatch.setattr(pairs, "download", lambda name, root, *, sha256, trust: tmp_path / name if trust else None)
+    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: tmp_path / name if trust else None)
     status, said, _ = gancourse("data", "facades", "--trust")
     assert status == 0 and f"--pairs {tmp_path / 'facades' / 'train'} --direction BtoA" in said

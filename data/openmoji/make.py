@@ -1,4 +1,6 @@
-"""Choose pairs of line art and colour art from OpenMoji, deal them out by concept, pack them. Needs resvg-py 0.5.0.
+"""Choose pairs of line art and colour art from OpenMoji, deal them out by concept, pack them.
+
+Needs resvg-py 0.5.0 and the course.
 
     python data/openmoji/make.py openmoji-17.0.0.tgz
 
@@ -13,17 +15,21 @@ import hashlib
 import io
 import json
 import re
+import sys
 import tarfile
 import zipfile
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import binary_dilation
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from gancourse.data.emoji import rasterize  # noqa: E402
+
 SIDE = 128  # pixels at which a pair is judged
 COVERED = 0.9  # share of the line art's dark pixels that the colour art must draw dark as well
 COLOURED = 0.02  # share of the colour art's pixels that must be coloured, not grey
@@ -112,12 +118,7 @@ class Package:
 
 def render(svg: bytes, size: int) -> np.ndarray:
     """SVG -> (size, size, 3) uint8 on white."""
-    import resvg_py
-
-    png = resvg_py.svg_to_bytes(
-        svg_string=svg.decode("utf-8"), width=size, height=size, background="white", skip_system_fonts=True
-    )
-    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
+    return np.asarray(rasterize(svg.decode("utf-8"), size))
 
 
 def covered(line: np.ndarray, colour: np.ndarray) -> float:

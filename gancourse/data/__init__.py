@@ -28,6 +28,8 @@ _HOMES = {
     "sources": ("CourseWarning", "Pictures", "bundled", "fetch", "root"),
     "toy": ("Toy",),
 }
+_MODULES = {"digits", "emoji", "faces", "fashion", "idx", "sources", "sprites", "toy"}
+_MODULES |= {"archives", "line_art", "pairs", "picture_file"}  # pictures of the reader's own, and pix2pix's
 __all__ = ["NAMES", "load", *(name for names in _HOMES.values() for name in names)]
 
 
@@ -62,7 +64,7 @@ def load(
 
 
 def __getattr__(name: str):
-    if name in ("digits", "emoji", "faces", "fashion", "idx", "pairs", "sources", "sprites", "toy"):
+    if name in _MODULES:
         return importlib.import_module(f"gancourse.data.{name}")
     for module, names in _HOMES.items():
         if name in names:

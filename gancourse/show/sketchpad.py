@@ -108,7 +108,7 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
             screen.value, words.value = NOTHING, f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     sheet.observe(Soon(redraw), names="drawing")
-    side_by_side = ipywidgets.Layout(display="flex", flex_flow="row wrap", grid_gap="12px")
+    side_by_side = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px")
     return ipywidgets.VBox([ipywidgets.Box([sheet, screen], layout=side_by_side), words])
 
 

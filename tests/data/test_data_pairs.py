@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import struct
-import tarfile
 import warnings
 import zlib
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
-from gancourse.data import CourseWarning, pairs, sources
-from gancourse.files import CourseError, DamagedFile
+from gancourse.data import CourseWarning, pairs, picture_file
+from gancourse.files import CourseError
 
 RED, BLUE, GREEN = (220, 20, 20), (20, 20, 220), (20, 160, 20)
 
@@ -73,7 +70,7 @@ def spoil(folder) -> dict[str, str]:
     (folder / "loop.svg").write_text(SVG.format('<g id="a"><use href="#a"/></g>'))
     (folder / "thief.svg").write_text(SVG.format('<image href="cut.jpg" width="9" height="9"/>'))
     (folder / "deep.svg").write_text(SVG.format("<g>" * 50_000 + "</g>" * 50_000))
-    (folder / "long.svg").write_text(SVG.format("<!--" + " " * pairs.MOST_SVG_BYTES + "-->"))
+    (folder / "long.svg").write_text(SVG.format("<!--" + " " * picture_file.MOST_SVG_BYTES + "-->"))
     (folder / "folder.png").mkdir()
     return {
         "cut.jpg": "truncated",
@@ -140,7 +137,8 @@ def test_a_file_without_permission_is_left_out(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied", str(path))
         return open(path, *args, **options)
 
-    monkeypatch.setattr(pairs, "open", guarded, raising=False)  # the tests may run as root, whom nothing is forbidden
+    # The tests may run as root, whom nothing is forbidden.
+    monkeypatch.setattr(picture_file, "open", guarded, raising=False)
     with pytest.warns(CourseWarning, match="b.png may not be read"):
         assert len(pairs.photos(tmp_path, size=16)) == 1
 
@@ -259,218 +257,3 @@ def test_a_larger_sigma_finds_fewer_edges():
             pairs.edges(wrong)
     with pytest.raises(CourseError, match="sigma must be"):
         pairs.edges(image, -1)
-
-
-def test_a_picture_is_read_upright_and_on_white(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by a quarter, clockwise
-    two(RED, BLUE).save(tmp_path / "turned.png", exif=exif)
-    upright = pairs.read(tmp_path / "turned.png")
-    assert upright.size == (32, 64) and upright.getpixel((5, 5)) == RED and upright.getpixel((5, 60)) == BLUE
-    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    clear.paste((*RED, 255), (0, 0, 10, 20))
-    palette = clear.quantize(4)
-    for name, picture in {"rgba.png": clear, "la.png": clear.convert("LA"), "p.png": palette}.items():
-        picture.save(tmp_path / name)
-        found = pairs.read(tmp_path / name)
-        assert found.mode == "RGB" and found.getpixel((15, 5)) == (255, 255, 255), name
-        assert found.getpixel((5, 5)) != (255, 255, 255), name
-    Image.new("CMYK", (20, 20)).save(tmp_path / "cmyk.jpg")
-    assert pairs.read(tmp_path / "cmyk.jpg").getpixel((3, 3)) == (255, 255, 255)
-    assert pairs.read(tmp_path / "cmyk.jpg", "L").mode == "L"
-    two(RED, BLUE).save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[two(BLUE, RED)])
-    assert pairs.read(tmp_path / "phone.jpg").getpixel((3, 3))[0] > 200, "the first of a phone's two views"
-    (tmp_path / "wide.svg").write_text(SVG.replace("10 10", "20 10").format('<rect width="9" height="10"/>'))
-    drawn = pairs.read(tmp_path / "wide.svg", size=64)
-    assert drawn.size == (64, 32) and drawn.getpixel((2, 2)) == (0, 0, 0) and drawn.getpixel((60, 2)) == (255,) * 3
-    (tmp_path / "strip.svg").write_text(SVG.replace("10 10", "1 100000").format("<g/>"))
-    assert max(pairs.read(tmp_path / "strip.svg", size=64).size) == 64
-    with pytest.raises(CourseError, match="is missing"):
-        pairs.read(tmp_path / "none.png")
-    with pytest.raises(CourseError, match="mode='RGBA'"):
-        pairs.read(tmp_path / "rgba.png", "RGBA")
-
-
-def drawing(side: int, stroke: float, box=(0.12, 0.12, 0.88, 0.88), dots: bool = True) -> Image.Image:
-    """A face: a circle, two eyes, a mouth, black on white, antialiased."""
-    fine = Image.new("L", (4 * side, 4 * side), 255)
-    pen, width = ImageDraw.Draw(fine), round(4 * side * stroke)
-    x0, y0, x1, y1 = (4 * side * part for part in box)
-    w, h = x1 - x0, y1 - y0
-    pen.ellipse((x0, y0, x1, y1), outline=0, width=width)
-    pen.line((x0 + 0.3 * w, y0 + 0.7 * h, x0 + 0.7 * w, y0 + 0.7 * h), fill=0, width=width)
-    for eye in (0.33, 0.67) if dots else ():
-        x, y, r = x0 + eye * w, y0 + 0.4 * h, 0.055 * w
-        pen.ellipse((x - r, y - r, x + r, y + r), fill=0)
-    return fine.resize((side, side), Image.Resampling.BOX)
-
-
-def alike(found: torch.Tensor, expected: Image.Image) -> float:
-    """Intersection over union of the two inks, each thickened by two pixels."""
-    one, other = (
-        np.asarray(picture.filter(ImageFilter.MinFilter(5))) < 128
-        for picture in (Image.fromarray(found[0].numpy()), expected)
-    )
-    return (one & other).sum() / (one | other).sum()
-
-
-def test_clean_line_art_passes_unchanged():
-    clean = drawing(128, pairs.STROKE)
-    assert bool((pairs.line_art(clean, size=128)[0].numpy() == np.array(clean)).all())
-    half = pairs.line_art(clean, size=64)
-    assert half.shape == (1, 64, 64) and half.dtype == torch.uint8
-    expected = torch.from_numpy(np.array(clean.resize((64, 64), Image.Resampling.LANCZOS)))
-    assert (half[0].int() - expected.int()).abs().max() <= 2
-
-
-def photographed(sheet: Image.Image) -> Image.Image:
-    """Grey paper in uneven light, noise, a pen that is not black, specks, and the dark table at the left edge."""
-    random = np.random.default_rng(0)
-    height, width = sheet.height, sheet.width
-    light = np.linspace(0.5, 0.95, width)[None] * np.linspace(1, 0.85, height)[:, None]
-    levels = 255 * light * (0.3 + 0.7 * np.asarray(sheet.filter(ImageFilter.GaussianBlur(1))) / 255)
-    levels += random.normal(0, 5, levels.shape)
-    for y, x in random.integers(10, (height - 10, width - 10), (15, 2)):
-        levels[y : y + 2, x : x + 2] = 30
-    levels[:, : width // 40] = 15
-    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
-
-
-def test_a_photo_of_a_drawing_becomes_clean_centred_line_art():
-    sheet = Image.new("L", (640, 480), 255)
-    sheet.paste(drawing(360, 0.02), (240, 60))
-    expected = drawing(128, pairs.STROKE)
-    found = pairs.line_art(photographed(sheet), size=128)
-    assert found.shape == (1, 128, 128) and found.dtype == torch.uint8
-    assert alike(found, expected) > 0.8
-    assert (found == 255).float().mean() > 0.75, "the ground is not white"
-    rows, columns = (torch.nonzero((found[0] < 128).any(dim=side)).flatten() for side in (1, 0))
-    for at in (rows, columns):
-        assert abs((at.min() + at.max()).item() / 2 - 63.5) < 3
-        assert abs((at.max() - at.min()).item() / 128 - pairs.EXTENT) < 0.06
-    negative = Image.fromarray(255 - np.asarray(sheet))
-    assert alike(pairs.line_art(negative, size=128), expected) > 0.8, "chalk on a blackboard"
-
-
-@pytest.mark.parametrize("stroke", [0.008, 0.015, 0.05])
-def test_strokes_get_the_width_that_the_network_was_trained_on(stroke):
-    found = pairs.line_art(drawing(320, stroke, (0.3, 0.05, 0.7, 0.45), dots=False), size=128)
-    ink = found[0].numpy() < 128
-    assert 0.7 < pairs._width(ink) / 128 / pairs.STROKE < 1.3
-
-
-def test_thinner_strokes_leave_the_eyes_alone():
-    found = pairs.line_art(drawing(256, 0.05), size=128)[0]
-    eyes = (found[40:58, 35:93] < 128).float().mean()
-    assert eyes > 0.75 * (np.asarray(drawing(128, pairs.STROKE))[40:58, 35:93] < 128).mean()
-
-
-def test_a_blank_page_has_no_lines():
-    paper = (200 + np.random.default_rng(0).normal(0, 6, (300, 400))).clip(0, 255).astype(np.uint8)
-    for page in (Image.fromarray(paper), *(Image.new("L", (99, 99), level) for level in (0, 128, 255))):
-        with pytest.raises(CourseError, match="No lines found.*dark pen"):
-            pairs.line_art(page)
-
-
-# ------------------------------------------------------------------------------------------------ archives
-
-
-def archive(*members: tuple[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:gz") as opened:
-        for name, contents in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(contents)
-            opened.addfile(info, io.BytesIO(contents))
-        link = tarfile.TarInfo("facades/train/link.jpg")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        opened.addfile(link)
-    return held.getvalue()
-
-
-def jpeg() -> bytes:
-    held = io.BytesIO()
-    two(RED, BLUE).save(held, "JPEG")
-    return held.getvalue()
-
-
-GOOD = archive(
-    ("facades/train/1.jpg", jpeg()),
-    ("facades/val/2.jpg", jpeg()),
-    ("facades/train/run.sh", b"rm"),
-    ("../evil.jpg", b"x"),
-    ("facades/train/../../../evil.jpg", b"x"),
-    ("/tmp/evil.jpg", b"x"),
-)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """What the archive's address sends; the list of requests it got."""
-    asked, sent = [], {"body": GOOD}
-
-    def chunks(url, timeout, by_hand):
-        asked.append(url)
-        if sent["body"] is None:
-            raise CourseError(f"Could not download {url}.")
-        yield len(sent["body"]), sent["body"]
-
-    monkeypatch.setattr(sources, "_chunks", chunks)
-    return asked, sent
-
-
-def test_what_nobody_vouches_for_is_taken_only_on_request_and_checked_ever_after(tmp_path, server):
-    asked, _ = server
-    with pytest.raises(CourseError, match="no checksum.*trust=True.*sha256="):
-        pairs.download("facades", tmp_path)
-    assert asked == []
-    with pytest.warns(CourseWarning, match="MD5 .* not e2e25dd5"):
-        folder = pairs.download("facades", tmp_path, trust=True)
-    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == ["train/1.jpg", "val/2.jpg"]
-    assert not list(tmp_path.rglob("evil*")) and not list(tmp_path.rglob("*.part*"))
-    kept = tmp_path / "pix2pix" / "facades.tar.gz.sha256"
-    assert kept.read_text().strip() == hashlib.sha256(GOOD).hexdigest()
-    assert pairs.download("facades", tmp_path) == folder and len(asked) == 1
-    assert pairs.side_by_side(folder / "train", direction="AtoB", size=16)["input"][0, :, 8, 8].argmax() == 0, (
-        "red is left"
-    )
-    path = tmp_path / "pix2pix" / "facades.tar.gz"
-    path.write_bytes(GOOD[:-1])
-    with pytest.raises(DamagedFile, match="facades.tar.gz.*Delete"):
-        pairs.download("facades", tmp_path, trust=True)
-
-
-def test_a_known_hash_is_demanded(tmp_path, server):
-    asked, _ = server
-    with pytest.raises(DamagedFile, match="not the published file"):
-        pairs.download("facades", tmp_path, sha256="0" * 64)
-    assert not (tmp_path / "pix2pix" / "facades.tar.gz").exists()
-    folder = pairs.download("facades", tmp_path, sha256=hashlib.sha256(GOOD).hexdigest().upper())
-    assert (folder / "train" / "1.jpg").is_file() and len(asked) == 2
-
-
-def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch):
-    _, sent = server
-    monkeypatch.setitem(pairs.ARCHIVES, "facades", pairs.Archive("a", "b", "BtoA", 20_000, "-"))
-    for body, reason in (
-        (b"x" * 20_001, "longer than the 20,000 bytes"),
-        (archive(("facades/train/1.jpg", b"\0" * 60_001)), "unpacks to more than 60,000"),
-        (archive(("maps/train/1.jpg", b"x")), "holds no facades/train"),
-        (b"<html>not found</html>", "cannot be unpacked"),
-        (GOOD[: len(GOOD) // 2], "cannot be unpacked"),
-    ):
-        sent["body"] = body
-        root = tmp_path / hashlib.sha256(body).hexdigest()[:8]
-        with warnings.catch_warnings(), pytest.raises(CourseError, match=reason):
-            warnings.simplefilter("ignore", CourseWarning)
-            pairs.download("facades", root, trust=True)
-        assert not (root / "pix2pix" / "facades").exists() and not list(root.rglob("*.part*"))
-
-
-def test_without_a_network_the_emoji_are_named(tmp_path, server):
-    server[1]["body"] = None
-    for known in ({"trust": True}, {"sha256": "0" * 64}):
-        with pytest.raises(CourseError, match=r'Could not download https://.*facades.tar.gz.*data.load\("emoji"\)'):
-            pairs.download("facades", tmp_path, **known)
-    with pytest.raises(CourseError, match="no archive 'cats'.*facades, maps, edges2shoes"):
-        pairs.download("cats", tmp_path)

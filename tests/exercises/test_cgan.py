@@ -8,28 +8,15 @@ from __future__ import annotations
 import random
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from gancourse.exercises import cgan as check
+from tests.exercises.answers import Answers
 
-WRONG, RIGHT = [], []
-
-
-def wrong(exercise, *words: str):
-    """An answer that `exercise` must refuse, with these words in the explanation."""
-    return lambda answer: (
-        WRONG.append(pytest.param(exercise, answer, words, id=f"{exercise.name}-{answer.__name__}")) or answer
-    )
-
-
-def right(exercise):
-    """An answer that `exercise` must accept."""
-    return lambda answer: (
-        RIGHT.append(pytest.param(exercise, answer, id=f"{exercise.name}-{answer.__name__}")) or answer
-    )
+answers = Answers(check.EXERCISES)
+wrong, right = answers.wrong, answers.right
 
 
 # --- one_hot ---
@@ -702,51 +689,8 @@ def error_rate(judge, samples, asked, classes):
 # --- the tests ---
 
 
-@pytest.mark.parametrize("exercise, answer, words", WRONG)
-def test_a_wrong_answer_is_explained(exercise, answer, words):
-    result = exercise(answer)
-    assert not result.passed and result.started, result
-    assert [word for word in words if word not in result.message] == [], result
-
-
-@pytest.mark.parametrize("exercise, answer", RIGHT)
-def test_a_right_answer_passes_however_it_is_written(exercise, answer):
-    result = exercise(answer)
-    assert result.passed, result
-
-
-def stub(*arguments): ...
-
-
-def bare_raise(*arguments):
-    raise NotImplementedError
-
-
-def returns_dots(*arguments):
-    return ...
-
-
-UNDONE = {"None": None, "dots": ..., "stub": stub, "raise": bare_raise, "returns dots": returns_dots}
-
-
-@pytest.mark.parametrize("answer", UNDONE.values(), ids=UNDONE)
-@pytest.mark.parametrize("exercise", check.EXERCISES, ids=lambda exercise: exercise.name)
-def test_a_stub_is_not_done_yet(exercise, answer):
-    result = exercise(answer)
-    assert not result.passed and not result.started
-    assert str(result).startswith("Not done yet")
-
-
-@pytest.mark.parametrize("exercise", check.EXERCISES, ids=lambda exercise: exercise.name)
-def test_every_exercise_is_held_against_enough_answers(exercise):
-    assert len([case for case in WRONG if case.values[0] is exercise]) >= 3
-    assert len([case for case in RIGHT if case.values[0] is exercise]) >= 3  # the usual one and two unusual ones
-
-
-@pytest.mark.parametrize("exercise", check.EXERCISES, ids=lambda exercise: exercise.name)
-def test_no_explanation_gives_the_solution(exercise):
-    """Messages hint: they name none of the functions and methods that an answer is made of."""
-    answers = [
+TestCheckers = answers.tests(
+    giveaways=[
         "F.one_hot",
         "scatter",
         "expand(",
@@ -758,15 +702,4 @@ def test_no_explanation_gives_the_solution(exercise):
         "argmax",
         "gather",
     ]
-    for case in WRONG:
-        if case.values[0] is exercise:
-            why = str(exercise(case.values[1]).message).splitlines()[-1]
-            assert [name for name in answers if name in why] == []
-
-
-def test_a_check_leaves_the_dice_alone():
-    before = torch.get_rng_state()
-    for case in [*WRONG, *RIGHT]:
-        if case.values[1].__name__ != "rewinding_the_program":
-            case.values[0](case.values[1])
-    assert torch.equal(torch.get_rng_state(), before)
+)
