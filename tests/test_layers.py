@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents
+from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, random_affine
 
 
 def test_maxout_is_the_largest_of_its_pieces():
@@ -100,3 +100,53 @@ def test_a_generator_decides_the_latents_and_leaves_the_global_state():
     assert torch.equal(first, second) and torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(5)
     assert torch.equal(gaussian_latents(3, 4), first)
+
+
+# A random affine copy
+
+
+def dots(n: int = 400, side: int = 28) -> torch.Tensor:
+    """Pictures with one soft spot, upper right of the middle."""
+    place = torch.arange(side) - (side - 1) / 2
+    spot = torch.exp(-((place[:, None] + 6) ** 2 + (place[None] - 6) ** 2) / 4)
+    return (2 * spot - 1).expand(n, 1, side, side)
+
+
+def middles(pictures: torch.Tensor) -> torch.Tensor:
+    """Centre of the ink, (N, 2) in px from the middle: right, down."""
+    ink = (pictures[:, 0] + 1) / 2
+    place = torch.arange(ink.shape[-1]) - (ink.shape[-1] - 1) / 2
+    total = ink.sum((1, 2))
+    return torch.stack([(ink.sum(1) * place).sum(1) / total, (ink.sum(2) * place).sum(1) / total], 1)
+
+
+def test_an_affine_copy_by_nothing_is_the_picture():
+    pictures = torch.rand(3, 2, 28, 28) * 2 - 1
+    assert torch.allclose(random_affine(pictures, 0.0), pictures, atol=1e-5)
+
+
+def test_an_affine_copy_is_moved_as_far_as_it_says_and_no_further():
+    """A shift moves by 7 % of 28 px at most, and turn, shear and scale move a spot 6 px out by 5.5 px at most."""
+    moved = middles(random_affine(dots())) - middles(dots())
+    assert moved.mean(0).abs().max() < 0.4  # no side is preferred
+    reach = moved.abs().max(0).values
+    assert ((reach > 2.5) & (reach < 0.07 * 28 + 5.5)).all(), reach
+    half = (middles(random_affine(dots(), 0.5)) - middles(dots())).abs().max(0).values
+    assert (half < 0.65 * reach).all() and (half > 0.35 * reach).all(), (half, reach)
+
+
+def test_each_picture_is_moved_by_dice_of_its_own():
+    moved = middles(random_affine(dots(10)))
+    assert len(moved.round(decimals=3).unique(dim=0)) == 10
+
+
+def test_what_comes_in_over_the_edge_is_paper():
+    copies = random_affine(torch.ones(200, 1, 28, 28))
+    assert copies.amin() == -1 and copies.amax() <= 1 + 1e-5
+    assert (copies[:, :, 10:18, 10:18] > 1 - 1e-5).all()
+
+
+def test_an_affine_copy_hands_the_gradient_back():
+    pictures = dots(4).clone().requires_grad_()
+    random_affine(pictures).sum().backward()
+    assert (pictures.grad.abs().sum((1, 2, 3)) > 100).all()

@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy, one_hot, softmax
 from gancourse.chapters import gan
 from gancourse.files import CourseError
 from gancourse.game import Batch, Phase, Terms, in_parts, sampling
-from gancourse.layers import dcgan_init, halvings
+from gancourse.layers import dcgan_init, halvings, random_affine
 from gancourse.losses import LOSSES
 
 FACES = {
@@ -57,6 +57,8 @@ class Config(gan.Config):
         continuous: how many continuous codes, each U(-1, 1).
         information: lambda, the weight of L_I in both players' losses; 0 leaves a GAN beside which Q only watches.
         lr, lr_generator: rates of the discriminator with Q, and of the generator.
+        augment: Q reads a copy of the picture that was moved at random, so far (see `random_affine`); at 0 the picture
+            itself, as in the paper. What a slightly turned or shifted copy does not show is then no code.
         leak: slope of LeakyReLU below 0: .1 in the paper's appendix, .01 in the authors' code.
         block: pixel art is drawn in blocks of so many px; the networks then see and make a block as one pixel. With
             each px free, a discriminator need only look whether the blocks are even, and learns nothing of faces.
@@ -80,6 +82,7 @@ class Config(gan.Config):
     categories: tuple[int, ...] = (10,)
     continuous: int = 2
     information: float = 1.0
+    augment: float = 0.0
     lr_generator: float = 1e-3
     leak: float = 0.01
     block: int = 1
@@ -89,6 +92,11 @@ class Config(gan.Config):
         for field in ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every"):
             if getattr(self, field) != getattr(type(self), field):
                 raise CourseError(f"{field}={getattr(self, field)!r} was given; InfoGAN's game has no such part.")
+        if not 0 <= self.augment <= 2:
+            raise CourseError(
+                f"augment={self.augment!r} was given; it goes from 0, where Q reads the picture itself, to 2, where its copy "
+                "may be turned by 23 degrees."
+            )
         if any(size < 2 for size in self.categories) or self.continuous < 0 or not self.codes:
             raise CourseError(
                 f"categories={self.categories}, continuous={self.continuous} was given. A categorical code has 2 values "
@@ -193,16 +201,27 @@ class InfoGAN(gan.GAN):
             code = self.draw(len(real), device=real.device)
             fake = self.generator(self.latent_of(*code))
         real_logits, _ = self.discriminator(real)
-        fake_logits, guess = self.discriminator(fake)
+        fake_logits, guess = self.read(fake)
         weight = self.config.information or 1.0  # a Q that only watches learns all the same
         return self.rules.discriminator(real_logits, fake_logits) | self.surprise(guess, code, weight)
 
     def generator_loss(self, batch: Batch) -> Terms:
         real = batch["image"]
         code = self.draw(len(real), device=real.device)
-        logits, guess = self.discriminator(self.generator(self.latent_of(*code)))
+        logits, guess = self.read(self.generator(self.latent_of(*code)))
         terms = self.rules.generator(logits, None)
         return terms | self.surprise(guess, code, self.config.information) if self.config.information else terms
+
+    def read(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """D's verdict on generated pictures (N,), and Q's guess at their code (N, codes).
+
+        With `augment` Q guesses from a moved copy. By the data processing inequality that copy tells no more of the code than
+        the picture does, so L_I stays a lower bound, and the generator is paid only for codes that outlast the move.
+        """
+        logits, guess = self.discriminator(pictures)
+        if self.config.augment:
+            _, guess = self.discriminator(random_affine(pictures, self.config.augment))
+        return logits, guess
 
     def draw(self, n: int, generator: torch.Generator | None = None, device=None) -> tuple[Tensor, Tensor, Tensor]:
         """(noise (n, latent), category (n, K) whole numbers, continuous (n, C)), drawn from the prior.

@@ -171,6 +171,31 @@ def test_q_shares_ds_trunk():
     assert all(p.grad is None for p in game.discriminator.real.parameters())
 
 
+@pytest.mark.parametrize("turn", ["discriminator_loss", "generator_loss"])
+def test_with_augment_q_reads_a_moved_copy_and_the_verdict_the_picture(turn):
+    seen = {}
+    for augment in (0.0, 1.0):
+        game, seen[augment] = small(augment=augment, continuous=1).train(), []
+        game.discriminator.register_forward_hook(lambda module, x, y, seen=seen[augment]: seen.append((x[0], y)))
+        surprise, asked = game.surprise, []
+        game.surprise = lambda guess, *rest, asked=asked, ask=surprise: asked.append(guess) or ask(guess, *rest)
+        torch.manual_seed(5)
+        terms = getattr(game, turn)(batch_of(game))
+        assert torch.equal(asked[0], seen[augment][-1][1][1])  # what Q said in the last pass
+        sum(terms.values()).backward()
+        assert all(p.grad.abs().sum() > 0 for p in game.discriminator.code.parameters() if p.dim() > 1)
+    plain, moved = seen[0.0], seen[1.0]
+    assert len(moved) == len(plain) + 1
+    assert torch.equal(moved[-2][0], plain[-1][0]) and torch.equal(moved[-2][1][0], plain[-1][1][0])
+    assert not torch.allclose(moved[-1][0], moved[-2][0], atol=0.1)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 2.5, float("nan")])
+def test_augment_has_limits(amount):
+    with pytest.raises(CourseError, match="it goes from 0, where Q reads the picture itself, to 2"):
+        Config(augment=amount)
+
+
 def test_the_control_is_a_gan_that_q_only_watches():
     """lambda = 0: neither the generator nor the trunk hears of the code, and Q learns what it can."""
     game = small(information=0.0).train()
