@@ -7,7 +7,7 @@ compares with that. For InfoGAN it has their third optimizer, which moves both n
 
 All forms train the same networks at the same batch size, in turn in one process, so that a drifting clock or a busy
 machine touches all alike; the median of the ratios is what counts. Where our networks write a layer in another way
-(`layers.Project`, `layers.ReadOut`), the plain form keeps the convolution that it equals.
+(`layers.Project`, `layers.ReadOut`, `layers.JoinedConv2d`), the plain form keeps the convolution that it equals.
 
     python -m gancourse.bench [chapter ...]
 """
@@ -28,7 +28,7 @@ from torchvision import transforms
 
 from gancourse.chapters import cgan, gan, infogan, pix2pix
 from gancourse.game import Batch, Game
-from gancourse.layers import Project, ReadOut
+from gancourse.layers import JoinedConv2d, JoinedConvTranspose2d, Project, ReadOut, join
 from gancourse.training import hardware
 from gancourse.training.feed import Feed, Order, rows_of
 from gancourse.training.loop import Play
@@ -109,10 +109,13 @@ def plain(game: Game, data: dict[str, torch.Tensor], device: torch.device, *, sh
 
 
 def written_out(game: Game) -> Game:
-    """The game with the convolutions of public code where ours are matrix products: the same function, the same weights."""
+    """The game with the convolutions of public code where ours are cheaper: the same function, the same weights."""
     for module in game.modules():
         if isinstance(module, (Project, ReadOut)):
             module.__class__ = nn.ConvTranspose2d if isinstance(module, Project) else nn.Conv2d
+        elif isinstance(module, (JoinedConv2d, JoinedConvTranspose2d)):  # on constant maps, which are made
+            ordinary = super(type(module), module).forward
+            module.forward = lambda x, condition, ordinary=ordinary: ordinary(join(x, condition))
     return game
 
 

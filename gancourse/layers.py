@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample, one_hot
+from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, one_hot
 
 from gancourse.files import CourseError
 
@@ -98,7 +100,7 @@ def random_affine(pictures: Tensor, amount: float = 1.0) -> Tensor:
     """Each picture (N, C, H, W) in [-1, 1] turned, sheared, scaled and shifted by chance; differentiable in the pictures.
 
     At amount 1 the draws are uniform: turned by up to 0.2 rad (11 degrees) and sheared by up to 0.25 either way, both sides
-    scaled by 0.85 to 1.15, shifted by up to 7 % of the side. What comes in over the edge is -1, MNIST's paper.
+    divided by 0.85 to 1.15, shifted by up to 7 % of the side. What comes in over the edge is -1, MNIST's paper.
     """
     n, device = len(pictures), pictures.device
     most = torch.tensor([0.2, 0.25, 0.15, 0.15, 0.14, 0.14], device=device)  # a side is 2 long for `affine_grid`
@@ -115,6 +117,60 @@ def join(x: Tensor, condition: Tensor) -> Tensor:
     if x.dim() == 4:
         condition = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])  # (N, K) -> (N, K, H, W)
     return torch.cat([x, condition.to(x.dtype)], 1)
+
+
+class JoinedLinear(nn.Linear):
+    """A full layer that takes a condition too: (N, C), (N, K) -> (N, outputs). Its inputs are C + K."""
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        return super().forward(join(x, condition))
+
+
+class JoinedConv2d(nn.Conv2d):
+    """A convolution that takes a condition too: (N, C, H, W), (N, K) -> (N, outputs, H', W'). Its channels are C + K.
+
+    It equals `nn.Conv2d` of `join(x, condition)`, but makes no constant maps. A convolution is linear, so each number of the
+    condition adds a map of its own times that number: a bias that differs at the border only. K such maps are made a batch,
+    not N.
+    """
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        own, of_condition = self.weight.split([x.shape[1], condition.shape[1]], dim=1)
+        convolve = partial(conv2d, stride=self.stride, padding=self.padding)
+        return convolve(x, own, self.bias) + added_maps(convolve, of_condition, condition, x.shape[2:])
+
+
+class JoinedConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution that takes a condition too, as `JoinedConv2d` does.
+
+    With a stride the added map is a pattern of stride x stride that repeats.
+    """
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        own, of_condition = self.weight.split([x.shape[1], condition.shape[1]], dim=0)
+        convolve = partial(
+            conv_transpose2d, stride=self.stride, padding=self.padding, output_padding=self.output_padding
+        )
+        return convolve(x, own, self.bias) + added_maps(convolve, of_condition, condition, x.shape[2:])
+
+
+def added_maps(convolve: Callable[[Tensor, Tensor], Tensor], weight: Tensor, condition: Tensor, size) -> Tensor:
+    """What `convolve` makes of a condition (N, K) that stands at every place of maps of this size (H, W)."""
+    k = condition.shape[1]
+    ones = torch.eye(k, dtype=weight.dtype, device=weight.device)[:, :, None, None].expand(-1, -1, *size)
+    maps = convolve(ones, weight).permute(0, 2, 3, 1)  # (K, H', W', outputs): then the product is channels_last
+    return (condition.to(maps.dtype) @ maps.flatten(1)).unflatten(1, maps.shape[1:]).permute(0, 3, 1, 2)
+
+
+class Joining(nn.Sequential):
+    """Layers in a row, the first of which takes a condition too."""
+
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        first, *others = self
+        x = first(x, *condition)
+        for layer in others:
+            x = layer(x)
+        return x
 
 
 def as_weights(label: Tensor, classes: int) -> Tensor:

@@ -299,6 +299,13 @@ def difference_from_scale(config: dict, scale: str | None = None) -> dict:
     return {"form": config["form"], **fields}
 
 
+def others(config: dict) -> str:
+    """What else a stored config changes in its scale's recipe: ", augment=1.0"."""
+    said = ("form", "width", "steps", "batch_size")
+    changes = {key: value for key, value in difference_from_scale(config).items() if key not in said}
+    return "".join(f", {key}={spelled(value)}" for key, value in changes.items())
+
+
 def wanted(name: str) -> str:
     """What a published run still lacks: "a GPU", "the full recipe", both, or nothing ("")."""
     config = read_json(DOSSIERS / name / "config.json")
@@ -326,7 +333,7 @@ def ledger() -> str:
         )
         lines.append(
             f"| {name} | {config['chapter']} | {config['form']}, width {config['width']}, {summary['step']:,} steps "
-            f"of {config['batch_size']} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
+            f"of {config['batch_size']}{others(config)} | {hardware(name)} | {minutes(summary)} | {len(scores['seeds'])} "
             f"| {headline(name, scores['median'])} | {wanted(name) or 'nothing'} |"
         )
     return "# Ledger of runs\n\n" + "\n".join(lines) + "\n"

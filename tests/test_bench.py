@@ -59,6 +59,23 @@ def test_layers_written_out_are_the_same_function():
             assert torch.allclose(a, b, atol=1e-6)
 
 
+def test_the_plain_form_joins_the_label_as_constant_maps():
+    """Public code gives each convolution the pictures' channels and ten more; ours gives it the pictures' alone."""
+    game = tiny("cgan", "conv")
+    z, label = torch.rand(4, 6), torch.arange(4)
+    with torch.no_grad():
+        image = game.generator(z, label)
+        found = image, game.discriminator(image, label)
+        bench.written_out(game)
+        seen = []
+        convolve = torch.nn.functional.conv2d
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.nn.functional, "conv2d", lambda x, *rest: seen.append(x.shape[1]) or convolve(x, *rest))
+            for a, b in zip(found, (game.generator(z, label), game.discriminator(image, label)), strict=True):
+                assert torch.allclose(a, b, atol=1e-6)
+    assert seen == [1 + 10, game.config.width + 10]
+
+
 def test_a_ratio_is_of_seconds(monkeypatch):
     """Ours takes one second, the plain form three, the one that shares two."""
     for name, form in (("ours", "ours"), ("plain", "plain")):

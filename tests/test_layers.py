@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, random_affine
+from gancourse.layers import (
+    JoinedConv2d,
+    JoinedConvTranspose2d,
+    Maxout,
+    Project,
+    ReadOut,
+    dcgan_init,
+    gaussian_latents,
+    join,
+    random_affine,
+)
 
 
 def test_maxout_is_the_largest_of_its_pieces():
@@ -69,6 +79,33 @@ def test_a_product_takes_channels_last_as_it_lies(name):
     y.sum().backward()
     assert y.is_contiguous(memory_format=torch.channels_last)
     assert layer.weight.grad.stride() == layer.weight.stride()
+
+
+JOINED = {
+    "JoinedConv2d": (JoinedConv2d(6 + 3, 5, 5, stride=2, padding=2), nn.Conv2d),
+    "JoinedConvTranspose2d": (
+        JoinedConvTranspose2d(6 + 3, 5, 5, stride=2, padding=2, output_padding=1, bias=False), nn.ConvTranspose2d,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", JOINED)
+def test_a_joined_condition_is_the_condition_on_constant_maps(name, memory):
+    """Results, and the gradients of maps, condition and weight, against the layer that is given the maps."""
+    ours, ordinary = JOINED[name]
+    ours.to(memory_format=memory)
+    found = []
+    for joined in (True, False):
+        dice = torch.Generator().manual_seed(0)
+        x = torch.randn(4, 6, 8, 8, generator=dice).to(memory_format=memory).requires_grad_()
+        condition = torch.rand(4, 3, generator=dice).requires_grad_()  # mixtures too, not one-hot alone
+        y = ours(x, condition) if joined else ordinary.forward(ours, join(x, condition))
+        found.append([y, *torch.autograd.grad(y.sin().sum(), [x, condition, ours.weight])])
+    for a, b in zip(*found, strict=True):
+        assert a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
+    if memory == torch.channels_last:
+        assert found[0][0].is_contiguous(memory_format=memory)
 
 
 def test_dcgan_init_has_the_papers_numbers():

@@ -20,7 +20,18 @@ from torch import Tensor, nn
 from gancourse.chapters import gan
 from gancourse.files import CourseError
 from gancourse.game import Batch, in_parts, sampling
-from gancourse.layers import Maxout, as_weights, dcgan_init, halvings, join, uniform_latents
+from gancourse.layers import (
+    JoinedConv2d,
+    JoinedConvTranspose2d,
+    JoinedLinear,
+    Joining,
+    Maxout,
+    as_weights,
+    dcgan_init,
+    halvings,
+    join,
+    uniform_latents,
+)
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "weight_decay": 2.5e-5, "width": 64, "batch_size": 128, "ema": 0.999}
 FORMS: dict[str, dict] = {"paper": {}, "conv": {**ADAM, "steps": 40_000}}
@@ -45,7 +56,7 @@ class Config(gan.Config):
         width: units of the joint layer ("paper"), channels at the finest hidden resolution ("conv").
         classes: how many labels there are; a label is a whole number from 0 to classes - 1.
         condition: how "conv" is told the label. "one-hot": as the paper does. "embedding": as a learned vector of 50
-            numbers (as in Denton et al. 2015 and most later code). "projection": the discriminator scores a picture's
+            numbers (as in most later code). "projection": the discriminator scores a picture's
             features against a vector a class instead (Miyato & Koyama 2018); the generator's label stays one-hot.
     """
 
@@ -130,46 +141,47 @@ class Generator(nn.Module):
         k, top = label.size, width << (times - 1)  # channels of the smallest map
         self.label = label
         self.blocks = nn.ModuleList([
-            nn.Sequential(nn.Linear(latent + k, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.ReLU()),
-            nn.Sequential(
-                nn.Linear(16 * width + k, top * base**2, bias=False), nn.BatchNorm1d(top * base**2), nn.ReLU(),
+            Joining(JoinedLinear(latent + k, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.ReLU()),
+            Joining(
+                JoinedLinear(16 * width + k, top * base**2, bias=False), nn.BatchNorm1d(top * base**2), nn.ReLU(),
                 nn.Unflatten(1, (top, base, base)),
             ),
-            *(nn.Sequential(doubling((top >> i) + k, top >> (i + 1)), nn.BatchNorm2d(top >> (i + 1)), nn.ReLU())
+            *(Joining(doubling((top >> i) + k, top >> (i + 1)), nn.BatchNorm2d(top >> (i + 1)), nn.ReLU())
               for i in range(times - 1)),
-            nn.Sequential(doubling(width + k, shape[0]), nn.Tanh()),
+            Joining(doubling(width + k, shape[0]), nn.Tanh()),
         ])  # fmt: skip
         self.apply(dcgan_init)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         x, y = z, self.label(label)
         for block in self.blocks:
-            x = block(join(x, y))
+            x = block(x, y)
         return x
 
 
 def doubling(channels: int, to: int) -> nn.ConvTranspose2d:
-    """Twice the side: (N, channels, H, W) -> (N, to, 2H, 2W)."""
-    return nn.ConvTranspose2d(channels, to, 5, stride=2, padding=2, output_padding=1, bias=False)
+    """Twice the side; `channels` are those of the maps and of the label. (N, C, H, W), (N, K) -> (N, to, 2H, 2W)."""
+    return JoinedConvTranspose2d(channels, to, 5, stride=2, padding=2, output_padding=1, bias=False)
 
 
-def halving(channels: int, to: int) -> nn.Conv2d:
-    """Half the side: (N, channels, 2H, 2W) -> (N, to, H, W)."""
-    return nn.Conv2d(channels, to, 5, stride=2, padding=2, bias=False)
+def halving(channels: int, to: int, k: int) -> nn.Conv2d:
+    """Half the side; a label of `k` numbers joins unless k is 0. (N, channels, 2H, 2W), (N, k) -> (N, to, H, W)."""
+    return (JoinedConv2d if k else nn.Conv2d)(channels + k, to, 5, stride=2, padding=2, bias=False)
 
 
 def trunk(shape: tuple[int, ...], width: int, k: int) -> nn.ModuleList:
     """Halvings, then a full layer: blocks that turn (N, *shape) into (N, 16 width), `k` numbers joined before each."""
     times, base = halvings(shape)
-    blocks = [nn.Sequential(halving(shape[0] + k, width), nn.LeakyReLU(0.2))]  # no BatchNorm on the input layer
+    blocks = [Joining(halving(shape[0], width, k), nn.LeakyReLU(0.2))]  # no BatchNorm on the input layer
     for i in range(times - 1):
-        blocks.append(nn.Sequential(
-            halving((width << i) + k, width << (i + 1)), nn.BatchNorm2d(width << (i + 1)), nn.LeakyReLU(0.2),
+        blocks.append(Joining(
+            halving(width << i, width << (i + 1), k), nn.BatchNorm2d(width << (i + 1)), nn.LeakyReLU(0.2),
         ))  # fmt: skip
     blocks[-1].append(nn.Flatten())
     features = (width << (times - 1)) * base**2
-    return nn.ModuleList([*blocks, nn.Sequential(
-        nn.Linear(features + k, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.LeakyReLU(0.2),
+    linear = JoinedLinear if k else nn.Linear
+    return nn.ModuleList([*blocks, Joining(
+        linear(features + k, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.LeakyReLU(0.2),
     )])  # fmt: skip
 
 
@@ -179,13 +191,13 @@ class Discriminator(nn.Module):
     def __init__(self, shape: tuple[int, ...], width: int, label: Label):
         super().__init__()
         self.label = label
-        self.blocks = nn.ModuleList([*trunk(shape, width, label.size), nn.Linear(16 * width + label.size, 1)])
+        self.blocks = nn.ModuleList([*trunk(shape, width, label.size), JoinedLinear(16 * width + label.size, 1)])
         self.apply(dcgan_init)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         y = self.label(label)
         for block in self.blocks:
-            x = block(join(x, y))
+            x = block(x, y)
         return x.squeeze(1)
 
 

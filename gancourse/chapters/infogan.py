@@ -215,8 +215,7 @@ class InfoGAN(gan.GAN):
     def read(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """D's verdict on generated pictures (N,), and Q's guess at their code (N, codes).
 
-        With `augment` Q guesses from a moved copy. By the data processing inequality that copy tells no more of the code than
-        the picture does, so L_I stays a lower bound, and the generator is paid only for codes that outlast the move.
+        With `augment` Q guesses from a copy that was moved at random: the generator is paid for codes that outlast the move.
         """
         logits, guess = self.discriminator(pictures)
         if self.config.augment:

@@ -75,7 +75,7 @@ def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
 
 
 def _name(module) -> str:
-    kind = type(module).__name__
+    kind = type(module).__name__.removeprefix("Joined")
     arrow = {"Conv2d": "conv", "ReadOut": "conv", "ConvTranspose2d": "up-conv", "Project": "project"}.get(kind)
     if arrow:
         stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""

@@ -386,7 +386,7 @@ def test_dropout_sleeps_when_the_discriminator_is_asked_in_eval_mode():
 
 
 def test_own_latents():
-    game = small("mlp")
+    game = small("mlp").eval()
     latent = torch.randn(3, 6)
     samples = game.sample(latent=latent)
     assert samples.shape == (3, 1, 28, 28)

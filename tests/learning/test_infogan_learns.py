@@ -10,7 +10,7 @@ import torch
 from gancourse import lesson
 from gancourse.chapters.infogan import Config
 from gancourse.data import load
-from gancourse.metrics.codes import mutual_information
+from gancourse.metrics.codes import matched, matching_error, mutual_information
 
 
 def information(seed: int, **changes) -> tuple[float, float]:
@@ -36,3 +36,20 @@ def test_without_pay_the_generator_keeps_the_code_to_itself():
     """lambda = 0, measured on seeds 0 to 2: .02, .00 and .02 nats for its own Q, .06, .10 and .11 for a fresh one."""
     own, fresh = information(0, information=0.0)
     assert own < 0.2 and fresh < 0.4
+
+
+def error(seed: int, augment: float) -> float:
+    """How often a test digit's category stands for another digit."""
+    splits = [load("digits", split, source="bundled") for split in ("train", "test")]
+    config = Config.at("check", augment=augment)
+    options = {"device": "cpu", "progress": False, "preview": lambda game: game.sample(1)}
+    game = lesson.play(config, {"image": splits[0]["image"]}, seed=seed, **options).game
+    train, test = (game.infer(split["image"])[0][0].argmax(1) for split in splits)
+    return matching_error(test, splits[1]["label"], matched(train, splits[0]["label"]))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_hint_makes_categories_of_digits(seed):
+    """Measured after 300 steps of 64: .46, .49 and .57 as in the paper, .28, .43 and .27 where Q reads moved copies."""
+    plain, hinted = error(seed, 0.0), error(seed, 1.0)
+    assert hinted < 0.5 and hinted < plain - 0.03, (plain, hinted)

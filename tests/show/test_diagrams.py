@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from gancourse.chapters import cgan
 from gancourse.chapters.pix2pix import UNet
 from gancourse.show import diagrams
 
@@ -43,6 +44,12 @@ def test_a_network_of_two_inputs_is_called_with_both():
 
     found = diagrams.trace(Sum(), (torch.zeros(2, 3), torch.ones(2, 3)))
     assert found == [([], (3,)), (["linear", "BatchNorm"], (5,))]
+
+
+def test_a_layer_that_a_condition_joins_is_named_as_the_layer_that_it_is():
+    game = cgan.Config.at("check", width=2, latent=6).build()
+    found = diagrams.trace(game.generator.eval(), (torch.zeros(2, 6), torch.zeros(2, dtype=torch.long)))
+    assert found[1][0][0] == "linear" and found[-1][0][0] == "up-conv 5×5, stride 2"
 
 
 def test_only_a_conditional_game_shows_a_label():
