@@ -147,6 +147,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
+    rows.sort(key=lambda row: row["seed"])
     shown = columns(published.configure(settings[0]))
     scores = {"median": {each.key: statistics.median(row[each.key] for row in rows) for each in shown}, "seeds": rows}
 

@@ -292,3 +292,11 @@ def test_published_weights_are_refused_when_changed(tmp_path, monkeypatch):
     monkeypatch.setattr("gancourse.files.BUNDLED", copy)
     with pytest.raises(CourseError, match="model.safetensors"):
         published.load("gan")
+
+
+def test_the_first_folders_weights_are_published_and_the_table_goes_by_seed(small):
+    place, (first, second) = small
+    scores = runs.publish("tiny", [second, first])
+    assert [row["seed"] for row in scores["seeds"]] == [0, 1]
+    card = (place / "data" / "weights" / "tiny" / "README.md").read_text()
+    assert "--seed 1" in card and "The weights are those of seed 1." in card
