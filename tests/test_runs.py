@@ -50,6 +50,15 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
 
 
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".", "Gan", "gan mlp", "-gan", "gan\n"])
+def test_a_name_that_is_no_name_of_a_folder_is_not_published(small, name):
+    place, folders = small
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    with pytest.raises(CourseError, match="was given as the model's name; .*lower-case letters, digits and dashes"):
+        runs.publish(name, folders)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
 @pytest.fixture
 def pairs(small, monkeypatch):
     """Pairs of flat colour under a line, 40 for training and 30 to test, and a run of two steps on them."""
