@@ -150,7 +150,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
             raise CourseError(f"{folder} is unfinished: step {done:,} of {each['steps']:,}. Train it on, then publish.")
     if len({(published.configure(each), each["processes"]) for each in settings}) > 1:
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
-    rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
+    rows = [evaluate(published.load(folder), n=n, root=root, source="full", strict=True) for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
     shown = columns(published.configure(settings[0]))
