@@ -40,7 +40,7 @@ Settings = Annotated[
 Root = Annotated[Path | None, typer.Option(help="Folder of full data sets. Default: $GANCOURSE_DATA, else a cache.")]
 Source = Annotated[
     Literal["auto", "bundled", "full"],
-    typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it."),
+    typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it, or stop."),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")]
 
@@ -91,7 +91,8 @@ def train(
     if pairs or photos or direction or kind:
         config, pictures = own_pairs(config, pairs or [], direction, photos, kind)
     else:
-        pictures = data.load(config.pictures, config.split, root=data_root, source=source, **config.options)
+        where = {"root": data_root, "source": source, "strict": source == "full"}
+        pictures = data.load(config.pictures, config.split, **where, **config.options)
     typer.echo(
         f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}."
     )
@@ -188,7 +189,8 @@ def evaluate(
     from gancourse.evaluation import evaluate as measure
     from gancourse.published import load
 
-    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, root=data_root, source=source), indent=2))
+    where = {"root": data_root, "source": source, "strict": source == "full"}
+    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, **where), indent=2))
 
 
 @app.command()
@@ -250,8 +252,9 @@ def data(
         direction = archives.ARCHIVES[name].direction
         typer.echo(f"gancourse train pix2pix --pairs {folder / 'train'} --direction {direction} --folder RUN")
         return
+    where = {"root": data_root, "source": source, "strict": source == "full"}
     for each in [name] if name else room.NAMES:
-        train, test = (room.load(each, split, root=data_root, source=source) for split in ("train", "test"))
+        train, test = (room.load(each, split, **where) for split in ("train", "test"))
         key, rows = next(iter(train.tensors.items()))
         others = ", ".join(list(train.tensors)[1:]) or "nothing else"
         typer.echo(

@@ -214,6 +214,26 @@ def test_data(gancourse):
     assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "gan", "--scale", "check", "--folder", "run"],
+        ["evaluate", "gan", "-n", 100],
+        ["data", "digits"],
+    ],
+)
+def test_the_full_set_is_had_or_nothing_is_done(gancourse, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    message = mistake(gancourse(*command, "--source", "full", "--data-root", tmp_path))
+    assert "The full MNIST could not be downloaded" in message and not Path("run").exists()
+
+
+def test_full_means_what_there_is_of_data_that_come_in_one_size(gancourse):
+    for name, source in (("ring", "made"), ("faces", "bundled")):
+        status, out, _ = gancourse("data", name, "--source", "full")
+        assert status == 0 and out.split()[:2] == [name, source]
+
+
 def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(gancourse, tmp_path, monkeypatch):
     """The training of minutes is left out; everything around it runs."""
     torch = pytest.importorskip("torch")
