@@ -115,7 +115,7 @@ def train(
 @app.command()
 def sample(
     model: Model,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("samples.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write, a .png.")] = Path("samples.png"),
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
     label: Annotated[str | None, typer.Option(help="cgan: what to draw, e.g. 8, or in turn: 8,0.")] = None,
@@ -125,6 +125,8 @@ def sample(
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> None:
     """Draw a grid of samples into a picture file; a chapter's conditions are options."""
+    if output.suffix.lower() != ".png":
+        raise CourseError(f"{output} was given; samples are written as .png. Give such a name with -o.")
     if output.exists() and not force:
         raise CourseError(f"{output} exists already. Give another name with -o, or write over it with --force.")
     from gancourse.published import load

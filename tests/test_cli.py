@@ -190,6 +190,14 @@ def test_conditions_are_options_of_sample(gancourse, tmp_path):
     assert torch.is_tensor(again)
 
 
+@pytest.mark.parametrize("name", ["x.jpg", "x.gif", "x.txt", "x", "png", ".png", "."])
+def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gancourse.published.load", None)  # it is said before a model is loaded
+    assert f"{name} was given; samples are written as .png" in mistake(gancourse("sample", "gan", "-o", name, "--force"))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
