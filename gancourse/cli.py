@@ -42,7 +42,7 @@ Source = Annotated[
     Literal["auto", "bundled", "full"],
     typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it, or stop."),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 
 
 @app.command()
@@ -64,7 +64,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the data's order and every random draw.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
-    device: Device = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")] = None,
     precision: Annotated[str, typer.Option(help="auto, bf16 or no.")] = "auto",
     compile: Annotated[bool, typer.Option(help="Compile the losses with torch.compile.")] = False,
     pairs: Annotated[
@@ -121,7 +121,7 @@ def sample(
     label: Annotated[str | None, typer.Option(help="cgan: what to draw, e.g. 8, or in turn: 8,0.")] = None,
     category: Annotated[str | None, typer.Option(help="infogan: a value a categorical code, e.g. 3 or 1,0,1.")] = None,
     continuous: Annotated[str | None, typer.Option(help="infogan: a number a continuous code, e.g. 0.5,-1.")] = None,
-    device: Device = None,
+    device: Device = "cpu",
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> None:
     """Draw a grid of samples into a picture file; a chapter's conditions are options."""
@@ -147,7 +147,7 @@ def colour(
     model: Annotated[str, typer.Option(help="A published translator of line art, or the folder of a run.")] = "pix2pix",
     size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels a side of the result.")] = 512,
     seed: Annotated[int, typer.Option(help="Of the noise; another one may choose other colours.")] = 0,
-    device: Device = None,
+    device: Device = "cpu",
     force: Annotated[bool, typer.Option(help="Write over existing files.")] = False,
 ) -> None:
     """Colour drawings, each into NAME-coloured.png beside it or where -o says. A bad file does not stop the others."""
@@ -183,7 +183,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
-    device: Device = None,
+    device: Device = "cpu",
 ) -> None:
     """Measure a model's samples and print the scores as JSON, with their protocol."""
     import json

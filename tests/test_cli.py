@@ -171,6 +171,15 @@ def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
     assert status == 2 and "huge" in plain(err) and "check" in plain(err)
 
 
+@pytest.mark.parametrize("command", [["sample", "gan"], ["evaluate", "gan"], ["colour", "x.png"]])
+def test_a_device_that_is_not_there(gancourse, tmp_path, monkeypatch, wide, command):
+    monkeypatch.chdir(tmp_path)
+    assert "device='tpu' was asked for; this machine's torch offers:" in mistake(gancourse(*command, "--device", "tpu"))
+    assert not list(tmp_path.iterdir())
+    text = plain(CliRunner().invoke(cli.app, [command[0], "--help"]).output)
+    assert re.search(r"cpu, cuda or mps\. \[default: cpu\]", text) and "the best there is" not in text
+
+
 def test_conditions_are_options_of_sample(gancourse, tmp_path):
     torch = pytest.importorskip("torch")
     from PIL import Image

@@ -111,6 +111,20 @@ def test_half_precision_weights_are_sampled_in_float32(a_shelf):
     assert torch.equal(loaded.sample(3), game.float().sample(3))
 
 
+def test_a_device_that_this_machine_lacks_is_named_with_those_it_has(a_run):
+    _, folder = a_run()
+    for device in ("tpu", ""):
+        with pytest.raises(CourseError, match=f"device='{device}' was asked for; this machine's torch offers: .*cpu"):
+            gancourse.load(folder, device)
+    assert gancourse.load(folder, "cpu").device.type == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_model_is_put_on_the_gpu(a_run):
+    _, folder = a_run()
+    assert gancourse.load(folder, "cuda").sample(2).device.type == "cuda"
+
+
 def test_an_unknown_name_lists_the_known_ones(a_shelf, tmp_path):
     a_shelf("gan", Config.at("check", **FORMS["mlp"]).build())
     with pytest.raises(CourseError, match="no published model, and no folder of a run, called 'gam'. Published: gan."):
