@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+SEEDS = {"min": 0, "max": 2**32 - 1}  # the feed multiplies it by a million, and torch takes 64 bits
 Scale = Literal["check", "class", "full"]
 Chapter = Annotated[str, typer.Argument(help="A chapter, e.g. gan (see `gancourse chapters`).")]
 Model = Annotated[str, typer.Argument(help="A published model, e.g. gan, or the folder of a run.")]
@@ -61,7 +62,7 @@ def train(
     folder: Annotated[Path, typer.Option(help="Where the run goes; an interrupted one goes on from its checkpoint.")],
     scale: Annotated[Scale, typer.Option(help="check: seconds; class: minutes; full: the published run.")] = "class",
     changes: Settings = None,
-    seed: Annotated[int, typer.Option(help="Of the data's order and every random draw.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the data's order and every random draw.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")] = None,
@@ -81,7 +82,7 @@ def train(
         Literal["grey", "edges"] | None, typer.Option(help="pix2pix: what is made from --photos. Default: grey.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option(help="Also log for TensorBoard, into the folder.")] = False,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 1000,
 ) -> None:
     """Train a chapter's game. Stop with Ctrl-C and call again to go on."""
     from gancourse import data
@@ -117,7 +118,7 @@ def sample(
     model: Model,
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write, a .png.")] = Path("samples.png"),
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the latents.")] = 0,
     label: Annotated[str | None, typer.Option(help="cgan: what to draw, e.g. 8, or in turn: 8,0.")] = None,
     category: Annotated[str | None, typer.Option(help="infogan: a value a categorical code, e.g. 3 or 1,0,1.")] = None,
     continuous: Annotated[str | None, typer.Option(help="infogan: a number a continuous code, e.g. 0.5,-1.")] = None,
@@ -146,7 +147,7 @@ def colour(
     ] = None,
     model: Annotated[str, typer.Option(help="A published translator of line art, or the folder of a run.")] = "pix2pix",
     size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels a side of the result.")] = 512,
-    seed: Annotated[int, typer.Option(help="Of the noise; another one may choose other colours.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the noise; another one may choose other colours.")] = 0,
     device: Device = "cpu",
     force: Annotated[bool, typer.Option(help="Write over existing files.")] = False,
 ) -> None:
@@ -180,7 +181,7 @@ def evaluate(
     n: Annotated[
         int, typer.Option("-n", min=100, help="Samples to measure; the protocol's number is 10,000.")
     ] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the latents.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
     device: Device = "cpu",
@@ -269,7 +270,7 @@ def data(
 def judge(
     folder: Annotated[Path, typer.Option(help="Where the network and its card go.")],
     data_root: Root = None,
-    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of weights and order.")] = 0,
 ) -> None:
     """Train the digit classifier that the metrics see through, on MNIST's training digits 10,000 to 59,999."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):  # said now, not after eight minutes
@@ -344,6 +345,10 @@ def conditions(game, given: dict[str, str | None], n: int) -> dict:
             values[name] = [kind(part) for part in text.split(",")]
         except ValueError:
             raise CourseError(f"--{name} {text} was given; write numbers with commas, such as 8 or 8,0.") from None
+        if kind is int and max(map(abs, values[name])) >= 2**63:  # torch cannot hold it, so no model can refuse it
+            raise CourseError(
+                f"--{name} {text} was given; no model has so many. Write small numbers, such as 8 or 8,0."
+            )
     if "label" in values:
         values["label"] = [values["label"][i % len(values["label"])] for i in range(n)]
     return values

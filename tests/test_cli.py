@@ -156,6 +156,31 @@ def test_a_bad_change_is_one_message(gancourse, tmp_path, change, words):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize(
+    "command", [["train", "gan"], ["sample", "gan"], ["colour", "x.png"], ["evaluate", "gan"], ["judge"]]
+)
+def test_a_seed_beyond_its_range_is_refused(gancourse, tmp_path, monkeypatch, wide, command, seed):
+    monkeypatch.chdir(tmp_path)
+    folder = ["--folder", "run"] if command[0] in ("train", "judge") else []
+    status, out, err = gancourse(*command, *folder, "--seed", seed)
+    assert status == 2 and out == "" and "--seed" in plain(err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_seed_trains_and_samples(gancourse, tmp_path):
+    seed, folder = ["--seed", 2**32 - 1], tmp_path / "run"
+    train = ["train", "gan", "--folder", folder, "--scale", "check", *TINY, "-s", "steps=1", "--source", "bundled"]
+    assert gancourse(*train, *seed, "--device", "cpu")[0] == 0
+    assert gancourse("sample", folder, "-n", 4, *seed, "-o", tmp_path / "x.png")[0] == 0
+
+
+def test_checkpoints_lie_a_step_apart_or_more(gancourse, tmp_path, wide):
+    train = ["train", "gan", "--folder", tmp_path / "run", "--scale", "check", *TINY, "--checkpoint-every", 0]
+    status, _, err = gancourse(*train)
+    assert status == 2 and "--checkpoint-every" in plain(err) and not (tmp_path / "run").exists()
+
+
 def test_changes_are_read_as_the_type_of_their_field():
     config = cli.parse("gan", "check", ["form=mlp", "shape=(3,32,32)", "lr=1e-3", "steps=7", "loss=hinge"])
     assert (config.form, config.shape, config.lr, config.steps, config.loss) == ("mlp", (3, 32, 32), 1e-3, 7, "hinge")
@@ -213,6 +238,9 @@ def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name)
         (["gan", "--label", "8"], "--label was given; this model takes no conditions"),
         (["cgan", "--category", "8"], "--category was given; this model takes --label"),
         (["cgan", "--label", "eight"], "--label eight was given; write numbers with commas"),
+        (["cgan", "--label", "8,99999999999999999999999"], "--label 8,99999999999999999999999 was given; no model has so many"),
+        (["infogan-faces", "--category", "0,-9223372036854775809"], "-9223372036854775809 was given; no model has so many"),
+        (["cgan", "--label", "9223372036854775807"], "labels go from 0 to 9"),
         (["cgan", "--label", "10"], "label=10 was asked for; labels go from 0 to 9"),
         (["infogan-faces", "--category", "1"], "2 category codes"),
     ],
