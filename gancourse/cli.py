@@ -19,7 +19,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(context)
         except KeyboardInterrupt as stop:
-            typer.secho(f"\ngancourse: {stop or 'stopped'}", err=True)
+            typer.secho(f"\ngancourse: {str(stop) or 'stopped'}", err=True)
             raise typer.Exit(130) from stop
 
 

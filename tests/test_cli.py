@@ -333,6 +333,15 @@ def test_being_stopped_is_a_message_too(gancourse, tmp_path, monkeypatch):
     assert status == 130 and "gancourse: Training was stopped at step 2 of 3." in err and "Traceback" not in err
 
 
+def test_being_stopped_before_the_training_is_a_message_too(gancourse, tmp_path, monkeypatch):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt  # as Python raises it on Ctrl-C
+
+    monkeypatch.setattr("gancourse.data.load", stopped)
+    status, _, err = gancourse("train", "gan", "--folder", tmp_path / "run", "--scale", "check")
+    assert status == 130 and err == "\ngancourse: stopped\n"
+
+
 def test_it_runs_as_a_module_and_as_an_entry_point():
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
     assert 'gancourse = "gancourse.cli:main"' in text
