@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -373,9 +374,19 @@ def read_as(name: str, text: str, like):
         ) from None
 
 
+def refuse_empty(arguments: list[str]) -> None:
+    """An empty text, as an unset shell variable leaves it behind, would be taken for the folder one is in."""
+    for before, text in pairwise(["", *arguments]):
+        name, equals, value = text.partition("=")
+        if not text or (name.startswith("--") and equals and not value):
+            option = name or (before if before.startswith("-") else "an argument")
+            raise CourseError(f"{option} was given as an empty text. Write a name; the folder you are in is called . here.")
+
+
 def main() -> None:
     """Run the command; a mistake that a person can mend is one message and exit status 1, never a traceback."""
     try:
+        refuse_empty(sys.argv[1:])
         app()
     except CourseError as error:
         typer.secho(f"gancourse: {error}", err=True, fg=typer.colors.RED)

@@ -64,7 +64,7 @@ def load(name: str | Path, device: str | None = None) -> Game:
             tensors = load_file(path)
         except SafetensorError as error:
             raise DamagedFile(f"{path} is not a safetensors file ({error}).") from error
-    elif (Path(name) / "config.json").is_file():
+    elif str(name) and (Path(name) / "config.json").is_file():  # an empty text would be the folder one is in
         settings, tensors = of_run(Path(name))
     else:
         raise CourseError(

@@ -205,6 +205,28 @@ def test_a_device_that_is_not_there(gancourse, tmp_path, monkeypatch, wide, comm
     assert re.search(r"cpu, cuda or mps\. \[default: cpu\]", text) and "the best there is" not in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["train", "gan", "--scale", "check", *TINY, "--folder", ""], "--folder"),
+        (["train", "gan", "--scale", "check", *TINY, "--folder="], "--folder"),
+        (["train", "pix2pix", "--folder", "run", "--pairs", "", "--direction", "AtoB"], "--pairs"),
+        (["train", "pix2pix", "--folder", "run", "--photos", ""], "--photos"),
+        (["sample", ""], "an argument"),
+        (["sample", "gan", "-o", ""], "-o"),
+        (["evaluate", "", "-n", 100], "an argument"),
+        (["colour", "", "--model", "pix2pix"], "an argument"),
+        (["data", ""], "an argument"),
+        (["data", "ring", "--data-root", ""], "--data-root"),
+        (["judge", "--folder", ""], "--folder"),
+    ],
+)
+def test_an_empty_text_is_no_name_for_the_folder_one_is_in(gancourse, tmp_path, monkeypatch, arguments, option):
+    monkeypatch.chdir(tmp_path)
+    assert f"gancourse: {option} was given as an empty text." in mistake(gancourse(*arguments))
+    assert not list(tmp_path.iterdir())
+
+
 def test_conditions_are_options_of_sample(gancourse, tmp_path):
     torch = pytest.importorskip("torch")
     from PIL import Image

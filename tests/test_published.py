@@ -133,6 +133,14 @@ def test_an_unknown_name_lists_the_known_ones(a_shelf, tmp_path):
         gancourse.load(tmp_path)
 
 
+def test_an_empty_name_is_not_the_folder_one_is_in(a_run, monkeypatch):
+    _, folder = a_run()
+    monkeypatch.chdir(folder)
+    assert gancourse.load(".").config.form == "mlp"
+    with pytest.raises(CourseError, match="no folder of a run, called ''"):
+        gancourse.load("")
+
+
 def test_weights_of_other_networks_are_refused_in_words(a_run, a_shelf):
     a_shelf("gan", Config.at("check", form="mlp", width=9, latent=6).build())
     with pytest.raises(CourseError, match="weights in gan do not fit the networks of its config.json"):
