@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -110,8 +113,11 @@ def train(
         checkpoint_every=checkpoint_every,
     )
     summary = record.summary
-    typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. "
-               f"Look: {folder / 'samples'}. Draw: gancourse sample {folder}")  # fmt: skip
+    if len(config.shape) == 3:
+        advice = f"Look: {quoted(folder / 'samples')}. Draw: gancourse sample {quoted(folder)}"
+    else:
+        advice = f"It draws points: gancourse.load({str(folder)!r}).sample(1000) in Python."
+    typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. {advice}")
 
 
 @app.command()
@@ -135,6 +141,11 @@ def sample(
     from gancourse.show.grids import save_grid
 
     game = load(model, device)
+    if len(game.config.shape) != 3:
+        raise CourseError(
+            f"{model} draws points in the plane, which make no grid of pictures. Draw them in Python: "
+            f"gancourse.load({model!r}).sample({n})."
+        )
     given = {"label": label, "category": category, "continuous": continuous}
     save_grid(output, game.sample(n, seed=seed, **conditions(game, given, n)).cpu())
     typer.echo(f"{n} samples of {model}, seed {seed}: {output}")
@@ -254,7 +265,7 @@ def data(
     if name in archives.ARCHIVES:
         folder = archives.download(name, data_root, sha256=sha256, trust=trust)
         direction = archives.ARCHIVES[name].direction
-        typer.echo(f"gancourse train pix2pix --pairs {folder / 'train'} --direction {direction} --folder RUN")
+        typer.echo(f"gancourse train pix2pix --pairs {quoted(folder / 'train')} --direction {direction} --folder RUN")
         return
     where = {"root": data_root, "source": source, "strict": source == "full"}
     for each in [name] if name else room.NAMES:
@@ -353,6 +364,11 @@ def conditions(game, given: dict[str, str | None], n: int) -> dict:
     if "label" in values:
         values["label"] = [values["label"][i % len(values["label"])] for i in range(n)]
     return values
+
+
+def quoted(path: Path) -> str:
+    """A path as this system's shell takes it for one word."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def split_pair(text: str) -> tuple[str, str]:

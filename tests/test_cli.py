@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_chapters(gancourse):
 
 
 def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
-    folder, picture = tmp_path / "run", tmp_path / "digits.png"
+    folder, picture = tmp_path / "my run", tmp_path / "digits.png"
     arguments = [
         "train",
         "gan",
@@ -107,7 +108,8 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
     status, out, _ = gancourse(*arguments, "-s", "steps=3", "--seed", 4)
     assert status == 0
     assert "MNIST train-50000: 6,666 (bundled). 3 steps of 8." in out and "Step 3 after" in out
-    assert f"gancourse sample {folder}" in out
+    assert shlex.split(out)[-3:] == ["gancourse", "sample", str(folder)], "a folder's spaces are quoted"
+    assert f"{shlex.quote(str(folder / 'samples'))}." in out
     config = json.loads((folder / "config.json").read_text())
     assert (config["width"], config["latent"], config["steps"], config["seed"], config["form"]) == (2, 6, 3, 4, "dcgan")
 
@@ -131,8 +133,11 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
 def test_points_train_and_cannot_be_drawn_as_pictures(gancourse, tmp_path):
     folder = tmp_path / "run"
     toy = ["-s", "form=toy", "-s", "width=8", "-s", "steps=2", "-s", "batch_size=8"]
-    assert gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")[0] == 0
-    assert "shape (4, 2)" in mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
+    status, out, _ = gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")
+    advice = f"gancourse.load({str(folder)!r}).sample(1000)"
+    assert status == 0 and advice in out and "gancourse sample" not in out and "samples" not in out
+    message = mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
+    assert "draws points in the plane" in message and f"gancourse.load({str(folder)!r}).sample(4)" in message
     assert not (tmp_path / "points.png").exists()
 
 
@@ -620,6 +625,7 @@ def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_pa
 
     status, _, words = gancourse("data", "facades", "--data-root", tmp_path)
     assert status == 1 and "--trust" in words
-    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: tmp_path / name if trust else None)
-    status, said, _ = gancourse("data", "facades", "--trust")
-    assert status == 0 and f"--pairs {tmp_path / 'facades' / 'train'} --direction BtoA" in said
+    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: root / name if trust else None)
+    status, said, _ = gancourse("data", "facades", "--trust", "--data-root", tmp_path / "my data")
+    assert status == 0
+    assert shlex.split(said)[3:7] == ["--pairs", str(tmp_path / "my data" / "facades" / "train"), "--direction", "BtoA"]
