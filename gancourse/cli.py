@@ -267,8 +267,13 @@ def data(
         direction = archives.ARCHIVES[name].direction
         typer.echo(f"gancourse train pix2pix --pairs {quoted(folder / 'train')} --direction {direction} --folder RUN")
         return
+    if trust or sha256 is not None:
+        raise CourseError(
+            f"--trust and --sha256 are for {', '.join(archives.ARCHIVES)}, and {name or 'no name'} was given. "
+            "All other data are verified without them."
+        )
     where = {"root": data_root, "source": source, "strict": source == "full"}
-    for each in [name] if name else room.NAMES:
+    for each in room.NAMES if name is None else [name]:
         train, test = (room.load(each, split, **where) for split in ("train", "test"))
         key, rows = next(iter(train.tensors.items()))
         others = ", ".join(list(train.tensors)[1:]) or "nothing else"

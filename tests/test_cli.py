@@ -620,6 +620,17 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
     assert inside[..., 1].mean() > 60 and paper[..., 1].mean() < 20  # saturation, 0 to 255
 
 
+@pytest.mark.parametrize("name", [["digits"], ["ring"], []])
+@pytest.mark.parametrize("option", [["--trust"], ["--sha256", "0" * 64]])
+def test_trust_is_for_official_pairs_only(gancourse, name, option):
+    message = mistake(gancourse("data", *name, *option))
+    assert f"are for facades, maps, edges2shoes, and {name[0] if name else 'no name'} was given" in message
+
+
+def test_a_hash_that_is_none_is_refused(gancourse, tmp_path):
+    assert "sha256='zz' was given" in mistake(gancourse("data", "maps", "--data-root", tmp_path, "--sha256", "zz"))
+
+
 def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_path):
     from gancourse.data import archives
 
