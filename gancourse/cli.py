@@ -219,6 +219,7 @@ def run(
     list_parameters: Annotated[bool, typer.Option("--list", help="Show the notebook's parameters and stop.")] = False,
 ) -> None:
     """Execute a chapter's notebook at a scale with papermill, into a dossier folder."""
+    check_chapter(chapter)
     from gancourse import runs
 
     if list_parameters:
@@ -297,15 +298,23 @@ def judge(
     typer.echo(train_judge(folder, root=data_root, seed=seed))
 
 
+def check_chapter(chapter: str) -> None:
+    """
+    Raises:
+        CourseError: there is no such chapter.
+    """
+    from gancourse.published import CHAPTERS
+
+    if chapter not in CHAPTERS:
+        raise CourseError(f"There is no chapter {chapter!r}. Choose from: {', '.join(CHAPTERS)}.")
+
+
 def parse(chapter: str, scale: str, changes: list[str]):
     """A chapter's Config at a scale with `name=value` changes, each value read as the field's type."""
     from dataclasses import fields, replace
     from importlib import import_module
 
-    from gancourse.published import CHAPTERS
-
-    if chapter not in CHAPTERS:
-        raise CourseError(f"There is no chapter {chapter!r}. Choose from: {', '.join(CHAPTERS)}.")
+    check_chapter(chapter)
     config_class = import_module(f"gancourse.chapters.{chapter}").Config
     known = {field.name: field.default for field in fields(config_class)}
     pairs = dict(split_pair(change) for change in changes)

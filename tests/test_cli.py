@@ -232,6 +232,13 @@ def test_an_empty_text_is_no_name_for_the_folder_one_is_in(gancourse, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("chapter", ["stackgan", "nosuch", "*", "../01_gan"])
+@pytest.mark.parametrize("option", [["--list"], []])
+def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
+    message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
+    assert f"There is no chapter {chapter!r}. Choose from: gan" in message and not (tmp_path / "run").exists()
+
+
 def test_conditions_are_options_of_sample(gancourse, tmp_path):
     torch = pytest.importorskip("torch")
     from PIL import Image
