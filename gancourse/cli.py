@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +23,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(context)
         except KeyboardInterrupt as stop:
-            typer.secho(f"\ngancourse: {stop or 'stopped'}", err=True)
+            typer.secho(f"\ngancourse: {str(stop) or 'stopped'}", err=True)
             raise typer.Exit(130) from stop
 
 
@@ -31,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+SEEDS = {"min": 0, "max": 2**32 - 1}  # the feed multiplies it by a million, and torch takes 64 bits
 Scale = Literal["check", "class", "full"]
 Chapter = Annotated[str, typer.Argument(help="A chapter, e.g. gan (see `gancourse chapters`).")]
 Model = Annotated[str, typer.Argument(help="A published model, e.g. gan, or the folder of a run.")]
@@ -40,9 +45,9 @@ Settings = Annotated[
 Root = Annotated[Path | None, typer.Option(help="Folder of full data sets. Default: $GANCOURSE_DATA, else a cache.")]
 Source = Annotated[
     Literal["auto", "bundled", "full"],
-    typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it."),
+    typer.Option(help="auto: the full set if it is there; bundled: what ships with the course; full: download it, or stop."),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 
 
 @app.command()
@@ -61,10 +66,10 @@ def train(
     folder: Annotated[Path, typer.Option(help="Where the run goes; an interrupted one goes on from its checkpoint.")],
     scale: Annotated[Scale, typer.Option(help="check: seconds; class: minutes; full: the published run.")] = "class",
     changes: Settings = None,
-    seed: Annotated[int, typer.Option(help="Of the data's order and every random draw.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the data's order and every random draw.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
-    device: Device = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")] = None,
     precision: Annotated[str, typer.Option(help="auto, bf16 or no.")] = "auto",
     compile: Annotated[bool, typer.Option(help="Compile the losses with torch.compile.")] = False,
     pairs: Annotated[
@@ -81,7 +86,7 @@ def train(
         Literal["grey", "edges"] | None, typer.Option(help="pix2pix: what is made from --photos. Default: grey.")
     ] = None,
     tensorboard: Annotated[bool, typer.Option(help="Also log for TensorBoard, into the folder.")] = False,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 1000,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 1000,
 ) -> None:
     """Train a chapter's game. Stop with Ctrl-C and call again to go on."""
     from gancourse import data
@@ -91,7 +96,8 @@ def train(
     if pairs or photos or direction or kind:
         config, pictures = own_pairs(config, pairs or [], direction, photos, kind)
     else:
-        pictures = data.load(config.pictures, config.split, root=data_root, source=source, **config.options)
+        where = {"root": data_root, "source": source, "strict": source == "full"}
+        pictures = data.load(config.pictures, config.split, **where, **config.options)
     typer.echo(
         f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}."
     )
@@ -107,29 +113,39 @@ def train(
         checkpoint_every=checkpoint_every,
     )
     summary = record.summary
-    typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. "
-               f"Look: {folder / 'samples'}. Draw: gancourse sample {folder}")  # fmt: skip
+    if len(config.shape) == 3:
+        advice = f"Look: {quoted(folder / 'samples')}. Draw: gancourse sample {quoted(folder)}"
+    else:
+        advice = f"It draws points: gancourse.load({str(folder)!r}).sample(1000) in Python."
+    typer.echo(f"Step {summary['step']:,} after {summary['seconds']:,} s, {summary['images_per_second']:,} images/s. {advice}")
 
 
 @app.command()
 def sample(
     model: Model,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.")] = Path("samples.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write, a .png.")] = Path("samples.png"),
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the latents.")] = 0,
     label: Annotated[str | None, typer.Option(help="cgan: what to draw, e.g. 8, or in turn: 8,0.")] = None,
     category: Annotated[str | None, typer.Option(help="infogan: a value a categorical code, e.g. 3 or 1,0,1.")] = None,
     continuous: Annotated[str | None, typer.Option(help="infogan: a number a continuous code, e.g. 0.5,-1.")] = None,
-    device: Device = None,
+    device: Device = "cpu",
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> None:
     """Draw a grid of samples into a picture file; a chapter's conditions are options."""
+    if output.suffix.lower() != ".png":
+        raise CourseError(f"{output} was given; samples are written as .png. Give such a name with -o.")
     if output.exists() and not force:
         raise CourseError(f"{output} exists already. Give another name with -o, or write over it with --force.")
     from gancourse.published import load
     from gancourse.show.grids import save_grid
 
     game = load(model, device)
+    if len(game.config.shape) != 3:
+        raise CourseError(
+            f"{model} draws points in the plane, which make no grid of pictures. Draw them in Python: "
+            f"gancourse.load({model!r}).sample({n})."
+        )
     given = {"label": label, "category": category, "continuous": continuous}
     save_grid(output, game.sample(n, seed=seed, **conditions(game, given, n)).cpu())
     typer.echo(f"{n} samples of {model}, seed {seed}: {output}")
@@ -143,8 +159,8 @@ def colour(
     ] = None,
     model: Annotated[str, typer.Option(help="A published translator of line art, or the folder of a run.")] = "pix2pix",
     size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels a side of the result.")] = 512,
-    seed: Annotated[int, typer.Option(help="Of the noise; another one may choose other colours.")] = 0,
-    device: Device = None,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the noise; another one may choose other colours.")] = 0,
+    device: Device = "cpu",
     force: Annotated[bool, typer.Option(help="Write over existing files.")] = False,
 ) -> None:
     """Colour drawings, each into NAME-coloured.png beside it or where -o says. A bad file does not stop the others."""
@@ -177,10 +193,10 @@ def evaluate(
     n: Annotated[
         int, typer.Option("-n", min=100, help="Samples to measure; the protocol's number is 10,000.")
     ] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of the latents.")] = 0,
     data_root: Root = None,
     source: Source = "auto",
-    device: Device = None,
+    device: Device = "cpu",
 ) -> None:
     """Measure a model's samples and print the scores as JSON, with their protocol."""
     import json
@@ -188,7 +204,8 @@ def evaluate(
     from gancourse.evaluation import evaluate as measure
     from gancourse.published import load
 
-    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, root=data_root, source=source), indent=2))
+    where = {"root": data_root, "source": source, "strict": source == "full"}
+    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, **where), indent=2))
 
 
 @app.command()
@@ -202,6 +219,7 @@ def run(
     list_parameters: Annotated[bool, typer.Option("--list", help="Show the notebook's parameters and stop.")] = False,
 ) -> None:
     """Execute a chapter's notebook at a scale with papermill, into a dossier folder."""
+    check_chapter(chapter)
     from gancourse import runs
 
     if list_parameters:
@@ -248,10 +266,16 @@ def data(
     if name in archives.ARCHIVES:
         folder = archives.download(name, data_root, sha256=sha256, trust=trust)
         direction = archives.ARCHIVES[name].direction
-        typer.echo(f"gancourse train pix2pix --pairs {folder / 'train'} --direction {direction} --folder RUN")
+        typer.echo(f"gancourse train pix2pix --pairs {quoted(folder / 'train')} --direction {direction} --folder RUN")
         return
-    for each in [name] if name else room.NAMES:
-        train, test = (room.load(each, split, root=data_root, source=source) for split in ("train", "test"))
+    if trust or sha256 is not None:
+        raise CourseError(
+            f"--trust and --sha256 are for {', '.join(archives.ARCHIVES)}, and {name or 'no name'} was given. "
+            "All other data are verified without them."
+        )
+    where = {"root": data_root, "source": source, "strict": source == "full"}
+    for each in room.NAMES if name is None else [name]:
+        train, test = (room.load(each, split, **where) for split in ("train", "test"))
         key, rows = next(iter(train.tensors.items()))
         others = ", ".join(list(train.tensors)[1:]) or "nothing else"
         typer.echo(
@@ -264,7 +288,7 @@ def data(
 def judge(
     folder: Annotated[Path, typer.Option(help="Where the network and its card go.")],
     data_root: Root = None,
-    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Of weights and order.")] = 0,
 ) -> None:
     """Train the digit classifier that the metrics see through, on MNIST's training digits 10,000 to 59,999."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):  # said now, not after eight minutes
@@ -274,15 +298,23 @@ def judge(
     typer.echo(train_judge(folder, root=data_root, seed=seed))
 
 
+def check_chapter(chapter: str) -> None:
+    """
+    Raises:
+        CourseError: there is no such chapter.
+    """
+    from gancourse.published import CHAPTERS
+
+    if chapter not in CHAPTERS:
+        raise CourseError(f"There is no chapter {chapter!r}. Choose from: {', '.join(CHAPTERS)}.")
+
+
 def parse(chapter: str, scale: str, changes: list[str]):
     """A chapter's Config at a scale with `name=value` changes, each value read as the field's type."""
     from dataclasses import fields, replace
     from importlib import import_module
 
-    from gancourse.published import CHAPTERS
-
-    if chapter not in CHAPTERS:
-        raise CourseError(f"There is no chapter {chapter!r}. Choose from: {', '.join(CHAPTERS)}.")
+    check_chapter(chapter)
     config_class = import_module(f"gancourse.chapters.{chapter}").Config
     known = {field.name: field.default for field in fields(config_class)}
     pairs = dict(split_pair(change) for change in changes)
@@ -339,9 +371,18 @@ def conditions(game, given: dict[str, str | None], n: int) -> dict:
             values[name] = [kind(part) for part in text.split(",")]
         except ValueError:
             raise CourseError(f"--{name} {text} was given; write numbers with commas, such as 8 or 8,0.") from None
+        if kind is int and max(map(abs, values[name])) >= 2**63:  # torch cannot hold it, so no model can refuse it
+            raise CourseError(
+                f"--{name} {text} was given; no model has so many. Write small numbers, such as 8 or 8,0."
+            )
     if "label" in values:
         values["label"] = [values["label"][i % len(values["label"])] for i in range(n)]
     return values
+
+
+def quoted(path: Path) -> str:
+    """A path as this system's shell takes it for one word."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def split_pair(text: str) -> tuple[str, str]:
@@ -363,9 +404,19 @@ def read_as(name: str, text: str, like):
         ) from None
 
 
+def refuse_empty(arguments: list[str]) -> None:
+    """An empty text, as an unset shell variable leaves it behind, would be taken for the folder one is in."""
+    for before, text in pairwise(["", *arguments]):
+        name, equals, value = text.partition("=")
+        if not text or (name.startswith("--") and equals and not value):
+            option = name or (before if before.startswith("-") else "an argument")
+            raise CourseError(f"{option} was given as an empty text. Write a name; the folder you are in is called . here.")
+
+
 def main() -> None:
     """Run the command; a mistake that a person can mend is one message and exit status 1, never a traceback."""
     try:
+        refuse_empty(sys.argv[1:])
         app()
     except CourseError as error:
         typer.secho(f"gancourse: {error}", err=True, fg=typer.colors.RED)

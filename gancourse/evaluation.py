@@ -80,26 +80,35 @@ def chapter_of(config) -> str:
 
 
 def evaluate(
-    game: Game, *, n: int = 10_000, seed: int = 0, root: str | Path | None = None, source: str = "auto"
+    game: Game,
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    root: str | Path | None = None,
+    source: str = "auto",
+    strict: bool = False,
 ) -> dict:
     """The scores of `columns(game.config)` on `n` samples, with what they were measured on.
 
     The protocol's numbers need n = 10,000 and the full data. With the bundled pictures the same scores come out for a
     smaller reference, and say so: compare them with each other, never with a published one.
 
+    Args:
+        root, source, strict: of the pictures to measure against, as `gancourse.data.load` takes them.
+
     Raises:
-        CourseError: there is no protocol for the game's pictures.
+        CourseError: there is no protocol for the game's pictures; with `strict`, the full data cannot be had.
     """
     wanted = columns(game.config)
     chapter, pictures = chapter_of(game.config), game.config.pictures
     if chapter == "pix2pix":  # it is measured on all held-out pairs, however many samples were asked for
         return {"seed": seed, **translation_scores(game, seed=seed, root=root)}
     measure = {"cgan": labels_scores, "infogan": codes_scores}.get(chapter)
-    where = {"root": root, "source": source}
+    where = {"root": root, "source": source, "strict": strict}
     samples = game.sample(n, seed=seed).cpu()
     scores = {"seed": seed, "samples": n}
     if pictures == "digits":
-        reference, name = features_of("train", root, source)
+        reference, name = features_of("train", **where)
         scores |= digit_scores(samples, reference, name=name, seed=seed)
     if PARZEN in wanted:
         validation, test = (data.load(pictures, split, **where) for split in ("validation", "test"))
@@ -114,17 +123,17 @@ def evaluate(
 
 
 @lru_cache(maxsize=2)
-def features_of(split: str, root: str | Path | None, source: str) -> tuple[Tensor, str]:
+def features_of(split: str, **where) -> tuple[Tensor, str]:
     """(the judge's features of a split of the digits, its name): computed once for the seeds of one table."""
-    digits = data.load("digits", split, root=root, source=source)
+    digits = data.load("digits", split, **where)
     return judge().features(digits["image"]), f"{digits.name} ({digits.source})"
 
 
-def labels_scores(game: Game, samples: Tensor, *, seed: int, root: str | Path | None, source: str) -> dict:
+def labels_scores(game: Game, samples: Tensor, *, seed: int, **where) -> dict:
     """Scores of samples whose labels were asked for in turn, 0, 1, 2 ..., as `CGAN.sample` does without a label."""
     config = game.config
     asked = torch.arange(len(samples)) % config.classes
-    train, test = (data.load(config.pictures, split, root=root, source=source) for split in (config.split, "test"))
+    train, test = (data.load(config.pictures, split, **where) for split in (config.split, "test"))
     if config.pictures == "digits":
         covered = conditional.class_coverage(samples, asked, test["image"], test["label"], seed=seed)
         return {
@@ -153,9 +162,9 @@ def translation_scores(game: Game, *, seed: int, root: str | Path | None, draws:
     return {**scores, "pairs_test": f"{test.name}, {len(test):,} ({test.source})"}
 
 
-def codes_scores(game: Game, samples: Tensor, *, seed: int, root: str | Path | None, source: str) -> dict:
+def codes_scores(game: Game, samples: Tensor, *, seed: int, **where) -> dict:
     config = game.config
-    train, test = (data.load(config.pictures, split, root=root, source=source) for split in ("train", "test"))
+    train, test = (data.load(config.pictures, split, **where) for split in ("train", "test"))
     if config.pictures == "digits":
         return {**category_scores(game, train, test, len(samples), seed), **stroke_scores(game, seed)}
     if config.pictures == "faces":

@@ -39,13 +39,13 @@ def load(name: str | Path, device: str | None = None) -> Game:
 
     Args:
         name: a published name such as "gan", or the path of a folder that `gancourse train` made.
-        device: where to put it; the CPU by default.
+        device: where to put it, "cpu" (default), "cuda" or "mps".
 
     Returns:
         The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments.
 
     Raises:
-        CourseError: no model has this name, and no folder either.
+        CourseError: no model has this name, and no folder either; or this machine has no such device.
         DamagedFile: the weights are not the published ones.
     """
     from safetensors import SafetensorError
@@ -53,6 +53,10 @@ def load(name: str | Path, device: str | None = None) -> Game:
 
     from gancourse.data.sources import bundled
 
+    if device not in (None, "cpu"):
+        from gancourse.training.hardware import accelerator
+
+        device = accelerator(device, "no").device
     if str(name) in published():
         settings = read_json(bundled(f"weights/{name}/config.json"))
         path = bundled(f"weights/{name}/model.safetensors")
@@ -60,7 +64,7 @@ def load(name: str | Path, device: str | None = None) -> Game:
             tensors = load_file(path)
         except SafetensorError as error:
             raise DamagedFile(f"{path} is not a safetensors file ({error}).") from error
-    elif (Path(name) / "config.json").is_file():
+    elif str(name) and (Path(name) / "config.json").is_file():  # an empty text would be the folder one is in
         settings, tensors = of_run(Path(name))
     else:
         raise CourseError(

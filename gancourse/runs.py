@@ -11,6 +11,7 @@ runs/LEDGER.md        a line a model: what is trained, on what, and what is stil
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 from pathlib import Path
@@ -134,8 +135,13 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     """Score a model's runs, one folder a seed, and publish the first: its weights in data/weights, its dossier in runs/.
 
     Raises:
-        CourseError: the runs differ in more than their seed, or are not of the full MNIST.
+        CourseError: no such name can be given, or the runs differ in more than their seed, or are not of the full MNIST.
     """
+    if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
+        raise CourseError(
+            f"{name!r} was given as the model's name; it is the name of its folders, such as gan or gan-paper: "
+            "lower-case letters, digits and dashes, no dash first."
+        )
     settings = [published.of_run(folder)[0] for folder in folders]
     for folder, each in zip(folders, settings, strict=True):
         summary = folder / "summary.json"
@@ -144,7 +150,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
             raise CourseError(f"{folder} is unfinished: step {done:,} of {each['steps']:,}. Train it on, then publish.")
     if len({(published.configure(each), each["processes"]) for each in settings}) > 1:
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
-    rows = [evaluate(published.load(folder), n=n, root=root, source="full") for folder in folders]
+    rows = [evaluate(published.load(folder), n=n, root=root, source="full", strict=True) for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
     rows.sort(key=lambda row: row["seed"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_chapters(gancourse):
 
 
 def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
-    folder, picture = tmp_path / "run", tmp_path / "digits.png"
+    folder, picture = tmp_path / "my run", tmp_path / "digits.png"
     arguments = [
         "train",
         "gan",
@@ -107,7 +108,8 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
     status, out, _ = gancourse(*arguments, "-s", "steps=3", "--seed", 4)
     assert status == 0
     assert "MNIST train-50000: 6,666 (bundled). 3 steps of 8." in out and "Step 3 after" in out
-    assert f"gancourse sample {folder}" in out
+    assert shlex.split(out)[-3:] == ["gancourse", "sample", str(folder)], "a folder's spaces are quoted"
+    assert f"{shlex.quote(str(folder / 'samples'))}." in out
     config = json.loads((folder / "config.json").read_text())
     assert (config["width"], config["latent"], config["steps"], config["seed"], config["form"]) == (2, 6, 3, 4, "dcgan")
 
@@ -131,8 +133,11 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
 def test_points_train_and_cannot_be_drawn_as_pictures(gancourse, tmp_path):
     folder = tmp_path / "run"
     toy = ["-s", "form=toy", "-s", "width=8", "-s", "steps=2", "-s", "batch_size=8"]
-    assert gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")[0] == 0
-    assert "shape (4, 2)" in mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
+    status, out, _ = gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")
+    advice = f"gancourse.load({str(folder)!r}).sample(1000)"
+    assert status == 0 and advice in out and "gancourse sample" not in out and "samples" not in out
+    message = mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
+    assert "draws points in the plane" in message and f"gancourse.load({str(folder)!r}).sample(4)" in message
     assert not (tmp_path / "points.png").exists()
 
 
@@ -156,6 +161,31 @@ def test_a_bad_change_is_one_message(gancourse, tmp_path, change, words):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize(
+    "command", [["train", "gan"], ["sample", "gan"], ["colour", "x.png"], ["evaluate", "gan"], ["judge"]]
+)
+def test_a_seed_beyond_its_range_is_refused(gancourse, tmp_path, monkeypatch, wide, command, seed):
+    monkeypatch.chdir(tmp_path)
+    folder = ["--folder", "run"] if command[0] in ("train", "judge") else []
+    status, out, err = gancourse(*command, *folder, "--seed", seed)
+    assert status == 2 and out == "" and "--seed" in plain(err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_seed_trains_and_samples(gancourse, tmp_path):
+    seed, folder = ["--seed", 2**32 - 1], tmp_path / "run"
+    train = ["train", "gan", "--folder", folder, "--scale", "check", *TINY, "-s", "steps=1", "--source", "bundled"]
+    assert gancourse(*train, *seed, "--device", "cpu")[0] == 0
+    assert gancourse("sample", folder, "-n", 4, *seed, "-o", tmp_path / "x.png")[0] == 0
+
+
+def test_checkpoints_lie_a_step_apart_or_more(gancourse, tmp_path, wide):
+    train = ["train", "gan", "--folder", tmp_path / "run", "--scale", "check", *TINY, "--checkpoint-every", 0]
+    status, _, err = gancourse(*train)
+    assert status == 2 and "--checkpoint-every" in plain(err) and not (tmp_path / "run").exists()
+
+
 def test_changes_are_read_as_the_type_of_their_field():
     config = cli.parse("gan", "check", ["form=mlp", "shape=(3,32,32)", "lr=1e-3", "steps=7", "loss=hinge"])
     assert (config.form, config.shape, config.lr, config.steps, config.loss) == ("mlp", (3, 32, 32), 1e-3, 7, "hinge")
@@ -169,6 +199,44 @@ def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
     assert status == 2 and "No such command 'trian'" in plain(err)
     status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "huge")
     assert status == 2 and "huge" in plain(err) and "check" in plain(err)
+
+
+@pytest.mark.parametrize("command", [["sample", "gan"], ["evaluate", "gan"], ["colour", "x.png"]])
+def test_a_device_that_is_not_there(gancourse, tmp_path, monkeypatch, wide, command):
+    monkeypatch.chdir(tmp_path)
+    assert "device='tpu' was asked for; this machine's torch offers:" in mistake(gancourse(*command, "--device", "tpu"))
+    assert not list(tmp_path.iterdir())
+    text = plain(CliRunner().invoke(cli.app, [command[0], "--help"]).output)
+    assert re.search(r"cpu, cuda or mps\. \[default: cpu\]", text) and "the best there is" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["train", "gan", "--scale", "check", *TINY, "--folder", ""], "--folder"),
+        (["train", "gan", "--scale", "check", *TINY, "--folder="], "--folder"),
+        (["train", "pix2pix", "--folder", "run", "--pairs", "", "--direction", "AtoB"], "--pairs"),
+        (["train", "pix2pix", "--folder", "run", "--photos", ""], "--photos"),
+        (["sample", ""], "an argument"),
+        (["sample", "gan", "-o", ""], "-o"),
+        (["evaluate", "", "-n", 100], "an argument"),
+        (["colour", "", "--model", "pix2pix"], "an argument"),
+        (["data", ""], "an argument"),
+        (["data", "ring", "--data-root", ""], "--data-root"),
+        (["judge", "--folder", ""], "--folder"),
+    ],
+)
+def test_an_empty_text_is_no_name_for_the_folder_one_is_in(gancourse, tmp_path, monkeypatch, arguments, option):
+    monkeypatch.chdir(tmp_path)
+    assert f"gancourse: {option} was given as an empty text." in mistake(gancourse(*arguments))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chapter", ["stackgan", "nosuch", "*", "../01_gan"])
+@pytest.mark.parametrize("option", [["--list"], []])
+def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
+    message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
+    assert f"There is no chapter {chapter!r}. Choose from: gan" in message and not (tmp_path / "run").exists()
 
 
 def test_conditions_are_options_of_sample(gancourse, tmp_path):
@@ -190,12 +258,23 @@ def test_conditions_are_options_of_sample(gancourse, tmp_path):
     assert torch.is_tensor(again)
 
 
+@pytest.mark.parametrize("name", ["x.jpg", "x.gif", "x.txt", "x", "png", ".png", "."])
+def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gancourse.published.load", None)  # it is said before a model is loaded
+    assert f"{name} was given; samples are written as .png" in mistake(gancourse("sample", "gan", "-o", name, "--force"))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["gan", "--label", "8"], "--label was given; this model takes no conditions"),
         (["cgan", "--category", "8"], "--category was given; this model takes --label"),
         (["cgan", "--label", "eight"], "--label eight was given; write numbers with commas"),
+        (["cgan", "--label", "8,99999999999999999999999"], "--label 8,99999999999999999999999 was given; no model has so many"),
+        (["infogan-faces", "--category", "0,-9223372036854775809"], "-9223372036854775809 was given; no model has so many"),
+        (["cgan", "--label", "9223372036854775807"], "labels go from 0 to 9"),
         (["cgan", "--label", "10"], "label=10 was asked for; labels go from 0 to 9"),
         (["infogan-faces", "--category", "1"], "2 category codes"),
     ],
@@ -212,6 +291,26 @@ def test_data(gancourse):
     assert out.split()[:6] == ["ring", "made", "50,000", "train,", "50,000", "test;"]
     assert "point (2,) with label" in out and "CC0" in out
     assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "gan", "--scale", "check", "--folder", "run"],
+        ["evaluate", "gan", "-n", 100],
+        ["data", "digits"],
+    ],
+)
+def test_the_full_set_is_had_or_nothing_is_done(gancourse, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    message = mistake(gancourse(*command, "--source", "full", "--data-root", tmp_path))
+    assert "The full MNIST could not be downloaded" in message and not Path("run").exists()
+
+
+def test_full_means_what_there_is_of_data_that_come_in_one_size(gancourse):
+    for name, source in (("ring", "made"), ("faces", "bundled")):
+        status, out, _ = gancourse("data", name, "--source", "full")
+        assert status == 0 and out.split()[:2] == [name, source]
 
 
 def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(gancourse, tmp_path, monkeypatch):
@@ -266,6 +365,15 @@ def test_being_stopped_is_a_message_too(gancourse, tmp_path, monkeypatch):
     monkeypatch.setattr("gancourse.lesson.train", stopped)
     status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "check", *TINY, "--source", "bundled")
     assert status == 130 and "gancourse: Training was stopped at step 2 of 3." in err and "Traceback" not in err
+
+
+def test_being_stopped_before_the_training_is_a_message_too(gancourse, tmp_path, monkeypatch):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt  # as Python raises it on Ctrl-C
+
+    monkeypatch.setattr("gancourse.data.load", stopped)
+    status, _, err = gancourse("train", "gan", "--folder", tmp_path / "run", "--scale", "check")
+    assert status == 130 and err == "\ngancourse: stopped\n"
 
 
 def test_it_runs_as_a_module_and_as_an_entry_point():
@@ -519,11 +627,23 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
     assert inside[..., 1].mean() > 60 and paper[..., 1].mean() < 20  # saturation, 0 to 255
 
 
+@pytest.mark.parametrize("name", [["digits"], ["ring"], []])
+@pytest.mark.parametrize("option", [["--trust"], ["--sha256", "0" * 64]])
+def test_trust_is_for_official_pairs_only(gancourse, name, option):
+    message = mistake(gancourse("data", *name, *option))
+    assert f"are for facades, maps, edges2shoes, and {name[0] if name else 'no name'} was given" in message
+
+
+def test_a_hash_that_is_none_is_refused(gancourse, tmp_path):
+    assert "sha256='zz' was given" in mistake(gancourse("data", "maps", "--data-root", tmp_path, "--sha256", "zz"))
+
+
 def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_path):
     from gancourse.data import archives
 
     status, _, words = gancourse("data", "facades", "--data-root", tmp_path)
     assert status == 1 and "--trust" in words
-    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: tmp_path / name if trust else None)
-    status, said, _ = gancourse("data", "facades", "--trust")
-    assert status == 0 and f"--pairs {tmp_path / 'facades' / 'train'} --direction BtoA" in said
+    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: root / name if trust else None)
+    status, said, _ = gancourse("data", "facades", "--trust", "--data-root", tmp_path / "my data")
+    assert status == 0
+    assert shlex.split(said)[3:7] == ["--pairs", str(tmp_path / "my data" / "facades" / "train"), "--direction", "BtoA"]

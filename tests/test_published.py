@@ -111,12 +111,34 @@ def test_half_precision_weights_are_sampled_in_float32(a_shelf):
     assert torch.equal(loaded.sample(3), game.float().sample(3))
 
 
+def test_a_device_that_this_machine_lacks_is_named_with_those_it_has(a_run):
+    _, folder = a_run()
+    for device in ("tpu", ""):
+        with pytest.raises(CourseError, match=f"device='{device}' was asked for; this machine's torch offers: .*cpu"):
+            gancourse.load(folder, device)
+    assert gancourse.load(folder, "cpu").device.type == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_model_is_put_on_the_gpu(a_run):
+    _, folder = a_run()
+    assert gancourse.load(folder, "cuda").sample(2).device.type == "cuda"
+
+
 def test_an_unknown_name_lists_the_known_ones(a_shelf, tmp_path):
     a_shelf("gan", Config.at("check", **FORMS["mlp"]).build())
     with pytest.raises(CourseError, match="no published model, and no folder of a run, called 'gam'. Published: gan."):
         gancourse.load("gam")
     with pytest.raises(CourseError, match="config.json"):
         gancourse.load(tmp_path)
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(a_run, monkeypatch):
+    _, folder = a_run()
+    monkeypatch.chdir(folder)
+    assert gancourse.load(".").config.form == "mlp"
+    with pytest.raises(CourseError, match="no folder of a run, called ''"):
+        gancourse.load("")
 
 
 def test_weights_of_other_networks_are_refused_in_words(a_run, a_shelf):

@@ -50,6 +50,23 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
 
 
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".", "Gan", "gan mlp", "-gan", "gan\n"])
+def test_a_name_that_is_no_name_of_a_folder_is_not_published(small, name):
+    place, folders = small
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    with pytest.raises(CourseError, match="was given as the model's name; .*lower-case letters, digits and dashes"):
+        runs.publish(name, folders)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_is_published_that_was_not_measured_on_the_full_data(small, monkeypatch):
+    place, folders = small
+    monkeypatch.setattr(runs, "evaluate", evaluation.evaluate)
+    with pytest.raises(CourseError, match="full MNIST could not be downloaded.*may not stand in"):
+        runs.publish("tiny", folders, root=place / "empty", n=100)
+    assert not (place / "runs").exists() and not (place / "data").exists()
+
+
 @pytest.fixture
 def pairs(small, monkeypatch):
     """Pairs of flat colour under a line, 40 for training and 30 to test, and a run of two steps on them."""
@@ -234,6 +251,21 @@ def test_every_score_of_a_chapters_table_is_measured(config, n):
     assert all(isinstance(scores[key], float) for key in shown), shown
     assert "bundled" in runs.protocol(scores)
     json.dumps(scores)
+
+
+@pytest.mark.parametrize("module", [gan, cgan, infogan])
+def test_a_strict_evaluation_needs_the_full_data(module, tmp_path):
+    with pytest.raises(CourseError, match="full MNIST could not be downloaded"):
+        game = module.Config.at("check", width=4).build()
+        evaluation.evaluate(game, n=100, root=tmp_path, source="full", strict=True)
+
+
+def test_a_strict_evaluation_of_clothes_needs_them_all_and_one_of_faces_has_them(tmp_path):
+    strict = {"n": 100, "root": tmp_path, "source": "full", "strict": True}
+    with pytest.raises(CourseError, match="full Fashion-MNIST could not be downloaded"):
+        evaluation.evaluate(cgan.Config.at("check", width=2, pictures="fashion", split="train").build(), **strict)
+    scores = evaluation.evaluate(infogan.Config.at("check", "faces", width=2).build(), **strict)
+    assert "bundled" in scores["codes_test"], "there are no others"
 
 
 def test_slant_and_width_are_found_by_codes_of_their_own():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gancourse.data.sources import Pictures
 
 TOYS = ("grid", "ring", "spiral")
+ABRIDGED = ("digits", "stacked", "fashion")  # a part of these ships with the course; of all others there is only the whole
 # name -> (module, function, what it is always given)
 _LOADERS = {
     "digits": ("digits", "load", {}),
@@ -34,7 +35,13 @@ __all__ = ["NAMES", "load", *(name for names in _HOMES.values() for name in name
 
 
 def load(
-    name: str, split: str = "train", *, root: str | Path | None = None, source: str = "auto", **options
+    name: str,
+    split: str = "train",
+    *,
+    root: str | Path | None = None,
+    source: str = "auto",
+    strict: bool = False,
+    **options,
 ) -> Pictures:
     """The data set `name`, held whole in memory as named tensors.
 
@@ -47,17 +54,19 @@ def load(
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is made needs none.
         source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are always the bundled ones;
             sprites and toys are always made.
-        options: what the data set's own function takes: strict for digits and clothes, n and seed for stacked and
-            sprites, n for a toy, size for emoji.
+        strict: raise where digits, stacked or clothes would warn and go on with the bundled ones.
+        options: what the data set's own function takes: n and seed for stacked and sprites, n for a toy, size for emoji.
 
     Raises:
-        CourseError: an unknown name, split or source.
+        CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.
         DamagedFile: a file is truncated, swapped or changed.
     """
     if name in TOYS:
         return importlib.import_module("gancourse.data.toy").load(name, split, **options)
     if name not in NAMES:
         raise CourseError(f"There is no data set {name!r}. Choose from: {', '.join(NAMES)}.")
+    if name in ABRIDGED:
+        options["strict"] = strict
     module, function, fixed = _LOADERS[name]
     make = getattr(importlib.import_module(f"gancourse.data.{module}"), function)
     return make(**fixed, split=split, root=root, source=source, **options)

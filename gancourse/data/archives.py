@@ -67,11 +67,14 @@ def download(
         timeout: seconds of silence after which the server counts as gone.
 
     Raises:
-        CourseError: an unknown name, no network, neither sha256 nor trust, or an archive that holds something else.
+        CourseError: an unknown name, no network, a sha256 that is none, neither sha256 nor trust, or an archive that holds
+            something else.
         DamagedFile: the archive is not the one that sha256, or the hash kept beside it, names.
     """
     if name not in ARCHIVES:
         raise CourseError(f"There is no archive {name!r}. Choose from: {', '.join(ARCHIVES)}.")
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise CourseError(f"sha256={sha256!r} was given; a SHA-256 is 64 hexadecimal digits, as `sha256sum` prints them.")
     known = ARCHIVES[name]
     folder = sources.root(root) / "pix2pix"
     archive, kept, unpacked = folder / f"{name}.tar.gz", folder / f"{name}.tar.gz.sha256", folder / name

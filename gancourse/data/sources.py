@@ -185,6 +185,5 @@ def _chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes
                 raise ConnectionError(f"it broke off after {received:,} of {announced:,} bytes")
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         raise CourseError(
-            f"Could not download {url} ({error or type(error).__name__}). The pictures bundled with the course need no "
-            f'network: ask for source="bundled". {by_hand}'
+            f"Could not download {url} ({error or type(error).__name__}). Try again with a network. {by_hand}"
         ) from error

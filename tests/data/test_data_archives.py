@@ -94,6 +94,13 @@ def test_a_known_hash_is_demanded(tmp_path, server):
     assert (folder / "train" / "1.jpg").is_file() and len(asked) == 2
 
 
+@pytest.mark.parametrize("sha256", ["zz", "", "0" * 63, "0" * 65, "g" * 64, "0" * 64 + "\n"])
+def test_a_hash_that_is_none_is_refused_before_anything_is_asked(tmp_path, server, sha256):
+    with pytest.raises(CourseError, match="64 hexadecimal digits"):
+        archives.download("facades", tmp_path, sha256=sha256, trust=True)
+    assert server[0] == [] and not list(tmp_path.iterdir())
+
+
 def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch):
     _, sent = server
     monkeypatch.setitem(archives.ARCHIVES, "facades", archives.Archive("a", "b", "BtoA", 20_000, "-"))
