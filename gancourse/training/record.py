@@ -20,7 +20,7 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
-from gancourse.files import replacing, write_json, write_text
+from gancourse.files import replacing, write_json, write_text, writing
 from gancourse.game import Game
 
 
@@ -48,7 +48,8 @@ class Record:
     def log(self, line: dict) -> None:
         self.metrics.append(line)
         if self.folder:
-            with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            path = self.folder / METRICS
+            with writing(path), open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
     def pictures(self, step: int, images: Tensor) -> None:
