@@ -25,7 +25,7 @@ from gancourse.files import CourseError, read_json
 from gancourse.game import Game, Phase
 from gancourse.training import checkpoint, hardware
 from gancourse.training.feed import Feed, Order, rows_of
-from gancourse.training.record import Record, log_spaced, mean_terms
+from gancourse.training.record import Record, alone_in, log_spaced, mean_terms
 
 
 @dataclass
@@ -83,29 +83,19 @@ def train(
         The `Record`: metrics, summary, and `.game`, the game with its averaged networks.
 
     Raises:
-        CourseError: the folder's run had other hyper-parameters, a loss is no longer finite, or torch.compile was asked
-            for with a loss that differentiates twice.
+        CourseError: the folder's run had other hyper-parameters or data, another process trains there, a loss is no
+            longer finite, or torch.compile was asked for with a loss that differentiates twice.
     """
     options = {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
     handle = hardware.accelerator(device, precision, **options)
     settings = {**describe_config(config or getattr(game, "config", None)), "seed": seed, "batch_size": batch_size,
                 "ema": ema, "processes": handle.num_processes}  # fmt: skip
-    if options:
-        handle.init_trackers("tensorboard", {})
     torch.manual_seed(seed + handle.process_index)
     game.begin(data)
     play = Play(game, handle, ema, compile, channels_last)
     record = Record(Path(folder) if folder else None, game=play.averaged_game())
-    step, seconds = resume(play, record, settings) if folder else (0, 0.0)
-    if handle.is_main_process and folder:
-        record.write("config", settings)
-        record.write("environment", hardware.describe(handle))
-
-    order = Order(rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes)
-    batches = iter(Feed(data, order, handle.device, workers))
     preview = preview or (lambda game: game.sample(64, seed=0))
     looks = set(log_spaced(steps))
-    bar = tqdm(total=steps, initial=step, unit="step", mininterval=1, disable=not (progress and handle.is_main_process))
 
     def look(step: int) -> None:
         if handle.is_main_process:
@@ -115,13 +105,23 @@ def train(
                 for watcher in watch:
                     watcher(Progress(step, steps, record.metrics, pictures, record.game))
 
-    game.train()
-    logged = time.perf_counter()
-    began = logged - seconds
-    logged_step = step
-    if step == 0:
-        look(0)
-    with asked_to_stop() as stop:
+    with alone_in(record.folder if handle.is_main_process else None), asked_to_stop() as stop:
+        if options:
+            handle.init_trackers("tensorboard", {})
+        step, seconds = resume(play, record, settings) if folder else (0, 0.0)
+        if handle.is_main_process and folder:
+            record.write("config", settings)
+            record.write("environment", hardware.describe(handle))
+        order = Order(rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes)
+        batches = iter(Feed(data, order, handle.device, workers))
+        bar = tqdm(total=steps, initial=step, unit="step", mininterval=1, disable=not (progress and handle.is_main_process))
+
+        game.train()
+        logged = time.perf_counter()
+        began = logged - seconds
+        logged_step = step
+        if step == 0:
+            look(0)
         while step < steps:
             play.step(next(batches), step)
             step += 1

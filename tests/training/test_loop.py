@@ -463,7 +463,7 @@ def test_training_is_in_train_mode_though_samples_are_drawn_in_between(pictures)
 def test_a_run_leaves_its_record(tmp_path, pictures):
     record = play(build(), pictures, 6, tmp_path, log_every=4, seed=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "checkpoints", "config.json", "environment.json", "metrics.jsonl", "samples", "summary.json",
+        ".lock", "checkpoints", "config.json", "environment.json", "metrics.jsonl", "samples", "summary.json",
     ]  # fmt: skip
     read = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("config", "environment", "summary")}
     assert read["config"]["chapter"] == "gan" and read["config"]["shape"] == [1, 28, 28]
