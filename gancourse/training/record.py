@@ -1,6 +1,6 @@
 """What a run leaves behind.
 
-config.json        the hyper-parameters
+config.json        the hyper-parameters, and what the data are known by
 environment.json   device, precision, versions
 metrics.jsonl      a line of means every so many steps
 samples/           grids of samples from fixed latents, at log-spaced steps
