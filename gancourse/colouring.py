@@ -135,10 +135,5 @@ def save(image: Image.Image, path: Path) -> None:
     Raises:
         CourseError: the folder cannot be written to.
     """
-    try:
-        with replacing(path) as temporary:
-            image.save(temporary)
-    except OSError as error:
-        raise CourseError(
-            f"{path} cannot be written ({error.strerror or error}). Give another place with -o."
-        ) from error
+    with replacing(path) as temporary:
+        image.save(temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,10 @@ class CourseError(Exception):
 
 class DamagedFile(CourseError):
     """A file whose bytes are not the ones that were published."""
+
+
+class Unwritable(CourseError, OSError):
+    """A place that cannot be written to; still an OSError for those who can do without the file."""
 
 
 def sha256(path: str | Path) -> str:
@@ -49,25 +54,63 @@ def verify(path: str | Path, expected: str, remedy: str = "Delete it and install
 
 
 @contextmanager
+def writing(path: Path, *troubles: type[Exception]):
+    """An OSError, or one of `troubles`, while `path` is written becomes an `Unwritable` that says why and what to do."""
+    try:
+        yield
+    except Unwritable:  # said already, by what was called
+        raise
+    except (OSError, *troubles) as error:
+        raise Unwritable(
+            f"{path} cannot be written ({getattr(error, 'strerror', None) or error}). "
+            "Make room there or change its permissions, or give another place."
+        ) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there."""
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise Unwritable(f"{path} cannot be written: it is a file, and a folder is needed there. Give another place.")
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
 def replacing(path: str | Path):
     """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`, else remove it.
 
     A reader sees the old file or the new one, never half of either, even if the power fails in between. What processes
     killed while writing `path` left behind is removed.
+
+    Raises:
+        Unwritable: the folder cannot be made, may not be written to or is full, or no file can stand at `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path)
+    make_folder(path.parent)
+    if os.path.exists(path) and not os.path.isfile(path):  # renamed over by root, /dev/null would be gone for everyone
+        raise Unwritable(f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}. Give the name of a file.")
+    with writing(path):
+        sweep(path)
     # The suffix stays last: savers that choose a format by it (pictures, archives) must not be misled.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
-        temporary.chmod(0o644)  # some savers give a file that its owner alone may read
-        sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
+        with writing(path):
+            temporary.chmod(0o644)  # some savers give a file that its owner alone may read
+            sync(temporary)
+            os.replace(temporary, path)
+            sync(path.parent)
+    except OSError as error:
+        if error.errno not in FULL and str(error.filename) != str(temporary):  # a network's, say
+            raise
+        with writing(path):
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the trouble above is what counts
+            temporary.unlink(missing_ok=True)
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk; such errors do not name the file
 
 
 def sweep(path: Path, age: float = 86_400) -> None:

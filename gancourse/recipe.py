@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from typing import ClassVar, Self
 
 from gancourse.files import CourseError
@@ -16,7 +16,10 @@ class Recipe:
         SCALES: scale -> form -> the values in which that scale differs from the full recipe.
         DEFAULT: the form that `at` takes when none is named.
         CHOICES: field -> the values it may have.
-        POSITIVE: fields that must be above 0.
+        POSITIVE: fields that must be above 0 and finite.
+        RANGES: field -> (low, high): it must be low or more, and below high.
+
+    A `shape` must have as many numbers as that of the form's recipe.
     """
 
     FORMS: ClassVar[dict[str, dict]]
@@ -24,6 +27,7 @@ class Recipe:
     DEFAULT: ClassVar[str]
     CHOICES: ClassVar[dict] = {}
     POSITIVE: ClassVar[tuple[str, ...]] = ()
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def __post_init__(self):
         for field, allowed in self.CHOICES.items():
@@ -32,8 +36,18 @@ class Recipe:
                     f"{field}={getattr(self, field)!r} is not known. Choose one of: {', '.join(map(str, allowed))}."
                 )
         for field in self.POSITIVE:
-            if not getattr(self, field) > 0:
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0.")
+            if not 0 < getattr(self, field) < math.inf:
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0 and finite.")
+        for field, (low, high) in self.RANGES.items():
+            if not low <= getattr(self, field) < high:
+                most = "finite" if high == math.inf else f"below {high}"
+                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be {low} or more, and {most}.")
+        usual = self.FORMS[self.form].get("shape", getattr(type(self), "shape", ()))
+        shape = getattr(self, "shape", ())
+        if len(shape) != len(usual) or not all(isinstance(size, int) and size > 0 for size in shape):
+            raise CourseError(
+                f"shape={shape} was given; of form={self.form!r} it must be whole numbers above 0, as many as in {usual}."
+            )
 
     @property
     def options(self) -> dict:
@@ -49,4 +63,4 @@ class Recipe:
                 f"form={form!r} at scale={scale!r} was asked for. "
                 f"Forms: {', '.join(cls.FORMS)}. Scales: {', '.join(cls.SCALES)}."
             )
-        return replace(cls(form=form), **{**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes})
+        return cls(form=form, **{**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes})

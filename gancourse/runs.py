@@ -23,7 +23,17 @@ from torch import Tensor
 from gancourse import data, published
 from gancourse.data.sources import MANIFEST, manifest
 from gancourse.evaluation import chapter_of, columns, evaluate
-from gancourse.files import BUNDLED, DOSSIERS, CourseError, read_json, replacing, sha256, write_json, write_text
+from gancourse.files import (
+    BUNDLED,
+    DOSSIERS,
+    CourseError,
+    make_folder,
+    read_json,
+    replacing,
+    sha256,
+    write_json,
+    write_text,
+)
 from gancourse.show.films import film_of_run
 from gancourse.show.grids import save_grid
 from gancourse.training import read_metrics
@@ -87,7 +97,7 @@ def execute(chapter: str, scale: str, values: dict[str, str], folder: str | Path
     A run that was stopped goes on from its checkpoints when executed again with the same folder and parameters.
 
     Raises:
-        CourseError: the notebook has no parameter of that name, or one of its cells failed.
+        CourseError: the notebook has no parameter of that name, one of its cells failed, or the folder cannot be written.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -97,7 +107,7 @@ def execute(chapter: str, scale: str, values: dict[str, str], folder: str | Path
     if unknown:
         raise CourseError(f"The notebook has no parameter {', '.join(unknown)}. It has: {', '.join(known)}.")
     folder = Path(folder or DOSSIERS / f"{chapter}-{scale}").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     output = folder / "notebook.ipynb"
     given = {name: literal(value) for name, value in values.items()} | {"scale": scale, "folder": str(folder)}
     try:
@@ -158,7 +168,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     scores = {"median": {each.key: statistics.median(row[each.key] for row in rows) for each in shown}, "seeds": rows}
 
     dossier = DOSSIERS / name
-    dossier.mkdir(parents=True, exist_ok=True)
+    make_folder(dossier)
     for file in ("config.json", "environment.json", "summary.json"):
         shutil.copyfile(folders[0] / file, dossier / file)
     lines = read_metrics(folders[0])

@@ -129,3 +129,69 @@ def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         files.write_json(tmp_path / "value.json", {"step": object()})
     assert json.loads((tmp_path / "value.json").read_text()) == {"step": 1}
+
+
+# Places that cannot be written to
+
+
+def test_a_file_where_a_folder_is_needed_is_named(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    for path in (tmp_path / "file" / "picture.png", tmp_path / "file" / "deeper" / "picture.png"):
+        with pytest.raises(CourseError, match=r"file.* cannot be written(: it is a file, and a folder is needed| \(Not a dir)"):
+            files.write_text(path, "new")
+    assert (tmp_path / "file").read_text() == "kept" and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_or_a_device_is_never_renamed_over(tmp_path):
+    (tmp_path / "folder").mkdir()
+    kinds = {"folder": "folder"}
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        kinds["pipe"] = "device"
+    for name, kind in kinds.items():
+        with pytest.raises(CourseError, match=f"{name} cannot be written: it is a {kind}. Give the name of a file"):
+            files.write_text(tmp_path / name, "new")
+        assert not (tmp_path / name).is_file()
+
+
+def test_a_folder_without_permission_is_said_in_words(tmp_path, monkeypatch):
+    def refused(*arguments, **named):
+        raise PermissionError(13, "Permission denied", "elsewhere")
+
+    monkeypatch.setattr(os, "mkdir", refused)
+    words = r"new cannot be written \(Permission denied\)\. Make room there or change its permissions, or give another"
+    with pytest.raises(CourseError, match=words):
+        files.write_text(tmp_path / "new" / "file", "x")
+    with pytest.raises(OSError):  # for those who can do without the file
+        files.write_text(tmp_path / "new" / "file", "x")
+
+
+@pytest.mark.parametrize("moment", ["while it is written", "when it is synced", "when it is renamed"])
+def test_a_full_disk_is_said_once_and_leaves_the_old_file(tmp_path, monkeypatch, moment):
+    (tmp_path / "file").write_text("old")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "sync", full if "synced" in moment else files.sync)
+    monkeypatch.setattr(os, "replace", full if "renamed" in moment else os.replace)
+    with pytest.raises(CourseError) as error, files.replacing(tmp_path / "file") as temporary:
+        temporary.write_text("ha")
+        if "written" in moment:
+            full()
+    assert str(error.value).startswith(f"{tmp_path / 'file'} cannot be written (No space left on device). Make room")
+    assert str(error.value).count("cannot be written") == 1
+    assert (tmp_path / "file").read_text() == "old" and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_temporary_file_that_cannot_be_opened_is_said_in_words(tmp_path):
+    with pytest.raises(CourseError, match="file cannot be written .No such file"), files.replacing(tmp_path / "file") as at:
+        tmp_path.rename(tmp_path.with_name("gone"))
+        at.write_text("x")
+
+
+def test_an_error_of_something_else_stays_what_it_is(tmp_path):
+    for error in (ConnectionResetError(104, "Connection reset"), FileNotFoundError(2, "No such file", "elsewhere")):
+        with pytest.raises(type(error)) as found, files.replacing(tmp_path / "file"):
+            raise error
+        assert found.value is error

@@ -11,6 +11,7 @@ import gancourse
 from gancourse import files, published
 from gancourse.chapters.gan import Config
 from gancourse.files import CourseError, DamagedFile
+from gancourse.runs import difference_from_scale
 from gancourse.training import train
 
 FORMS = {
@@ -157,6 +158,14 @@ def test_settings_become_a_config_again():
     config = Config.at("check", "dcgan", shape=(3, 32, 32))
     settings = {"chapter": "gan", **json.loads(json.dumps(vars(config))), "seed": 0, "processes": 1}
     assert published.configure(settings) == config
+
+
+def test_what_the_loop_added_is_no_part_of_the_config():
+    config = Config.at("check", "mlp", width=9)
+    settings = {"chapter": "gan", **json.loads(json.dumps(vars(config))), "seed": 0, "processes": 1}
+    noted = {**settings, "data": {"rows": 3, "crc32": 5}}
+    assert published.configure(noted) == config
+    assert difference_from_scale(noted) == difference_from_scale(settings) == {"form": "mlp", "width": 9}
 
 
 def test_every_published_model_loads_and_samples():

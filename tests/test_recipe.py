@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import FrozenInstanceError, dataclass, fields
 from importlib import import_module
 from typing import ClassVar
@@ -20,11 +21,13 @@ class Tea(Recipe):
     DEFAULT: ClassVar[str] = "green"
     CHOICES: ClassVar[dict] = {"form": FORMS, "cup": ("small", "large")}
     POSITIVE: ClassVar[tuple[str, ...]] = ("minutes",)
+    RANGES: ClassVar[dict] = {"milk": (0, 1), "sugar": (0, math.inf)}
 
     form: str = "green"
     cup: str = "small"
     minutes: float = 3
     sugar: int = 0
+    milk: float = 0.5
 
 
 def test_a_change_outranks_the_scale_the_scale_the_form_and_the_form_the_default():
@@ -53,13 +56,55 @@ def test_values_that_are_none_of_the_choices_or_not_above_zero():
         Tea().sugar = 1
 
 
+def test_values_out_of_their_range():
+    for milk in (-0.1, 1, math.nan, math.inf):
+        with pytest.raises(CourseError, match=f"milk={milk} was given; it must be 0 or more, and below 1"):
+            Tea(milk=milk)
+    for sugar in (-1, math.inf):
+        with pytest.raises(CourseError, match=f"sugar={sugar} was given; it must be 0 or more, and finite"):
+            Tea(sugar=sugar)
+    with pytest.raises(CourseError, match="minutes=inf was given; it must be above 0 and finite"):
+        Tea(minutes=math.inf)
+    assert Tea(milk=0, sugar=10**9).milk == 0
+
+
+@dataclass(frozen=True)
+class Sheet(Recipe):
+    FORMS: ClassVar[dict[str, dict]] = {"flat": {}, "line": {"shape": (5,)}}
+    SCALES: ClassVar[dict[str, dict[str, dict]]] = {"full": {}}
+    DEFAULT: ClassVar[str] = "flat"
+
+    form: str = "flat"
+    shape: tuple[int, ...] = (2, 3)
+
+
+def test_a_shape_has_as_many_numbers_as_its_forms():
+    assert Sheet.at(shape=(7, 1)).shape == (7, 1) and Sheet.at(form="line").shape == (5,)
+    for shape in ((), (1,), (1, 2, 3), (0, 2), (2, -1), (2, 1.5)):
+        with pytest.raises(CourseError, match=r"shape=.* was given; of form='flat' it must be .* as in \(2, 3\)"):
+            Sheet(shape=shape)
+    with pytest.raises(CourseError, match=r"form='line' .* as many as in \(5,\)"):
+        Sheet(form="line", shape=(2, 3))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_number_of_a_chapter_may_be_infinite_or_none_at_all(chapter):
+    config = import_module(f"gancourse.chapters.{chapter}").Config
+    floats = [field.name for field in fields(config) if isinstance(field.default, float)]
+    assert {"lr", "beta1", "ema"} <= set(floats)
+    for name in floats:
+        for value in (math.nan, math.inf, -math.inf):
+            with pytest.raises(CourseError, match=f"{name}="):
+                config.at("check", **{name: value})
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_has_every_form_at_every_scale(chapter):
     config = import_module(f"gancourse.chapters.{chapter}").Config
     assert issubclass(config, Recipe) and config.DEFAULT in config.FORMS
     assert set(config.SCALES) == {"check", "class", "full"}
     names = {field.name for field in fields(config)}
-    for rules in (config.CHOICES, config.POSITIVE):
+    for rules in (config.CHOICES, config.POSITIVE, config.RANGES):
         assert set(rules) <= names
     for scale, forms in config.SCALES.items():
         assert set(forms) <= set(config.FORMS), scale

@@ -207,6 +207,14 @@ def test_a_run_puts_the_executed_notebook_into_its_folder(tmp_path, notebooks):
     assert nbformat.read(output, 4).cells[-1].execution_count
 
 
+def test_a_folder_that_is_a_file_is_said_before_anything_runs(tmp_path, notebooks):
+    notebooks("1 / 0")
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(CourseError, match="file cannot be written: it is a file, and a folder is needed there"):
+        runs.execute("tiny", "class", {}, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 @pytest.mark.slow
 def test_a_failing_cell_is_named_and_leaves_no_half_notebook(tmp_path, notebooks):
     notebooks("1 / 0")

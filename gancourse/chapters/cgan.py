@@ -64,6 +64,7 @@ class Config(gan.Config):
     SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
     DEFAULT: ClassVar[str] = "conv"
     CHOICES: ClassVar[dict] = {**gan.Config.CHOICES, "form": FORMS, "condition": CONDITIONS}
+    POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "classes")
 
     lr_decay: float = 1.00004
     classes: int = 10
@@ -270,7 +271,10 @@ class CGAN(gan.GAN):
         Raises:
             CourseError: a label that is no class, or shapes that do not fit each other.
         """
-        asked = None if label is None else torch.as_tensor(label)
+        try:
+            asked = None if label is None else torch.as_tensor(label)
+        except (TypeError, ValueError, RuntimeError):
+            raise CourseError(f"label={label!r} was given. Give a whole number, or one for each picture.") from None
         if n is None and latent is None and asked is not None and asked.dim():
             n = len(asked)
         latent = self.latents(n, seed, latent, draw=uniform_latents)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import ClassVar
 
 import torch
@@ -82,6 +83,10 @@ class Config(Recipe):
     DEFAULT: ClassVar[str] = "dcgan"
     CHOICES: ClassVar[dict] = {"form": FORMS, "loss": LOSSES, "optimizer": ("sgd", "adam")}
     POSITIVE: ClassVar[tuple[str, ...]] = ("latent", "width", "steps", "batch_size", "generator_every", "lr")
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {
+        **dict.fromkeys(("full", "lr_generator", "weight_decay", "r1", "r2", "gradient_penalty"), (0, math.inf)),
+        **dict.fromkeys(("beta1", "ema"), (0, 1)), "lr_decay": (1, math.inf),
+    }  # fmt: skip
 
     form: str = "paper"
     loss: str = "non-saturating"
@@ -242,6 +247,13 @@ class GAN(Game):
         return mlp_generator(latent, shape, width), mlp_discriminator(shape, width)
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
+        row = data[0] if not isinstance(data, Mapping) else {name: value[0] for name, value in data.items()}
+        found = {name: tuple(value.shape) for name, value in row.items()}
+        if found.get(self.key) != tuple(self.config.shape):
+            raise CourseError(
+                f"This Config is for {self.key!r} of shape={tuple(self.config.shape)}; the data have {found}. "
+                "Give it the shape of the data, or other data."
+            )
         if self.config.form == "paper":
             self.generator.start_at(data["image"].float().mean(0) / 255)
 
@@ -310,9 +322,11 @@ class GAN(Game):
     def latents(self, n: int | None, seed: int, given: Tensor | None, draw=gaussian_latents) -> Tensor:
         """The latents of `sample` on the game's device: the given ones, else `n` drawn by `draw` from `seed`."""
         if given is None:
-            if n is None or n < 1:
+            if not isinstance(n, Integral) or n < 1:
                 raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up, or give `latent`.")
             given = draw(n, self.config.latent, torch.Generator().manual_seed(seed))
+        if not isinstance(given, Tensor):
+            raise CourseError(f"latent is a {type(given).__name__}; give a tensor, such as torch.tensor(latent).")
         if given.dim() != 2 or given.shape[1] != self.config.latent:
             raise CourseError(f"latent has shape {tuple(given.shape)}; this game takes (n, {self.config.latent}).")
         return given.to(self.device)
@@ -321,4 +335,4 @@ class GAN(Game):
 def paper_schedule(lr: float, step: int, decay: float = 1.000004, steps_per_epoch: int = 500) -> dict[str, float]:
     """The authors' schedule: lr / decay a step, down to 1e-6; momentum .5 -> .7 over epochs 1 to 250."""
     epoch = min(step / steps_per_epoch, 250)
-    return {"lr": max(lr / decay**step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}
+    return {"lr": max(lr * decay**-step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}

@@ -13,9 +13,11 @@ sprites  64 px shapes whose true factors are known
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from typing import ClassVar
 
 import torch
@@ -69,6 +71,10 @@ class Config(gan.Config):
     DEFAULT: ClassVar[str] = "digits"
     CHOICES: ClassVar[dict] = {
         "form": FORMS, "optimizer": ("adam",), "loss": [name for name, rules in LOSSES.items() if not rules.pairs],
+    }  # fmt: skip
+    POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "block")
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {
+        **gan.Config.RANGES, "information": (0, math.inf), "leak": (0, math.inf),
     }  # fmt: skip
 
     form: str = "digits"
@@ -281,13 +287,15 @@ class InfoGAN(gan.GAN):
         given = {"noise": noise, "category": category, "continuous": continuous}
         rows = {name: len(value) for name, value in given.items() if isinstance(value, Tensor) and value.dim()}
         n = n if n is not None else next(iter(rows.values()), None)
-        if n is None or n < 1 or any(length != n for length in rows.values()):
+        if not isinstance(n, Integral) or n < 1 or any(length != n for length in rows.values()):
             raise CourseError(
                 f"sample(n={n!r}) was called with {rows or 'no rows of codes'}; n is a whole number from 1 up, and "
                 "tensors of codes have a row for each picture."
             )
         drawn = dict(zip(given, self.draw(n, torch.Generator().manual_seed(seed)), strict=True))
         if noise is not None:
+            if not isinstance(noise, Tensor):
+                raise CourseError(f"noise is a {type(noise).__name__}; give a tensor, such as torch.tensor(noise).")
             if noise.shape != drawn["noise"].shape:
                 raise CourseError(f"noise has shape {tuple(noise.shape)}; here it is {tuple(drawn['noise'].shape)}.")
             drawn["noise"] = noise

@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import ClassVar
 
 import torch
@@ -78,6 +79,7 @@ class Config(Recipe):
         "patch": PATCHES, "norm": ("batch", "running", "instance"),
     }  # fmt: skip
     POSITIVE: ClassVar[tuple[str, ...]] = ("inputs", "width", "lr", "steps", "batch_size")
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"beta1": (0, 1), "ema": (0, 1)}
 
     form: str = "unet"
     loss: str = "non-saturating"
@@ -299,7 +301,7 @@ class Pix2Pix(Game):
             noise: False turns the dropout off, for one answer without chance.
 
         Raises:
-            CourseError: another number of channels or dimensions, or no pictures.
+            CourseError: another number of channels or dimensions, no pictures, or numbers far from [-1, 1].
         """
         channels = self.config.inputs
         if pictures.dim() != 4 or pictures.shape[1] != channels or not pictures.numel():
@@ -308,6 +310,11 @@ class Pix2Pix(Game):
                 "uint8 or floats in [-1, 1]."
             )
         x = super().prepare({"x": pictures.to(self.device)})["x"]
+        if not (x.is_floating_point() and (x.abs() < 2).all()):  # a resized picture may go a little beyond 1
+            raise CourseError(
+                f"Pictures of type {pictures.dtype} from {pictures.min():g} to {pictures.max():g} were given; this game "
+                "translates uint8, 0 to 255, or floats in [-1, 1]. Give pictures.byte(), or pictures / 127.5 - 1."
+            )
         height, width = x.shape[2:]
         stride = self.generator.stride
         x = pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
@@ -321,7 +328,7 @@ class Pix2Pix(Game):
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """Translations (n, 3, S, S) in [-1, 1] of the kept examples, in turn from the first; all of them by default."""
         n = EXAMPLES if n is None else n
-        if n < 1:
+        if not isinstance(n, Integral) or n < 1:
             raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up.")
         return self.translate(self.examples[torch.arange(n) % EXAMPLES], seed=seed)
 

@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gancourse.files import CourseError, DamagedFile, read_json, sha256, sync, verify, write_json
+from gancourse.files import CourseError, DamagedFile, read_json, sha256, sync, verify, write_json, writing
 
 
 def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], numbers: dict, keep: int = 2) -> Path:
@@ -29,18 +29,18 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
     final = folder / f"step-{step:08d}"
     temporary = folder / f".{final.name}.{os.getpid()}.part"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    # A clone each: safetensors refuses tensors that share memory, and views need their own bytes.
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     try:
-        # A clone each: safetensors refuses tensors that share memory, and views need their own bytes.
-        save_file(
-            {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary / TENSORS
-        )
-        sync(temporary / TENSORS)
-        write_json(temporary / STATE, sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}))
-        sync(temporary)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(temporary, final)
-        sync(folder)
+        with writing(final, SafetensorError):
+            temporary.mkdir(parents=True)
+            save_file(own, temporary / TENSORS)
+            sync(temporary / TENSORS)
+            write_json(temporary / STATE, sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}))
+            sync(temporary)
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(temporary, final)
+            sync(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in [*sorted(folder.glob("step-*"))[:-keep], *folder.glob(".step-*.part")]:  # and what a killed process left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -105,3 +106,13 @@ def rows_of(data) -> int:
     if len(set(lengths.values())) != 1:
         raise CourseError(f"The tensors of a data set must have one length, and were given with {lengths or 'none'}.")
     return next(iter(lengths.values()))
+
+
+def identity(data) -> dict:
+    """What a run that goes on knows its data by: the rows, and of tensors a checksum of all bytes, in the order of names."""
+    rows, crc32 = rows_of(data), 0
+    if not isinstance(data, Mapping):
+        return {"rows": rows}
+    for name in sorted(data):
+        crc32 = zlib.crc32(data[name].detach().cpu().contiguous().view(torch.uint8).numpy(), crc32)
+    return {"rows": rows, "crc32": crc32}

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from gancourse.files import CourseError, read_json
 from gancourse.game import Game, Phase
 from gancourse.training import checkpoint, hardware
-from gancourse.training.feed import Feed, Order, rows_of
-from gancourse.training.record import Record, log_spaced, mean_terms
+from gancourse.training.feed import Feed, Order, identity, rows_of
+from gancourse.training.record import Record, alone_in, log_spaced, mean_terms
 
 
 @dataclass
@@ -70,7 +70,8 @@ def train(
         seed: of the order of the data and of every random draw.
         ema: decay per step of the averaged networks (`game.averaged`), from which samples are drawn; 0 keeps none.
         folder: where the record and the checkpoints go; None keeps the record in memory only.
-        config: the hyper-parameters (a dataclass), stored and compared on resume. Default: `game.config`, if any.
+        config: the hyper-parameters (a dataclass), stored and compared on resume, as is a checksum of the data.
+            Default: `game.config`, if any.
         device, precision: see `hardware.accelerator`.
         compile: compile each phase's loss with torch.compile (fullgraph). Not where a phase differentiates twice.
         channels_last: memory order of pictures and convolutions.
@@ -83,29 +84,19 @@ def train(
         The `Record`: metrics, summary, and `.game`, the game with its averaged networks.
 
     Raises:
-        CourseError: the folder's run had other hyper-parameters, a loss is no longer finite, or torch.compile was asked
-            for with a loss that differentiates twice.
+        CourseError: the folder's run had other hyper-parameters or data, another process trains there, a loss is no
+            longer finite, or torch.compile was asked for with a loss that differentiates twice.
     """
     options = {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
     handle = hardware.accelerator(device, precision, **options)
     settings = {**describe_config(config or getattr(game, "config", None)), "seed": seed, "batch_size": batch_size,
-                "ema": ema, "processes": handle.num_processes}  # fmt: skip
-    if options:
-        handle.init_trackers("tensorboard", {})
+                "ema": ema, "processes": handle.num_processes, "data": identity(data)}  # fmt: skip
     torch.manual_seed(seed + handle.process_index)
     game.begin(data)
     play = Play(game, handle, ema, compile, channels_last)
     record = Record(Path(folder) if folder else None, game=play.averaged_game())
-    step, seconds = resume(play, record, settings) if folder else (0, 0.0)
-    if handle.is_main_process and folder:
-        record.write("config", settings)
-        record.write("environment", hardware.describe(handle))
-
-    order = Order(rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes)
-    batches = iter(Feed(data, order, handle.device, workers))
     preview = preview or (lambda game: game.sample(64, seed=0))
     looks = set(log_spaced(steps))
-    bar = tqdm(total=steps, initial=step, unit="step", mininterval=1, disable=not (progress and handle.is_main_process))
 
     def look(step: int) -> None:
         if handle.is_main_process:
@@ -115,13 +106,23 @@ def train(
                 for watcher in watch:
                     watcher(Progress(step, steps, record.metrics, pictures, record.game))
 
-    game.train()
-    logged = time.perf_counter()
-    began = logged - seconds
-    logged_step = step
-    if step == 0:
-        look(0)
-    with asked_to_stop() as stop:
+    with alone_in(record.folder if handle.is_main_process else None), asked_to_stop() as stop:
+        if options:
+            handle.init_trackers("tensorboard", {})
+        step, seconds = resume(play, record, settings) if folder else (0, 0.0)
+        if handle.is_main_process and folder:
+            record.write("config", settings)
+            record.write("environment", hardware.describe(handle))
+        order = Order(rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes)
+        batches = iter(Feed(data, order, handle.device, workers))
+        bar = tqdm(total=steps, initial=step, unit="step", mininterval=1, disable=not (progress and handle.is_main_process))
+
+        game.train()
+        logged = time.perf_counter()
+        began = logged - seconds
+        logged_step = step
+        if step == 0:
+            look(0)
         while step < steps:
             play.step(next(batches), step)
             step += 1
@@ -136,7 +137,7 @@ def train(
                 if handle.is_main_process:
                     record.log(line)
                     handle.log(line, step=step)
-                refuse_non_finite(line)
+                refuse_non_finite(line, folder)
             if step in looks:
                 look(step)
             if folder and (step % checkpoint_every == 0 or last):
@@ -257,11 +258,12 @@ def resume(play: Play, record: Record, settings: dict) -> tuple[int, float]:
     found = checkpoint.latest(record.folder / CHECKPOINTS)
     config = record.folder / "config.json"
     before = found[1]["settings"] if found else read_json(config) if config.is_file() else None
-    # A run may be made longer: `steps` says when to stop, not what a step does.
-    changed = before and checkpoint.differences({**before, "steps": 0}, {**describe(settings), "steps": 0})
+    # A run may be made longer: `steps` says when to stop, not what a step does. The first runs did not note their data.
+    now = {**describe(settings), "steps": 0}
+    changed = before and checkpoint.differences({"data": now["data"], **before, "steps": 0}, now)
     if changed:
         raise CourseError(
-            f"{record.folder} holds a run with other hyper-parameters:\n  " + "\n  ".join(changed)
+            f"{record.folder} holds a run with other hyper-parameters or data:\n  " + "\n  ".join(changed)
             + "\nGo on with the same ones, or choose another folder."
         )  # fmt: skip
     if found:
@@ -317,12 +319,13 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
     return may_wait and bool(handle.reduce(torch.tensor(float(stop.is_set()), device=handle.device)) > 0)
 
 
-def refuse_non_finite(line: dict) -> None:
+def refuse_non_finite(line: dict, folder: str | Path | None) -> None:
     bad = [name for name, value in line.items() if value != value or value in (float("inf"), float("-inf"))]
     if bad:
+        where = f"in a new folder; checkpoints in {folder} are from before" if folder else "again; nothing was kept"
         raise CourseError(
-            f"At step {line['step']} {', '.join(bad)} is no longer a finite number. The last checkpoint is from before; "
-            "lower the learning rate, or add a penalty such as r1, and train in a new folder."
+            f"At step {line['step']} {', '.join(bad)} is no longer a finite number. Lower the learning rate, or the weight of "
+            f"a penalty such as r1 if there is one, and train {where}."
         )
 
 

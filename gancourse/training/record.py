@@ -1,17 +1,20 @@
 """What a run leaves behind.
 
-config.json        the hyper-parameters
+config.json        the hyper-parameters, and what the data are known by
 environment.json   device, precision, versions
 metrics.jsonl      a line of means every so many steps
 samples/           grids of samples from fixed latents, at log-spaced steps
 checkpoints/       see checkpoint.py
 summary.json       seconds, images a second, peak memory
+.lock              held while a process trains here
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +23,13 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
-from gancourse.files import replacing, write_json, write_text
+from gancourse.files import CourseError, make_folder, replacing, write_json, write_text, writing
 from gancourse.game import Game
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock: two processes in one folder are not noticed there
+    fcntl = None
 
 
 @dataclass
@@ -48,7 +56,8 @@ class Record:
     def log(self, line: dict) -> None:
         self.metrics.append(line)
         if self.folder:
-            with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            path = self.folder / METRICS
+            with writing(path), open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
     def pictures(self, step: int, images: Tensor) -> None:
@@ -63,6 +72,40 @@ class Record:
     def write(self, name: str, value: dict) -> None:
         if self.folder:
             write_json(self.folder / f"{name}.json", value)
+
+
+@contextmanager
+def alone_in(folder: Path | None):
+    """Make a folder and hold its .lock, so that a second process is refused; None holds nothing.
+
+    The operating system lets go of the lock when the process ends, killed or not. The empty file stays.
+
+    Raises:
+        CourseError: another process trains in the folder, or it cannot be written to.
+    """
+    if folder is None:
+        yield
+        return
+    make_folder(folder)
+    with writing(folder):
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if fcntl:
+            hold(lock, folder)
+        yield
+    finally:
+        os.close(lock)
+
+
+def hold(lock: int, folder: Path) -> None:
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # flock's would live on in a killed run's data loaders
+    except (BlockingIOError, PermissionError) as error:
+        raise CourseError(
+            f"Another process is training in {folder}. Wait for its end, or stop it, or choose another folder."
+        ) from error
+    except OSError:  # a network disk that knows no locks
+        pass
 
 
 METRICS = "metrics.jsonl"

@@ -199,6 +199,11 @@ def test_data_without_fitting_labels_are_refused_before_training(data, words):
 # Samples
 
 
+def test_pictures_of_another_shape_are_refused_before_training():
+    with pytest.raises(CourseError, match=r"'image' of shape=\(1, 28, 28\); the data have \{'image': \(3, 28, 28\)"):
+        small().begin({"image": torch.zeros(4, 3, 28, 28), "label": torch.arange(4)})
+
+
 def test_one_label_for_all_one_for_each_and_the_classes_in_turn():
     game = small()
     eights = game.sample(12, label=8, seed=4)
@@ -239,6 +244,10 @@ def test_a_seed_is_a_sample_and_leaves_no_trace():
         ({"n": 2, "label": torch.full((2, 10), torch.nan)}, "a row of 10 floats"),
         ({}, "n is a whole number from 1 up"),
         ({"n": 0, "label": 1}, "from 1 up"),
+        ({"n": "a", "label": 1}, "sample.n='a'. was called; n is a whole number"),
+        ({"n": 3, "label": "8"}, "label='8' was given. Give a whole number, or one for each picture"),
+        ({"n": 2, "label": ["8", None]}, "Give a whole number, or one"),
+        ({"latent": [[0.0] * 6]}, "latent is a list; give a tensor"),
         ({"label": 3}, "from 1 up"),
         ({"latent": torch.zeros(2, 5)}, r"takes \(n, 6\)"),
         ({"n": 3, "latent": torch.zeros(2, 6)}, "3 pictures, 2 latents and 2 labels"),

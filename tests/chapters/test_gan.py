@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -318,10 +319,24 @@ def test_the_papers_schedule():
         assert gan.paper_schedule(0.1, step) == pytest.approx(expected, rel=1e-12)
     assert gan.paper_schedule(0.1, 125_000) == pytest.approx({"lr": 0.06065, "momentum": 0.7}, rel=1e-4)
     assert gan.paper_schedule(0.1, 10_000_000) == {"lr": 1e-6, "momentum": 0.7}
+    assert gan.paper_schedule(0.1, 100_000, decay=2.0)["lr"] == 1e-6, "2 to the 100,000 is no float"
     assert {phase.name: phase.schedule(0)["lr"] for phase in small("paper", lr=0.5).phases()} == {
         "discriminator": 0.25,
         "generator": 0.5,
     }
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_data_of_another_shape_are_refused_before_training(form):
+    game = small(form)
+    grey, points = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.zeros(4, 2)
+    right, wrong = (points, {"image": grey}) if form == "toy" else (grey, {"image": grey.expand(-1, 3, -1, -1)})
+    for data in (wrong, {"label": torch.zeros(4)}, [{name: value[0] for name, value in wrong.items()}]):
+        with pytest.raises(CourseError, match=f"for '{game.key}' of shape=.*; the data have .*Give it the shape of the data"):
+            game.begin(data)
+    game.begin({game.key: right})
+    if form == "dcgan":
+        game.begin([{game.key: right[0]}])  # a data set that is read row by row
 
 
 def test_the_papers_game_begins_at_the_mean_picture():
@@ -395,7 +410,7 @@ def test_own_latents():
     assert torch.equal(game.sample(latent=drawn), game.sample(3, seed=7))
 
 
-@pytest.mark.parametrize("n", [None, 0, -1])
+@pytest.mark.parametrize("n", [None, 0, -1, "a", 2.5])
 def test_no_number_of_samples(n):
     with pytest.raises(CourseError, match="from 1 up, or give `latent`"):
         small("mlp").sample(n)
@@ -405,6 +420,12 @@ def test_no_number_of_samples(n):
 def test_latents_of_another_shape(shape):
     with pytest.raises(CourseError, match=r"takes \(n, 6\)"):
         small("mlp").sample(latent=torch.zeros(shape))
+
+
+def test_latents_that_are_no_tensor():
+    with pytest.raises(CourseError, match="latent is a list; give a tensor"):
+        small("mlp").sample(latent=[[0.0] * 6])
+    assert small("mlp").sample(numpy.int64(2)).shape[0] == 2, "a whole number is one whoever made it"
 
 
 # Config
@@ -444,6 +465,16 @@ def test_a_config_cannot_be_changed_behind_a_games_back():
         ({"generator_every": 0}, "generator_every=0 was given"),
         ({"width": 0}, "width=0 was given"),
         ({"latent": 0}, "latent=0 was given"),
+        ({"lr": float("inf")}, "lr=inf was given; it must be above 0 and finite"),
+        *(({name: -1.0}, f"{name}=-1.0 was given; it must be 0 or more")
+          for name in ("full", "lr_generator", "weight_decay", "r1", "r2", "gradient_penalty", "beta1", "ema")),
+        ({"ema": 2.0}, "ema=2.0 was given; it must be 0 or more, and below 1"),
+        ({"beta1": 2.0}, "beta1=2.0 was given; it must be 0 or more, and below 1"),
+        ({"lr_decay": 0.0}, "lr_decay=0.0 was given; it must be 1 or more"),
+        ({"r1": float("nan")}, "r1=nan was given"),
+        *(({"shape": shape}, f"shape={shape} was given; of form='paper' it must be whole numbers above 0, as many as in (1, 28")
+          for shape in ((1, 28), (1, 28, 28, 28), (), (2,), (1, 28, 0))),
+        ({"form": "toy", "shape": (1, 28, 28)}, "of form='toy' it must be whole numbers above 0, as many as in (2,)"),
     ],
 )
 def test_impossible_numbers_are_refused_in_words(change, words):

@@ -257,6 +257,8 @@ def test_one_code_may_be_given_bare_and_tensors_say_how_many():
         ({"noise": torch.zeros(3, 5)}, r"noise has shape \(3, 5\); here it is \(3, 6\)"),
         ({}, "n is a whole number from 1 up"),
         ({"n": 0}, "from 1 up"),
+        ({"n": 2.5}, "sample.n=2.5. was called .*from 1 up"),
+        ({"n": 1, "noise": [[0.0] * 6]}, "noise is a list; give a tensor"),
     ],
 )
 def test_bad_questions(given, words):
@@ -295,6 +297,8 @@ def test_codes_that_cannot_be(change):
         ({"r1": 1.0}, "r1=1.0 was given; InfoGAN's game has no such part"),
         ({"generator_every": 5}, "generator_every=5"),
         ({"loss": "relativistic"}, "loss='relativistic' is not known"),
+        ({"information": -1.0}, "information=-1.0 was given; it must be 0 or more"),
+        ({"block": 0}, "block=0 was given; it must be above 0"),
         ({"optimizer": "sgd"}, "optimizer='sgd' is not known. Choose one of: adam"),
     ],
 )

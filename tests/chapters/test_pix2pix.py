@@ -526,6 +526,27 @@ def test_batch_statistics_stay_on_and_averages_stand_still():
     assert all(torch.equal(value, before[name]) for name, value in running.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [
+        (line_art().float(), r"float32 from .* to 255 were given; .* Give pictures.byte\(\), or pictures / 127.5 - 1"),
+        (line_art().long(), "int64 from"),
+        (torch.full((1, 1, SIDE, SIDE), torch.nan), "from nan to nan"),
+        (torch.full((1, 1, SIDE, SIDE), -torch.inf), "from -inf to -inf"),
+    ],
+)
+def test_numbers_far_from_minus_1_to_1_are_not_translated(pictures, words):
+    with pytest.raises(CourseError, match=words):
+        small().translate(pictures)
+    assert small().translate(line_art() / 127.5 * 1.2 - 1.2).isfinite().all(), "resized pictures overshoot a little"
+
+
+@pytest.mark.parametrize("n", ["a", 2.5, 0])
+def test_no_number_of_samples(n):
+    with pytest.raises(CourseError, match="n is a whole number from 1 up"):
+        small().sample(n)
+
+
 @pytest.mark.parametrize("shape", [(2, 3, SIDE, SIDE), (SIDE, SIDE), (1, SIDE, SIDE), (0, 1, SIDE, SIDE), (1, 1, 0, 5)])
 def test_pictures_that_it_cannot_translate(shape):
     with pytest.raises(CourseError, match=r"this game translates \(N, 1, H, W\), uint8 or floats"):
@@ -644,7 +665,7 @@ def test_the_defaults_are_the_papers():
         ({"lr": 0.0}, "lr=0.0"),
         ({"steps": 0}, "steps=0"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"shape": (3, 256)}, r"shape=\(3, 256\) was given; it is \(channels, side, side\)"),
+        ({"shape": (3, 256)}, r"shape=\(3, 256\) was given; .*as many as in \(3, 256, 256\)"),
         ({"shape": (3, 256, 128)}, "a power of 2"),
         ({"shape": (3, 96, 96)}, "32 to 256 px, a power of 2"),
         ({"shape": (3, 512, 512)}, "32 to 256 px"),
@@ -657,7 +678,11 @@ def test_the_defaults_are_the_papers():
         ({"enlarge": 2.5}, "enlarge=2.5.*whole number"),
         ({"l1": float("nan")}, "l1=nan"),
         ({"adversarial": float("inf")}, "adversarial=inf"),
-        ({"shape": (0, 64, 64)}, "1 or 3 channels"),
+        ({"shape": (0, 64, 64)}, "whole numbers above 0"),
+        ({"shape": (2, 64, 64)}, "1 or 3 channels"),
+        ({"lr": float("inf")}, "lr=inf was given; it must be above 0 and finite"),
+        ({"ema": 1.0}, "ema=1.0 was given; it must be 0 or more, and below 1"),
+        ({"beta1": -0.5}, "beta1=-0.5"),
         ({"shape": (3, 32, 32), "patch": 142}, "patch=142 halves pictures of 32 px.*the largest is patch=70"),
     ],
 )

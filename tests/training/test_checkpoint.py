@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from gancourse import files
 from gancourse.files import CourseError, DamagedFile
@@ -309,3 +310,17 @@ def test_prefixes_end_at_a_slash():
         list(checkpoint.with_prefix(tensors, "game")) == ["a"]
         and not checkpoint.with_prefix(tensors, "game")["a"].any()
     )
+
+
+def test_a_full_disk_is_said_in_words_and_leaves_the_state_before(tmp_path, monkeypatch):
+    save(tmp_path, 1, 2)
+    before = everything(tmp_path)
+
+    def full(tensors, path):
+        Path(path).write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(CourseError, match=r"step-00000003 cannot be written \(I/O error: No space left.*Make room there"):
+        save(tmp_path, 3)
+    assert everything(tmp_path) == before and step_of(tmp_path) == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from itertools import islice
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from gancourse.files import CourseError
-from gancourse.training.feed import Feed, Order, Rows, fits, rows_of
+from gancourse.training.feed import Feed, Order, Rows, fits, identity, rows_of
 
 CPU = torch.device("cpu")
 
@@ -126,3 +127,13 @@ def test_rows_of_tensors_and_data_sets(pictures):
         rows_of({"a": torch.zeros(2), "b": torch.zeros(3)})
     with pytest.raises(CourseError, match="none"):
         rows_of({})
+
+
+def test_data_are_known_by_every_byte_of_every_tensor_in_the_order_of_names():
+    data = {"b": torch.arange(6).view(3, 2), "a": torch.tensor([True, False, True])}
+    by_hand = zlib.crc32(data["b"].numpy().tobytes(), zlib.crc32(b"\1\0\1"))
+    assert identity(data) == {"rows": 3, "crc32": by_hand}
+    for other in ({"b": data["b"].t().contiguous().t(), "a": data["a"]}, {"a": data["a"], "b": data["b"]}):
+        assert identity(other) == identity(data), "neither memory order nor the mapping's order counts"
+    assert identity({**data, "b": data["b"].flip(0)}) != identity(data)
+    assert identity(Rows(data)) == {"rows": 3}

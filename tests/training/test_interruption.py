@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from gancourse.chapters.gan import Config
+from gancourse.files import CourseError
 from gancourse.training import checkpoint, read_metrics, train
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and fork as POSIX has them")
@@ -91,6 +92,69 @@ def test_in_a_thread_it_trains_without_touching_the_signals():
     worker.start()
     worker.join()
     assert done == [3]
+
+
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@POSIX
+def test_a_second_process_in_one_folder_is_refused_until_the_first_is_gone_even_killed(tmp_path):
+    toy_run(tmp_path, 2)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    other = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / ".lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(CourseError, match=f"Another process is training in {tmp_path}. Wait .* choose another folder"):
+            toy_run(tmp_path, 4)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        assert toy_run(tmp_path / "other", 2).summary["step"] == 2
+    finally:
+        other.kill()
+        other.communicate()
+    assert toy_run(tmp_path, 4).summary["step"] == 4
+
+
+@POSIX
+def test_the_folder_is_held_while_training_lasts_and_not_longer(tmp_path):
+    """What another process would be told, asked from a watcher and after a run that failed."""
+    ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+    def free() -> bool:
+        return subprocess.run([sys.executable, "-c", ask, tmp_path / ".lock"], capture_output=True).returncode == 0
+
+    def fail(progress):
+        answers.append(free())
+        raise RuntimeError("a watcher's")
+
+    answers = []
+    with pytest.raises(RuntimeError, match="a watcher's"):
+        toy_run(tmp_path, 1, watch=[fail])
+    assert answers == [False] and free()
+
+
+@POSIX
+def test_a_disk_without_locks_stops_nobody(tmp_path, monkeypatch):
+    def unknown(*arguments):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.lockf", unknown)
+    assert toy_run(tmp_path / "run", 1).summary["step"] == 1
+    monkeypatch.setattr("gancourse.training.record.fcntl", None)  # Windows
+    assert toy_run(tmp_path / "run", 2).summary["step"] == 2
+
+
+@pytest.mark.parametrize("place", ["file", "file/run"])
+def test_a_folder_that_cannot_be_is_said_before_anything_runs(tmp_path, place):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(CourseError, match=f"{place} cannot be written"):
+        toy_run(tmp_path / place, 1)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 @POSIX

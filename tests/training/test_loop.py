@@ -158,6 +158,35 @@ def test_resume_refuses_other_numbers_and_shows_both(tmp_path, points, line_game
     assert play(line_game(), points, 4, tmp_path, **same_run).summary["step"] == 4
 
 
+def test_resume_refuses_other_data_of_the_same_shape_and_shows_both(tmp_path, points, line_game):
+    data = {"point": points["point"], "other": points["point"].flip(0)}
+    play(line_game(), data, 2, tmp_path)
+    known = json.loads((tmp_path / "config.json").read_text())["data"]
+    assert known.keys() == {"rows", "crc32"} and known["rows"] == 40
+    for changed in (
+        {"point": data["other"], "other": data["point"]},
+        {**data, "point": data["point"] + 1e-3},
+        {name: value[:39] for name, value in data.items()},
+        {"point": data["point"]},
+    ):
+        words = rf"other hyper-parameters or data:\n  data: \{{'rows': 40, 'crc32': {known['crc32']}\}} in the checkpoint, "
+        with pytest.raises(CourseError, match=words + r"\{'rows': .* now\n"):
+            play(line_game(), changed, 4, tmp_path)
+    again = dict(reversed({name: value.clone() for name, value in data.items()}.items()))
+    assert play(line_game(), again, 4, tmp_path).summary["step"] == 4
+
+
+def test_a_run_from_before_data_were_noted_goes_on(tmp_path, points, line_game):
+    play(line_game(), points, 2, tmp_path)
+    state = tmp_path / "checkpoints" / "step-00000002" / "state.json"
+    for path in (state, tmp_path / "config.json"):
+        stored = json.loads(path.read_text())
+        del stored.get("settings", stored)["data"]
+        path.write_text(json.dumps(checkpoint.sealed(stored) if path == state else stored))
+    assert play(line_game(), points, 4, tmp_path).summary["step"] == 4
+    assert "data" in json.loads((tmp_path / "config.json").read_text())
+
+
 def test_a_longer_run_is_the_same_run(tmp_path, pictures):
     play(build(steps=2), pictures, 2, tmp_path)
     record = play(build(steps=4), pictures, 4, tmp_path)
@@ -463,7 +492,7 @@ def test_training_is_in_train_mode_though_samples_are_drawn_in_between(pictures)
 def test_a_run_leaves_its_record(tmp_path, pictures):
     record = play(build(), pictures, 6, tmp_path, log_every=4, seed=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "checkpoints", "config.json", "environment.json", "metrics.jsonl", "samples", "summary.json",
+        ".lock", "checkpoints", "config.json", "environment.json", "metrics.jsonl", "samples", "summary.json",
     ]  # fmt: skip
     read = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("config", "environment", "summary")}
     assert read["config"]["chapter"] == "gan" and read["config"]["shape"] == [1, 28, 28]
@@ -523,13 +552,19 @@ class Breaking(Game):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_run_and_the_checkpoint_from_before_survives(tmp_path, points, value):
     with pytest.raises(
-        CourseError, match=r"At step 8 .*fit/error.* no longer a finite number.*lower the learning rate"
+        CourseError, match=r"At step 8 .*fit/error.* no longer a finite number. Lower .*new folder; checkpoints in .* before"
     ):
         play(Breaking(5, value), points, 100, tmp_path, checkpoint_every=4, log_every=100,
              preview=lambda game: torch.zeros(1, 2))  # fmt: skip
     tensors, numbers = checkpoint.latest(tmp_path / "checkpoints")
     assert numbers["step"] == 4
     assert all(torch.isfinite(value).all() for name, value in tensors.items() if name.startswith("game/"))
+
+
+def test_without_a_folder_nothing_is_said_of_checkpoints(points):
+    with pytest.raises(CourseError, match="weight of a penalty such as r1 if there is one, and train again; nothing") as error:
+        play(Breaking(0, float("nan")), points, 1, preview=lambda game: torch.zeros(1, 2))
+    assert "checkpoint" not in str(error.value)
 
 
 def test_too_little_data_is_explained_before_anything_runs(points, line_game):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gancourse.files import CourseError
 from gancourse.training.record import Record, log_spaced, mean_terms, read_metrics
 
 LINES = [{"step": step, "discriminator/real": step / 10} for step in (1, 2, 3)]
@@ -22,6 +23,12 @@ def test_lines_go_to_memory_and_disk(tmp_path):
     record = written(tmp_path)
     assert record.metrics == LINES == read_metrics(tmp_path)
     assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == LINES
+
+
+def test_a_line_that_cannot_be_written_is_said_in_words(tmp_path):
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(CourseError, match=r"metrics.jsonl cannot be written \((Is a directory|Permission denied)\)"):
+        Record(tmp_path).log(LINES[0])
 
 
 def test_a_record_without_a_folder_writes_nothing(tmp_path, monkeypatch):
