@@ -54,9 +54,9 @@ def load(name: str | Path, device: str | None = None) -> Game:
     from gancourse.data.sources import bundled
 
     if device not in (None, "cpu"):
-        from gancourse.training.hardware import accelerator
+        from gancourse.training.hardware import offered
 
-        device = accelerator(device, "no").device
+        offered(device)
     if str(name) in published():
         settings = read_json(bundled(f"weights/{name}/config.json"))
         path = bundled(f"weights/{name}/model.safetensors")

@@ -16,6 +16,18 @@ from accelerate.state import AcceleratorState
 from gancourse.files import CourseError
 
 
+def offered(device: str | None = None) -> str:
+    """`device`, or for None the best there is: "cuda", else "mps", else "cpu".
+
+    Raises:
+        CourseError: this machine's torch does not offer it.
+    """
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device not in (None, "cpu", best):
+        raise CourseError(f"device={device!r} was asked for; this machine's torch offers: {', '.join({best, 'cpu'})}.")
+    return device or best
+
+
 def accelerator(device: str | None = None, precision: str = "auto", **options) -> Accelerator:
     """Accelerate's handle on device, precision and processes.
 
@@ -23,13 +35,11 @@ def accelerator(device: str | None = None, precision: str = "auto", **options) -
         device: "cpu", or None for the best there is (CUDA, MPS, else CPU).
         precision: "bf16", "no" (float32) or "auto": bf16 autocast on GPUs that compute in it, which needs no loss scaler.
     """
-    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if device not in (None, "cpu", best):
-        raise CourseError(f"device={device!r} was asked for; this machine's torch offers: {', '.join({best, 'cpu'})}.")
+    chosen = offered(device)
     if precision not in ("auto", "bf16", "no"):
         raise CourseError(f"precision={precision!r} was asked for. Choose auto, bf16 or no.")
     if precision == "auto":
-        precision = "bf16" if (device or best) == "cuda" and torch.cuda.is_bf16_supported(False) else "no"
+        precision = "bf16" if chosen == "cuda" and torch.cuda.is_bf16_supported(False) else "no"
     # Accelerate keeps one state a process; a notebook trains many times, each time as it was asked.
     AcceleratorState._reset_state(reset_partial_state="RANK" not in os.environ)
     return Accelerator(cpu=device == "cpu", mixed_precision=precision, **options)
