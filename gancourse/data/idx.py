@@ -129,7 +129,7 @@ def _have_full(published: Published, folder: Path, source: str, *, explicit: boo
         f"({', '.join(NAMES)}, plain or .gz) into {folder}."
     )
     if strict:
-        raise CourseError(f"{why} With strict, the bundled {published.things} may not stand in for it. {remedy}")
+        raise CourseError(f"{why} The bundled {published.things} may not stand in for it here. {remedy}")
     asked_for = source == "full" or (not own and (explicit or len(missing) < len(NAMES)))
     if asked_for:
         instead = f"Using the {published.shipped} bundled {published.things} instead."

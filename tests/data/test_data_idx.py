@@ -158,7 +158,7 @@ def test_auto_warns_when_the_root_it_was_given_holds_no_digits(room, tmp_path):
     with pytest.warns(CourseWarning, match=f"does not hold {published(room).name}.*bundled") as caught:
         assert room.load(root=tmp_path).source == "bundled"
     assert caught[0].filename == __file__, "the warning does not point to the call"
-    with pytest.raises(CourseError, match="strict"):
+    with pytest.raises(CourseError, match="may not stand in"):
         room.load(strict=True)
 
 

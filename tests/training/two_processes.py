@@ -69,10 +69,11 @@ def games(folder: Path, rank: int) -> None:
         "dcgan": play(gan("dcgan", seed=0, width=2), images, 4),
         "strangers": play(gan("mlp", seed=rank, width=8), images, 4),  # each began with weights of its own
     }
-    mlp = partial(gan, "mlp", width=8)
-    ends["whole"] = play(mlp(0), images, 8, folder / "whole", checkpoint_every=4)
-    play(mlp(0), images, 4, folder / "parts", checkpoint_every=4)
-    ends["parts"] = play(mlp(7), images, 8, folder / "parts", checkpoint_every=4)
+    # No BatchNorm: its running means are of each process's own share, and only the first process's are kept.
+    toy = partial(gan, "toy", width=8)
+    ends["whole"] = play(toy(0), points, 8, folder / "whole", checkpoint_every=4)
+    play(toy(0), points, 4, folder / "parts", checkpoint_every=4)
+    ends["parts"] = play(toy(7), points, 8, folder / "parts", checkpoint_every=4)
     for name, tensors in ends.items():
         save_file(
             {key: value.clone().contiguous() for key, value in tensors.items()}, folder / f"{name}-{rank}.safetensors"
