@@ -166,7 +166,7 @@ def uniform_init(module: nn.Module, limit: float) -> None:
 def mlp_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
     """(N, latent) -> (N, *shape): pictures in [-1, 1], points anywhere.
 
-    BatchNorm makes clean strokes out of grey dust; two dimensions have no dust, and there it only blurs.
+    For pictures each hidden layer has BatchNorm: without it strokes stay strewn with grey dots for many thousand steps.
     """
     pictures = len(shape) == 3
     norm = nn.BatchNorm1d if pictures else nn.Identity
