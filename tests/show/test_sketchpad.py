@@ -67,6 +67,11 @@ def test_each_drawing_is_made_anew_and_clearing_shows_the_hint_again():
     assert words.value == "Draw &lt;here&gt;." and bytes(screen.value) == sketchpad.NOTHING and len(asked) == 2
 
 
+def test_the_picture_is_not_stretched_to_the_sheet_and_its_button():
+    box = sketchpad.sketch(lambda image: image).children[0]
+    assert box.layout.align_items == "flex-start"
+
+
 def test_the_empty_screen_is_a_picture_that_nobody_sees():
     _, screen, _ = parts(sketchpad.sketch(lambda image: image))
     import io
