@@ -96,8 +96,7 @@ def train(
     if pairs or photos or direction or kind:
         config, pictures = own_pairs(config, pairs or [], direction, photos, kind)
     else:
-        where = {"root": data_root, "source": source, "strict": source == "full"}
-        pictures = data.load(config.pictures, config.split, **where, **config.options)
+        pictures = data.load(config.pictures, config.split, **asked_for(data_root, source), **config.options)
     typer.echo(
         f"{pictures.name}: {len(pictures):,} ({pictures.source}). {config.steps:,} steps of {config.batch_size}."
     )
@@ -204,8 +203,8 @@ def evaluate(
     from gancourse.evaluation import evaluate as measure
     from gancourse.published import load
 
-    where = {"root": data_root, "source": source, "strict": source == "full"}
-    typer.echo(json.dumps(measure(load(model, device), n=n, seed=seed, **where), indent=2))
+    scores = measure(load(model, device), n=n, seed=seed, **asked_for(data_root, source))
+    typer.echo(json.dumps(scores, indent=2))
 
 
 @app.command()
@@ -273,9 +272,8 @@ def data(
             f"--trust and --sha256 are for {', '.join(archives.ARCHIVES)}, and {name or 'no name'} was given. "
             "All other data are verified without them."
         )
-    where = {"root": data_root, "source": source, "strict": source == "full"}
     for each in room.NAMES if name is None else [name]:
-        train, test = (room.load(each, split, **where) for split in ("train", "test"))
+        train, test = (room.load(each, split, **asked_for(data_root, source)) for split in ("train", "test"))
         key, rows = next(iter(train.tensors.items()))
         others = ", ".join(list(train.tensors)[1:]) or "nothing else"
         typer.echo(
@@ -296,6 +294,11 @@ def judge(
     from gancourse.evaluation import train_judge
 
     typer.echo(train_judge(folder, root=data_root, seed=seed))
+
+
+def asked_for(data_root: Path | None, source: str) -> dict:
+    """What `data.load` is told of where the data come from: who asks for the full set gets it or an error."""
+    return {"root": data_root, "source": source, "strict": source == "full"}
 
 
 def check_chapter(chapter: str) -> None:

@@ -102,9 +102,9 @@ def random_affine(pictures: Tensor, amount: float = 1.0) -> Tensor:
     At amount 1 the draws are uniform: turned by up to 0.2 rad (11 degrees) and sheared by up to 0.25 either way, both sides
     divided by 0.85 to 1.15, shifted by up to 7 % of the side. What comes in over the edge is -1, MNIST's paper.
     """
-    n, device = len(pictures), pictures.device
-    most = torch.tensor([0.2, 0.25, 0.15, 0.15, 0.14, 0.14], device=device)  # a side is 2 long for `affine_grid`
-    angle, shear, wider, taller, right, down = amount * most[:, None] * (2 * torch.rand(6, n, device=device) - 1)
+    draws = amount * (2 * torch.rand(6, len(pictures), device=pictures.device) - 1)
+    most = (0.2, 0.25, 0.15, 0.15, 0.14, 0.14)  # a side is 2 long for `affine_grid`
+    angle, shear, wider, taller, right, down = (m * draw for m, draw in zip(most, draws, strict=True))
     cos, sin = angle.cos(), angle.sin()
     across = torch.stack([cos * (1 + wider), (shear - sin) * (1 + taller), right], 1)
     along = torch.stack([sin * (1 + wider), cos * (1 + taller), down], 1)

@@ -145,7 +145,8 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     """Score a model's runs, one folder a seed, and publish the first: its weights in data/weights, its dossier in runs/.
 
     Raises:
-        CourseError: no such name can be given, or the runs differ in more than their seed, or are not of the full MNIST.
+        CourseError: no such name can be given, a run is unfinished, the runs differ in more than their seed, or the full
+            data to measure on cannot be had. What the runs were trained on is not checked.
     """
     if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
         raise CourseError(

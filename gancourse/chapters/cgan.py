@@ -147,9 +147,9 @@ class Generator(nn.Module):
                 JoinedLinear(16 * width + k, top * base**2, bias=False), nn.BatchNorm1d(top * base**2), nn.ReLU(),
                 nn.Unflatten(1, (top, base, base)),
             ),
-            *(Joining(doubling((top >> i) + k, top >> (i + 1)), nn.BatchNorm2d(top >> (i + 1)), nn.ReLU())
+            *(Joining(doubling(top >> i, top >> (i + 1), k), nn.BatchNorm2d(top >> (i + 1)), nn.ReLU())
               for i in range(times - 1)),
-            Joining(doubling(width + k, shape[0]), nn.Tanh()),
+            Joining(doubling(width, shape[0], k), nn.Tanh()),
         ])  # fmt: skip
         self.apply(dcgan_init)
 
@@ -160,9 +160,9 @@ class Generator(nn.Module):
         return x
 
 
-def doubling(channels: int, to: int) -> nn.ConvTranspose2d:
-    """Twice the side; `channels` are those of the maps and of the label. (N, C, H, W), (N, K) -> (N, to, 2H, 2W)."""
-    return JoinedConvTranspose2d(channels, to, 5, stride=2, padding=2, output_padding=1, bias=False)
+def doubling(channels: int, to: int, k: int) -> nn.ConvTranspose2d:
+    """Twice the side; a label of `k` numbers joins. (N, channels, H, W), (N, k) -> (N, to, 2H, 2W)."""
+    return JoinedConvTranspose2d(channels + k, to, 5, stride=2, padding=2, output_padding=1, bias=False)
 
 
 def halving(channels: int, to: int, k: int) -> nn.Conv2d:

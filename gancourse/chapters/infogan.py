@@ -74,7 +74,7 @@ class Config(gan.Config):
     }  # fmt: skip
     POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "block")
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {
-        **gan.Config.RANGES, "information": (0, math.inf), "leak": (0, math.inf),
+        **gan.Config.RANGES, "information": (0, math.inf), "leak": (0, math.inf), "augment": (0, 2),
     }  # fmt: skip
 
     form: str = "digits"
@@ -98,11 +98,6 @@ class Config(gan.Config):
         for field in ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every"):
             if getattr(self, field) != getattr(type(self), field):
                 raise CourseError(f"{field}={getattr(self, field)!r} was given; InfoGAN's game has no such part.")
-        if not 0 <= self.augment <= 2:
-            raise CourseError(
-                f"augment={self.augment!r} was given; it goes from 0, where Q reads the picture itself, to 2, where its copy "
-                "may be turned by 23 degrees."
-            )
         if any(size < 2 for size in self.categories) or self.continuous < 0 or not self.codes:
             raise CourseError(
                 f"categories={self.categories}, continuous={self.continuous} was given. A categorical code has 2 values "

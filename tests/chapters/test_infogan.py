@@ -190,9 +190,9 @@ def test_with_augment_q_reads_a_moved_copy_and_the_verdict_the_picture(turn):
     assert not torch.allclose(moved[-1][0], moved[-2][0], atol=0.1)
 
 
-@pytest.mark.parametrize("amount", [-0.1, 2.5, float("nan")])
+@pytest.mark.parametrize("amount", [-0.1, 2.0, 2.5, float("nan")])
 def test_augment_has_limits(amount):
-    with pytest.raises(CourseError, match="it goes from 0, where Q reads the picture itself, to 2"):
+    with pytest.raises(CourseError, match="augment=.* was given; it must be 0 or more, and below 2"):
         Config(augment=amount)
 
 
