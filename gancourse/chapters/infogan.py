@@ -61,6 +61,10 @@ class Config(gan.Config):
         lr, lr_generator: rates of the discriminator with Q, and of the generator.
         augment: Q reads a copy of the picture that was moved at random, so far (see `random_affine`); at 0 the picture
             itself, as in the paper. What a slightly turned or shifted copy does not show is then no code.
+        unmoved: so many continuous codes, the first ones, Q reads off the picture itself even so: knobs for what the
+            moves hide, such as slant.
+        deviation: standard deviation of the Gaussian that Q gives a continuous code. At a half an error costs four times
+            as much.
         leak: slope of LeakyReLU below 0: .1 in the paper's appendix, .01 in the authors' code.
         block: pixel art is drawn in blocks of so many px; the networks then see and make a block as one pixel. With
             each px free, a discriminator need only look whether the blocks are even, and learns nothing of faces.
@@ -72,7 +76,7 @@ class Config(gan.Config):
     CHOICES: ClassVar[dict] = {
         "form": FORMS, "optimizer": ("adam",), "loss": [name for name, rules in LOSSES.items() if not rules.pairs],
     }  # fmt: skip
-    POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "block")
+    POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "block", "deviation")
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {
         **gan.Config.RANGES, "information": (0, math.inf), "leak": (0, math.inf), "augment": (0, 2),
     }  # fmt: skip
@@ -89,6 +93,8 @@ class Config(gan.Config):
     continuous: int = 2
     information: float = 1.0
     augment: float = 0.0
+    unmoved: int = 0
+    deviation: float = 1.0
     lr_generator: float = 1e-3
     leak: float = 0.01
     block: int = 1
@@ -103,6 +109,8 @@ class Config(gan.Config):
                 f"categories={self.categories}, continuous={self.continuous} was given. A categorical code has 2 values "
                 "or more, continuous codes are counted from 0 up, and there must be one code of either kind."
             )
+        if not 0 <= self.unmoved <= self.continuous:
+            raise CourseError(f"unmoved={self.unmoved} was given; it counts continuous codes: 0 to {self.continuous}.")
 
     @property
     def codes(self) -> int:
@@ -217,10 +225,14 @@ class InfoGAN(gan.GAN):
         """D's verdict on generated pictures (N,), and Q's guess at their code (N, codes).
 
         With `augment` Q guesses from a copy that was moved at random: the generator is paid for codes that outlast the move.
+        The first `unmoved` continuous codes are guessed from the picture itself.
         """
         logits, guess = self.discriminator(pictures)
         if self.config.augment:
-            _, guess = self.discriminator(random_affine(pictures, self.config.augment))
+            _, moved = self.discriminator(random_affine(pictures, self.config.augment))
+            first = sum(self.config.categories)
+            last = first + self.config.unmoved
+            guess = torch.cat([moved[:, :first], guess[:, first:last], moved[:, last:]], 1)
         return logits, guess
 
     def draw(self, n: int, generator: torch.Generator | None = None, device=None) -> tuple[Tensor, Tensor, Tensor]:
@@ -253,8 +265,8 @@ class InfoGAN(gan.GAN):
         if logits:  # cross_entropy takes logits; a softmax before it would raise the floor from 0 to 1.46 nats
             pairs = zip(logits, category.T, strict=True)
             terms["category"] = weight * sum(cross_entropy(each, value) for each, value in pairs)
-        if self.config.continuous:  # Gaussian of standard deviation 1: (c - mean)^2 / 2
-            terms["continuous"] = weight * (continuous - means).square().sum(1).mean() / 2
+        if self.config.continuous:  # Gaussian: ((c - mean) / deviation)^2 / 2
+            terms["continuous"] = weight * ((continuous - means) / self.config.deviation).square().sum(1).mean() / 2
         return terms
 
     def sample(

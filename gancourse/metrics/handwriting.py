@@ -1,6 +1,6 @@
 """What a hand can be measured by, without a network: how far it leans, how wide it writes, how thick the pen was.
 
-Slant and thickness follow Castro et al. 2019 (Morpho-MNIST, section 2.2), who measure MNIST itself this way.
+Slant and thickness follow Castro et al. 2019 (Morpho-MNIST), who measure MNIST itself this way.
 """
 
 from __future__ import annotations

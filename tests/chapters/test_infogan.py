@@ -190,6 +190,35 @@ def test_with_augment_q_reads_a_moved_copy_and_the_verdict_the_picture(turn):
     assert not torch.allclose(moved[-1][0], moved[-2][0], atol=0.1)
 
 
+@pytest.mark.parametrize("unmoved", [0, 1, 2])
+def test_unmoved_codes_are_read_off_the_picture_itself(unmoved):
+    game, said = small(categories=(4, 3), continuous=2, augment=1.0, unmoved=unmoved).train(), []
+    game.discriminator.register_forward_hook(lambda module, x, y: said.append(y[1]))
+    torch.manual_seed(5)
+    _, guess = game.read(torch.rand(8, *game.config.shape) * 2 - 1)
+    picture, copy = said
+    kept = slice(7, 7 + unmoved)  # behind the two categories
+    assert torch.equal(guess[:, kept], picture[:, kept])
+    others = [i for i in range(9) if not 7 <= i < 7 + unmoved]
+    assert torch.equal(guess[:, others], copy[:, others])
+    assert not torch.allclose(picture, copy)
+
+
+@pytest.mark.parametrize("unmoved", [-1, 3])
+def test_no_more_codes_can_stay_unmoved_than_there_are(unmoved):
+    with pytest.raises(CourseError, match=r"unmoved=.* was given; it counts continuous codes: 0 to 2"):
+        Config(unmoved=unmoved)
+
+
+def test_half_the_deviation_is_four_times_the_price():
+    code = (torch.zeros(3, 5), torch.zeros(3, 1, dtype=torch.long), torch.tensor([[0.5], [-1.0], [0.0]]))
+    guess = torch.zeros(3, 5)
+    prices = [small(deviation=d, categories=(4,), continuous=1).surprise(guess, code, 1.0)["continuous"].item() for d in (1.0, 0.5)]
+    assert prices == pytest.approx([1.25 / 3 / 2, 4 * 1.25 / 3 / 2])
+    with pytest.raises(CourseError, match="deviation"):
+        Config(deviation=0.0)
+
+
 @pytest.mark.parametrize("amount", [-0.1, 2.0, 2.5, float("nan")])
 def test_augment_has_limits(amount):
     with pytest.raises(CourseError, match="augment=.* was given; it must be 0 or more, and below 2"):

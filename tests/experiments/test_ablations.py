@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gancourse import ablations, evaluation
+from gancourse import evaluation
 from gancourse.chapters import pix2pix
 from gancourse.data.sources import Pictures
+from gancourse.experiments import ablations
 from gancourse.files import CourseError, read_json
 
 TINY = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=1, batch_size=2)
@@ -123,5 +124,5 @@ def test_the_page_shows_medians_of_the_seeds_that_are_done():
 def test_the_module_says_what_is_wrong_without_a_traceback(cheap, tmp_path, monkeypatch):
     monkeypatch.setattr(ablations, "train", lambda *given: (_ for _ in ()).throw(CourseError("another recipe")))
     monkeypatch.setattr(sys, "argv", ["ablations", "--scale", "check", "--folder", str(tmp_path)])
-    with pytest.raises(SystemExit, match="gancourse.ablations: another recipe"):
+    with pytest.raises(SystemExit, match="gancourse.experiments.ablations: another recipe"):
         ablations.main()

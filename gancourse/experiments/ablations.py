@@ -1,6 +1,6 @@
 """The three ablations of pix2pix (Isola et al. 2016, sections 4.2 to 4.4), on the course's own pairs.
 
-    python -m gancourse.ablations [--scale class] [--seeds 0 1 2] [--steps 1000] [--width 32] [--folder runs/pix2pix]
+    python -m gancourse.experiments.ablations [--scale class] [--seeds 0 1 2] [--steps 1000] [--width 32] [--folder runs/pix2pix]
 
 Every row is one Config trained anew; the rows of a table differ in nothing but what the first column names. What is done
 is kept in the folder's ablations.json row by row, so that an interrupted call goes on where it was.
@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import statistics
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gancourse import data, lesson
 from gancourse.chapters import pix2pix
 from gancourse.evaluation import columns, translation_scores
-from gancourse.files import DOSSIERS, CourseError, read_json, write_json, write_text
+from gancourse.experiments import keep
+from gancourse.files import DOSSIERS, CourseError
+from gancourse.training.loop import describe
 
 LOSSES: dict[str, dict] = {
     "L1": {"adversarial": 0.0},
@@ -43,21 +46,15 @@ def train(config: pix2pix.Config, seeds: list[int], folder: Path, root: Path | N
     Raises:
         CourseError: the folder's runs had another recipe.
     """
-    file = folder / "ablations.json"
-    recipe = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    kept = read_json(file) if file.is_file() else {"recipe": recipe, "runs": []}
-    if kept["recipe"] != recipe:
-        raise CourseError(f"{file} holds runs of another recipe. Give another --folder, or delete it.")
     pictures = data.load(config.pictures, config.split, root=root, **config.options)
-    for seed in seeds:
-        for change in distinct(config):
-            if any((run["change"], run["seed"]) == (change, seed) for run in kept["runs"]):
-                continue
-            record = lesson.play(replace(config, **change), pictures, seed=seed)
-            scores = translation_scores(record.game, seed=seed, root=root)
-            kept["runs"].append({"change": change, "seed": seed, "seconds": record.summary["seconds"], "scores": scores})
-            write_json(file, kept)
-            write_text(folder / "ablations.md", page(config, kept["runs"]))
+
+    def run(wanted: dict) -> dict:
+        record = lesson.play(replace(config, **wanted["change"]), pictures, seed=wanted["seed"])
+        scores = translation_scores(record.game, seed=wanted["seed"], root=root)
+        return {"seconds": record.summary["seconds"], "scores": scores}
+
+    wanted = [{"change": change, "seed": seed} for seed in seeds for change in distinct(config)]
+    keep(folder / "ablations.json", describe(vars(config)), wanted, run, partial(page, config))
 
 
 def distinct(config: pix2pix.Config) -> list[dict]:
@@ -102,7 +99,7 @@ def main() -> None:
     try:
         train(pix2pix.Config.at(given.scale, **changes), given.seeds, given.folder)
     except CourseError as error:
-        raise SystemExit(f"gancourse.ablations: {error}") from error
+        raise SystemExit(f"gancourse.experiments.ablations: {error}") from error
 
 
 if __name__ == "__main__":
