@@ -45,6 +45,11 @@ class Phase:
     twice: bool = False
 
 
+def falling(lr: float, steps: int, step: int, last: float | None = None) -> dict[str, float]:
+    """A schedule: `lr`, then over the `last` of all `steps` (None: over half of them) along a line to 0."""
+    return {"lr": lr * max(0.0, min(1.0, (steps - step) / (last or steps / 2)))}
+
+
 class Game(nn.Module, ABC):
     """Networks and their phases.
 

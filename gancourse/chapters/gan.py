@@ -9,7 +9,7 @@ toy     two dimensions, to watch the game being played
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, in_parts, sampling
+from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
 from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
 from gancourse.recipe import Recipe
@@ -70,6 +70,8 @@ class Config(Recipe):
         optimizer, lr, beta1: "sgd" with the paper's schedule, or "adam" with constant numbers.
         lr_generator: the generator's own rate; 0 gives it the discriminator's.
         lr_decay: what the paper's schedule divides lr by, each step, down to 1e-6.
+        anneal: over so many steps at the end Adam's rates fall along a line to 0. Two players at constant rates circle
+            about the point where neither can gain; as the rates fall, so does the circle.
         weight_decay: Adam's L2 penalty.
         generator_every: steps of the discriminator for one of the generator.
         r1, r2, gradient_penalty: weights of the discriminator's penalties (see `gancourse.losses`); 0 leaves one out.
@@ -99,6 +101,7 @@ class Config(Recipe):
     beta1: float = 0.5
     lr_generator: float = 0.0
     lr_decay: float = 1.000004
+    anneal: int = 0
     weight_decay: float = 0.0
     generator_every: int = 1
     r1: float = 0.0
@@ -109,6 +112,14 @@ class Config(Recipe):
     steps: int = 125_000  # 250 epochs of 50,000 / 100
     batch_size: int = 100
     ema: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.anneal <= self.steps or (self.anneal and self.optimizer == "sgd"):
+            raise CourseError(
+                f"anneal={self.anneal} was given. Of steps={self.steps} it takes 0 to all, and it is for Adam: the paper's "
+                "SGD has a schedule of its own."
+            )
 
     def build(self) -> GAN:
         """The game with fresh weights, drawn from torch's global random state."""
@@ -268,7 +279,7 @@ class GAN(Game):
         else:
             betas, decay = (config.beta1, 0.999), config.weight_decay
             optimizers = [partial(torch.optim.Adam, lr=lr, betas=betas, weight_decay=decay) for lr in rates]
-            schedules = [None, None]
+            schedules = [annealing(config, lr) for lr in rates]
         discriminator, generator = tuple(self.discriminator.parameters()), tuple(self.generator.parameters())
         twice = bool(config.r1 or config.r2 or config.gradient_penalty)
         return [
@@ -330,6 +341,11 @@ class GAN(Game):
         if given.dim() != 2 or given.shape[1] != self.config.latent:
             raise CourseError(f"latent has shape {tuple(given.shape)}; this game takes (n, {self.config.latent}).")
         return given.to(self.device)
+
+
+def annealing(config: Config, lr: float) -> Callable[[int], dict[str, float]] | None:
+    """The schedule of `Config.anneal` for one player's rate; None leaves it constant."""
+    return partial(falling, lr, config.steps, last=config.anneal) if config.anneal else None
 
 
 def paper_schedule(lr: float, step: int, decay: float = 1.000004, steps_per_epoch: int = 500) -> dict[str, float]:

@@ -195,13 +195,13 @@ class InfoGAN(gan.GAN):
 
     def phases(self) -> list[Phase]:
         config = self.config
-        d_adam, g_adam = (
-            partial(torch.optim.Adam, lr=lr, betas=(config.beta1, 0.999)) for lr in (config.lr, config.lr_generator)
-        )
+        rates = config.lr, config.lr_generator
+        d_adam, g_adam = (partial(torch.optim.Adam, lr=lr, betas=(config.beta1, 0.999)) for lr in rates)
+        d_schedule, g_schedule = (gan.annealing(config, lr) for lr in rates)
         # Two turns, as in any GAN. A third optimizer for the information would move the generator twice a step.
         return [
-            Phase("discriminator", tuple(self.discriminator.parameters()), self.discriminator_loss, d_adam),
-            Phase("generator", tuple(self.generator.parameters()), self.generator_loss, g_adam),
+            Phase("discriminator", tuple(self.discriminator.parameters()), self.discriminator_loss, d_adam, d_schedule),
+            Phase("generator", tuple(self.generator.parameters()), self.generator_loss, g_adam, g_schedule),
         ]
 
     def discriminator_loss(self, batch: Batch) -> Terms:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, interpolate, pad
 
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, in_parts, sampling
+from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
 from gancourse.layers import dcgan_init
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe
@@ -265,7 +265,7 @@ class Pix2Pix(Game):
     def phases(self) -> list[Phase]:
         config = self.config
         adam = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999))
-        schedule = partial(falling, config.lr, config.steps)
+        schedule = partial(falling, config.lr, config.steps)  # that of the authors' code
         phases = [Phase("generator", tuple(self.generator.parameters()), self.generator_loss, adam, schedule)]
         if config.adversarial:
             players = tuple(self.discriminator.parameters())
@@ -365,11 +365,6 @@ def jitter(pictures: Tensor, enlarge: int, flip: bool) -> Tensor:
         mirrored = torch.rand(n, 1, 1, 1, device=pictures.device) < 0.5
         pictures = torch.where(mirrored, pictures.flip(3), pictures)
     return pictures
-
-
-def falling(lr: float, steps: int, step: int) -> dict[str, float]:
-    """The schedule of section 3.3's code: constant for half of the steps, then along a line to 0."""
-    return {"lr": lr * max(0.0, min(1.0, 2 * (steps - step) / steps))}
 
 
 def receptive_field(discriminator: nn.Module, channels: int, side: int = 512) -> int:

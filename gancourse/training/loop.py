@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 
 import torch
@@ -89,7 +89,8 @@ def train(
     """
     options = {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
     handle = hardware.accelerator(device, precision, **options)
-    settings = {**describe_config(config or getattr(game, "config", None)), "seed": seed, "batch_size": batch_size,
+    config = config or getattr(game, "config", None)
+    settings = {**describe_config(config), "seed": seed, "batch_size": batch_size,
                 "ema": ema, "processes": handle.num_processes, "data": identity(data)}  # fmt: skip
     torch.manual_seed(seed + handle.process_index)
     game.begin(data)
@@ -109,7 +110,7 @@ def train(
     with alone_in(record.folder if handle.is_main_process else None), asked_to_stop() as stop:
         if options:
             handle.init_trackers("tensorboard", {})
-        step, seconds = resume(play, record, settings) if folder else (0, 0.0)
+        step, seconds = resume(play, record, settings, defaults(config)) if folder else (0, 0.0)
         if handle.is_main_process and folder:
             record.write("config", settings)
             record.write("environment", hardware.describe(handle))
@@ -234,9 +235,14 @@ class Play:
                 tensors |= checkpoint.pack_optimizer(f"optimizer/{phase.name}", optimizer)
             for rank, state in enumerate(states):
                 tensors |= {f"random/{rank}/{name}": state[name] for name in ("torch", "cuda", "numpy")}
-            numbers = {"settings": settings, "seconds": seconds, "random": [state["plain"] for state in states]}
+            numbers = {"settings": settings, "seconds": seconds, "scheduled": self.scheduled(step - 1),
+                       "random": [state["plain"] for state in states]}  # fmt: skip
             checkpoint.save(folder / CHECKPOINTS, step, tensors, numbers)
         self.handle.wait_for_everyone()
+
+    def scheduled(self, step: int) -> dict[str, dict[str, float]]:
+        """What each phase's schedule, if it has one, says of a step."""
+        return {phase.name: phase.schedule(step) for phase, _, _ in self.turns if phase.schedule}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict) -> None:
         self.game.load_state_dict(checkpoint.with_prefix(tensors, "game"))
@@ -253,20 +259,27 @@ class Play:
 CHECKPOINTS = "checkpoints"
 
 
-def resume(play: Play, record: Record, settings: dict) -> tuple[int, float]:
+def resume(play: Play, record: Record, settings: dict, usual: dict) -> tuple[int, float]:
     """(step, seconds) of the folder's newest whole checkpoint, restored into `play`; (0, 0) in a new folder."""
     found = checkpoint.latest(record.folder / CHECKPOINTS)
     config = record.folder / "config.json"
     before = found[1]["settings"] if found else read_json(config) if config.is_file() else None
-    # A run may be made longer: `steps` says when to stop, not what a step does. The first runs did not note their data.
+    # A run may be made longer, if its last step would have been the same. An old one may lack its data's checksum, and
+    # numbers that its chapter did not have yet: what they usually are is what it did.
     now = {**describe(settings), "steps": 0}
-    changed = before and checkpoint.differences({"data": now["data"], **before, "steps": 0}, now)
+    changed = before and checkpoint.differences({**usual, "data": now["data"], **before, "steps": 0}, now)
     if changed:
         raise CourseError(
             f"{record.folder} holds a run with other hyper-parameters or data:\n  " + "\n  ".join(changed)
             + "\nGo on with the same ones, or choose another folder."
         )  # fmt: skip
     if found:
+        scheduled = found[1].get("scheduled")
+        if before.get("steps") != settings.get("steps") and scheduled not in (None, play.scheduled(found[1]["step"] - 1)):
+            raise CourseError(
+                f"{record.folder} holds a run of {before['steps']:,} steps whose rates fall towards its end; of "
+                f"{settings['steps']:,} steps it would have been another run. Choose another folder for that."
+            )
         play.restore(*found)
     step, seconds = (found[1]["step"], found[1]["seconds"]) if found else (0, 0.0)
     if play.handle.is_main_process:
@@ -279,6 +292,13 @@ def describe_config(config) -> dict:
     if not is_dataclass(config):
         return describe(dict(config or {}))
     return {"chapter": type(config).__module__.rpartition(".")[2], **describe(asdict(config))}
+
+
+def defaults(config) -> dict:
+    """The default of each of a dataclass's fields that has one; nothing for another config."""
+    if not is_dataclass(config):
+        return {}
+    return describe({field.name: field.default for field in fields(config) if field.default is not MISSING})
 
 
 def describe(settings: dict) -> dict:

@@ -312,6 +312,17 @@ def test_phases_cover_all_parameters_once():
         assert sorted(listed) == sorted(id(parameter) for parameter in game.parameters())
 
 
+@pytest.mark.parametrize("form", ["dcgan", "mlp"])
+def test_annealed_rates_fall_along_a_line_at_the_end_each_from_its_own(form):
+    config = gan.Config.at("check", form, width=4, steps=10, anneal=4, lr=0.1, lr_generator=0.5)
+    rates = {phase.name: [phase.schedule(step)["lr"] for step in range(10)] for phase in config.build().phases()}
+    line = [1.0] * 7 + [0.75, 0.5, 0.25]
+    assert rates == {
+        "discriminator": pytest.approx([0.1 * part for part in line]),
+        "generator": pytest.approx([0.5 * part for part in line]),
+    }
+
+
 def test_the_papers_schedule():
     """lr .1 / 1.000004^t down to 1e-6; momentum .5 to .7 over 250 epochs of 500 updates, then constant."""
     for step in (0, 1, 500, 62_500, 125_000):
@@ -471,6 +482,9 @@ def test_a_config_cannot_be_changed_behind_a_games_back():
         ({"ema": 2.0}, "ema=2.0 was given; it must be 0 or more, and below 1"),
         ({"beta1": 2.0}, "beta1=2.0 was given; it must be 0 or more, and below 1"),
         ({"lr_decay": 0.0}, "lr_decay=0.0 was given; it must be 1 or more"),
+        ({"form": "dcgan", "optimizer": "adam", "steps": 5, "anneal": 6}, "anneal=6 was given. Of steps=5 it takes 0 to all"),
+        ({"form": "dcgan", "optimizer": "adam", "anneal": -1}, "anneal=-1 was given"),
+        ({"anneal": 10}, "anneal=10 was given. Of steps=125000 it takes 0 to all, and it is for Adam"),
         ({"r1": float("nan")}, "r1=nan was given"),
         *(({"shape": shape}, f"shape={shape} was given; of form='paper' it must be whole numbers above 0, as many as in (1, 28")
           for shape in ((1, 28), (1, 28, 28, 28), (), (2,), (1, 28, 0))),

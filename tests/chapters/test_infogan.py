@@ -210,10 +210,17 @@ def test_no_more_codes_can_stay_unmoved_than_there_are(unmoved):
         Config(unmoved=unmoved)
 
 
+def test_annealed_rates_fall_to_zero_at_the_end():
+    phases = small(steps=10, anneal=4, lr=0.1, lr_generator=0.5).phases()
+    ends = {phase.name: [phase.schedule(step)["lr"] for step in (0, 6, 8, 10)] for phase in phases}
+    assert ends == {"discriminator": pytest.approx([0.1, 0.1, 0.05, 0]), "generator": pytest.approx([0.5, 0.5, 0.25, 0])}
+    assert all(phase.schedule is None for phase in small().phases())
+
+
 def test_half_the_deviation_is_four_times_the_price():
     code = (torch.zeros(3, 5), torch.zeros(3, 1, dtype=torch.long), torch.tensor([[0.5], [-1.0], [0.0]]))
-    guess = torch.zeros(3, 5)
-    prices = [small(deviation=d, categories=(4,), continuous=1).surprise(guess, code, 1.0)["continuous"].item() for d in (1.0, 0.5)]
+    games = [small(deviation=deviation, categories=(4,), continuous=1) for deviation in (1.0, 0.5)]
+    prices = [game.surprise(torch.zeros(3, 5), code, 1.0)["continuous"].item() for game in games]
     assert prices == pytest.approx([1.25 / 3 / 2, 4 * 1.25 / 3 / 2])
     with pytest.raises(CourseError, match="deviation"):
         Config(deviation=0.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -192,6 +193,38 @@ def test_a_longer_run_is_the_same_run(tmp_path, pictures):
     record = play(build(steps=4), pictures, 4, tmp_path)
     assert record.summary["step"] == 4
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 4
+
+
+def test_a_run_whose_rates_have_begun_to_fall_is_not_made_longer(tmp_path, pictures):
+    play(build(steps=6, anneal=3), pictures, 6, tmp_path)
+    with pytest.raises(CourseError, match=r"of 6 steps whose rates fall towards its end; of 8 steps .* another folder"):
+        play(build(steps=8, anneal=3), pictures, 8, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == 6
+    assert play(build(steps=6, anneal=3), pictures, 6, tmp_path).summary["step"] == 6
+
+
+def test_before_its_rates_fall_a_run_can_still_be_made_longer(tmp_path, pictures):
+    games = {}
+    for name, first in {"parts": 6, "whole": 8}.items():
+        if name == "parts":
+            stopped = build(steps=first, anneal=3)
+            stop_at = [lambda progress: progress.step == 2 and signal.raise_signal(signal.SIGTERM)]
+            with pytest.raises(KeyboardInterrupt):
+                play(stopped, pictures, first, tmp_path / name, watch=stop_at)
+        games[name] = play(build(steps=8, anneal=3), pictures, 8, tmp_path / name).game
+    assert same(weights(games["parts"]), weights(games["whole"]))
+
+
+def test_a_run_from_before_a_number_existed_goes_on_if_it_has_its_usual_value(tmp_path, pictures):
+    play(build(), pictures, 2, tmp_path)
+    state = tmp_path / "checkpoints" / "step-00000002" / "state.json"
+    for path in (state, tmp_path / "config.json"):
+        stored = json.loads(path.read_text())
+        del stored.get("settings", stored)["anneal"]
+        path.write_text(json.dumps(checkpoint.sealed(stored) if path == state else stored))
+    with pytest.raises(CourseError, match="anneal: 0 in the checkpoint, 1 now"):
+        play(build(anneal=1), pictures, 4, tmp_path)
+    assert play(build(), pictures, 4, tmp_path).summary["step"] == 4
 
 
 def test_after_a_damaged_checkpoint_the_one_before_goes_on_to_the_same_end(tmp_path, pictures):
