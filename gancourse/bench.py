@@ -7,7 +7,8 @@ compares with that. For InfoGAN it has their third optimizer, which moves both n
 
 All forms train the same networks at the same batch size, in turn in one process, so that a drifting clock or a busy
 machine touches all alike; the median of the ratios is what counts. Where our networks write a layer in another way
-(`layers.Project`, `layers.ReadOut`, `layers.JoinedConv2d`), the plain form keeps the convolution that it equals.
+(`layers.Project`, `layers.ReadOut`, `layers.JoinedConv2d`, a group a channel for an instance norm), the plain form keeps
+the layer that it equals.
 
     python -m gancourse.bench [chapter ...]
 """
@@ -18,11 +19,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from torch.nn.functional import instance_norm
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
@@ -109,13 +112,15 @@ def plain(game: Game, data: dict[str, torch.Tensor], device: torch.device, *, sh
 
 
 def written_out(game: Game) -> Game:
-    """The game with the convolutions of public code where ours are cheaper: the same function, the same weights."""
+    """The game with the layers of public code where ours are cheaper: the same function, the same weights."""
     for module in game.modules():
         if isinstance(module, (Project, ReadOut)):
             module.__class__ = nn.ConvTranspose2d if isinstance(module, Project) else nn.Conv2d
         elif isinstance(module, (JoinedConv2d, JoinedConvTranspose2d)):  # on constant maps, which are made
             ordinary = super(type(module), module).forward
             module.forward = lambda x, condition, ordinary=ordinary: ordinary(join(x, condition))
+        elif isinstance(module, nn.GroupNorm) and module.num_groups == module.num_channels:
+            module.forward = partial(instance_norm, weight=module.weight, bias=module.bias, eps=module.eps)
     return game
 
 

@@ -56,10 +56,12 @@ class Game(nn.Module, ABC):
     Attributes:
         averaged: names of the networks whose exponential moving average is kept and sampled from.
         frozen: names of the networks that never learn. They stay in eval mode, so their BatchNorm statistics stand still.
+        contiguous_on: types of devices on which its convolutions are the faster for contiguous memory, whatever is usual.
     """
 
     averaged: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    contiguous_on: tuple[str, ...] = ()
 
     @abstractmethod
     def phases(self) -> list[Phase]:

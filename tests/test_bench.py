@@ -59,6 +59,20 @@ def test_layers_written_out_are_the_same_function():
             assert torch.allclose(a, b, atol=1e-6)
 
 
+def test_the_plain_form_has_pytorchs_instance_norm(monkeypatch):
+    game = tiny("pix2pix", "unet").train()
+    assert game.config.norm == "instance"
+    x, calls = torch.rand(2, game.config.inputs, *game.config.shape[1:]) * 2 - 1, []
+    norm = bench.instance_norm
+    monkeypatch.setattr(bench, "instance_norm", lambda x, **how: calls.append(x.shape) or norm(x, **how))
+    norms = sum(isinstance(module, torch.nn.GroupNorm) for module in game.generator.modules())
+    found = []
+    for written_out in (False, True):
+        torch.manual_seed(0)  # of the dropout
+        found.append((bench.written_out(game) if written_out else game).generator(x))
+    assert torch.allclose(*found, atol=1e-5) and len(calls) == norms > 0
+
+
 def test_the_plain_form_joins_the_label_as_constant_maps():
     """Public code gives each convolution the pictures' channels and ten more; ours gives it the pictures' alone."""
     game = tiny("cgan", "conv")

@@ -147,7 +147,7 @@ class Noise(nn.Module):
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": partial(nn.BatchNorm2d, track_running_stats=False),
     "running": nn.BatchNorm2d,
-    "instance": partial(nn.InstanceNorm2d, affine=True),
+    "instance": lambda channels: nn.GroupNorm(channels, channels),  # nn.InstanceNorm2d, by a kernel twice as fast on a CPU
 }
 
 
@@ -210,7 +210,7 @@ def patch_discriminator(channels: int, patch: int, width: int, norm: str) -> nn.
 def pix2pix_init(module: nn.Module) -> None:
     """N(0, 0.02) for weights, N(1, 0.02) for a norm's gain, as DCGAN's; zero for biases."""
     dcgan_init(module)
-    if isinstance(module, nn.InstanceNorm2d):
+    if isinstance(module, nn.GroupNorm):
         nn.init.normal_(module.weight, 1.0, 0.02)
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.bias is not None:
         nn.init.zeros_(module.bias)
@@ -236,6 +236,7 @@ class Pix2Pix(Game):
         if config.adversarial:
             seen = outputs + (config.inputs if config.conditional else 0)
             self.discriminator = patch_discriminator(seen, config.patch, config.width, config.norm)
+        self.contiguous_on = ("cpu",) if config.norm == "instance" else ()
         self.register_buffer("examples", torch.full((EXAMPLES, config.inputs, side, side), 255, dtype=torch.uint8))
 
     def begin(self, data: Mapping[str, Tensor]) -> None:

@@ -74,7 +74,7 @@ def train(
             Default: `game.config`, if any.
         device, precision: see `hardware.accelerator`.
         compile: compile each phase's loss with torch.compile (fullgraph). Not where a phase differentiates twice.
-        channels_last: memory order of pictures and convolutions.
+        channels_last: memory order of pictures and convolutions, but for devices in `game.contiguous_on`.
         log_every, checkpoint_every: in steps; a checkpoint is also written at the end and on Ctrl-C.
         preview: game -> samples for the pictures of progress. Default: 64 samples of seed 0.
         watch: called with a `Progress` at log-spaced steps.
@@ -168,7 +168,8 @@ class Play:
 
     def __init__(self, game: Game, handle, ema: float, compile: bool, channels_last: bool):
         self.game, self.handle = game, handle
-        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        usual = channels_last and handle.device.type not in game.contiguous_on
+        self.format = torch.channels_last if usual else torch.contiguous_format
         game.to(handle.device)
         if handle.num_processes > 1:  # all begin with the first one's weights, or they would drift apart unseen
             for value in game.state_dict().values():

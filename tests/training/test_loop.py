@@ -380,8 +380,9 @@ def test_adam_is_fused_and_an_optimizer_without_a_fused_form_is_taken_as_it_is()
     assert isinstance(fused(Phase("a", parameters, None, partial(torch.optim.Rprop, lr=1))), torch.optim.Rprop)
 
 
-@pytest.mark.parametrize("channels_last", [True, False])
-def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutions(channels_last):
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("contiguous_on", [(), ("cpu",), ("cuda",)], ids=str)
+def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutions(asked, contiguous_on):
     class Look(Game):
         def __init__(self):
             super().__init__()
@@ -395,8 +396,10 @@ def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutio
             return {"mean": self.fit(batch["image"]).mean()}
 
     game = Look()
+    game.contiguous_on = contiguous_on
+    channels_last = asked and "cpu" not in contiguous_on
     data = {"image": torch.full((8, 3, 4, 4), 255, dtype=torch.uint8), "label": torch.zeros(8)}
-    play(game, data, 1, channels_last=channels_last, preview=lambda game: torch.zeros(1, 2))
+    play(game, data, 1, channels_last=asked, preview=lambda game: torch.zeros(1, 2))
     assert game.image.dtype == torch.float32 and game.image.unique().tolist() == [1]
     for tensor in (game.image, game.fit.weight):
         assert tensor.is_contiguous(memory_format=torch.channels_last) == channels_last
