@@ -37,6 +37,7 @@ from gancourse.files import (
 from gancourse.show.films import film_of_run
 from gancourse.show.grids import save_grid
 from gancourse.training import read_metrics
+from gancourse.training.feed import identity
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 # What a published model was trained on, and what its weights may be used under.
@@ -145,8 +146,8 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     """Score a model's runs, one folder a seed, and publish the first: its weights in data/weights, its dossier in runs/.
 
     Raises:
-        CourseError: no such name can be given, a run is unfinished, the runs differ in more than their seed, or the full
-            data to measure on cannot be had. What the runs were trained on is not checked.
+        CourseError: no such name can be given, a run is unfinished or was not trained on the full data of its recipe, the
+            runs differ in more than their seed, or the full data cannot be had.
     """
     if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
         raise CourseError(
@@ -161,11 +162,21 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
             raise CourseError(f"{folder} is unfinished: step {done:,} of {each['steps']:,}. Train it on, then publish.")
     if len({(published.configure(each), each["processes"]) for each in settings}) > 1:
         raise CourseError("The runs differ in more than their seed; a table of seeds needs one recipe.")
-    rows = [evaluate(published.load(folder), n=n, root=root, source="full", strict=True) for folder in folders]
+    config = published.configure(settings[0])
+    where = {"root": root, "source": "full", "strict": True}
+    full = data.load(config.pictures, config.split, **where, **config.options)
+    known = identity(full.tensors)
+    for folder, each in zip(folders, settings, strict=True):
+        if each.get("data", known) != known:
+            raise CourseError(
+                f"{folder} was not trained on {full.name}: it saw {each['data']['rows']:,} rows, of other bytes, and that "
+                f"has {len(full):,}. Train with --source full, on the recipe's own data, to publish."
+            )
+    rows = [evaluate(published.load(folder), n=n, **where) for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
     rows.sort(key=lambda row: row["seed"])
-    shown = columns(published.configure(settings[0]))
+    shown = columns(config)
     scores = {"median": {each.key: statistics.median(row[each.key] for row in rows) for each in shown}, "seeds": rows}
 
     dossier = DOSSIERS / name

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 from PIL import Image
 
-from gancourse import evaluation, lesson, published, runs
+from gancourse import data, evaluation, lesson, published, runs
 from gancourse.chapters import cgan, gan, infogan, pix2pix
 from gancourse.data.sources import Pictures, manifest
 from gancourse.files import BUNDLED, CourseError, read_json, sha256
@@ -24,6 +25,7 @@ def small(tmp_path, monkeypatch):
     names = {"samples": 10, "reference": "digits", "reference_samples": 20, "neighbourhood_samples": 10, "k": 5}
     monkeypatch.setattr(runs, "evaluate", lambda game, **how: {**scores, **names, "parzen_test": "test", "seed": 0})
     digits = Pictures({"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}, "digits", "made", "CC0")
+    monkeypatch.setattr(runs, "data", SimpleNamespace(load=lambda *names, **how: digits))
     config = gan.Config.at("check", "dcgan", steps=2, width=4, batch_size=8)
     folders = []
     for seed in (0, 1):
@@ -61,9 +63,22 @@ def test_a_name_that_is_no_name_of_a_folder_is_not_published(small, name):
 
 def test_nothing_is_published_that_was_not_measured_on_the_full_data(small, monkeypatch):
     place, folders = small
-    monkeypatch.setattr(runs, "evaluate", evaluation.evaluate)
+    monkeypatch.setattr(runs, "data", data)
     with pytest.raises(CourseError, match="full MNIST could not be downloaded.*may not stand in"):
         runs.publish("tiny", folders, root=place / "empty", n=100)
+    assert not (place / "runs").exists() and not (place / "data").exists()
+
+
+def test_nothing_is_published_that_was_not_trained_on_the_full_data(small, monkeypatch):
+    place, folders = small
+    for changed in (torch.zeros(41, 1, 28, 28, dtype=torch.uint8), torch.ones(40, 1, 28, 28, dtype=torch.uint8)):
+        whole = Pictures({"image": changed}, "all digits", "full", "CC0")
+        asked = []
+        fake = SimpleNamespace(load=lambda *names, whole=whole, asked=asked, **how: asked.append((names, how)) or whole)
+        monkeypatch.setattr(runs, "data", fake)
+        with pytest.raises(CourseError, match=rf"run-0 was not trained on all digits: it saw 40 rows.* has {len(changed)}"):
+            runs.publish("tiny", folders, root="somewhere")
+        assert asked == [(("digits", "train-50000"), {"root": "somewhere", "source": "full", "strict": True})]
     assert not (place / "runs").exists() and not (place / "data").exists()
 
 
@@ -76,7 +91,7 @@ def pairs(small, monkeypatch):
         monkeypatch.setattr(module, name, place / folder)
     colours = torch.tensor([[i % 3 * 100, i // 3 % 3 * 100, i // 9 * 100] for i in range(24)], dtype=torch.uint8)
 
-    def load(name, split, *, root=None, **how):
+    def load(name, split, *, root=None, source="full", strict=True, **how):
         assert (name, how) == ("emoji", {"size": 32})
         n = 40 if split == "train" else 30
         target = colours[torch.arange(n) % 24, :, None, None].expand(n, 3, 32, 32).clone()
