@@ -172,7 +172,7 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
                 f"{folder} was not trained on {full.name}: it saw {each['data']['rows']:,} rows, of other bytes, and that "
                 f"has {len(full):,}. Train with --source full, on the recipe's own data, to publish."
             )
-    rows = [evaluate(published.load(folder), n=n, **where) for folder in folders]
+    rows = [evaluate(as_stored(published.load(folder)), n=n, **where) for folder in folders]
     for row, each in zip(rows, settings, strict=True):
         row["seed"] = each["seed"]
     rows.sort(key=lambda row: row["seed"])
@@ -188,12 +188,12 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     write_text(dossier / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in thinned))
     write_json(dossier / "scores.json", scores)
     film_of_run(folders[0], dossier / "film.webp")
-    game = published.load(folders[0])
+    game = as_stored(published.load(folders[0]))
     save_grid(dossier / "samples.png", showcase(game, root), columns=10)
 
     weights = BUNDLED / "weights" / name
     tensors = {key: value.contiguous() for key, value in game.state_dict().items()}
-    if sum(value.nbytes for value in tensors.values()) > 10e6:
+    if in_half(game):
         tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
     with replacing(weights / "model.safetensors") as temporary:
         save_file(tensors, temporary)
@@ -202,6 +202,20 @@ def publish(name: str, folders: list[Path], *, root: str | Path | None = None, n
     write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
     write_text(DOSSIERS / "LEDGER.md", ledger())
     return scores
+
+
+def in_half(game) -> bool:
+    """Whether a game's weights are published as float16: those of more than 2 MB are."""
+    return sum(value.nbytes for value in game.state_dict().values()) > 2e6
+
+
+def as_stored(game):
+    """The game with its weights rounded as they are published, so that the table is of what the reader loads."""
+    if in_half(game):
+        for value in game.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half())
+    return game
 
 
 def showcase(game, root: str | Path | None = None) -> Tensor:

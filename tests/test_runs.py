@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from gancourse import data, evaluation, lesson, published, runs
 from gancourse.chapters import cgan, gan, infogan, pix2pix
@@ -50,6 +51,25 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert "| tiny | gan |" in (place / "runs" / "LEDGER.md").read_text()
     monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_is_measured_is_what_is_stored(small, monkeypatch, large):
+    place, folders = small
+    monkeypatch.setattr(runs, "in_half", lambda game: large)
+    measured, evaluate = [], runs.evaluate
+    monkeypatch.setattr(runs, "evaluate", lambda game, **how: measured.append(game.sample(3, seed=0)) or evaluate(game, **how))
+    runs.publish("tiny", folders)
+    stored = load_file(place / "data" / "weights" / "tiny" / "model.safetensors")
+    assert {value.dtype for value in stored.values() if value.is_floating_point()} == {torch.float16 if large else torch.float32}
+    monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
+    assert torch.equal(published.load("tiny").sample(3, seed=0), measured[0])
+    assert torch.equal(published.load(folders[0]).sample(3, seed=0), measured[0]) != large
+
+
+def test_weights_of_more_than_two_megabytes_are_stored_in_half():
+    sizes = {width: gan.Config.at("check", "dcgan", width=width, full=0).build() for width in (4, 64)}
+    assert {width: runs.in_half(game) for width, game in sizes.items()} == {4: False, 64: True}
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", ".", "Gan", "gan mlp", "-gan", "gan\n"])
