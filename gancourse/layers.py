@@ -173,6 +173,12 @@ class Joining(nn.Sequential):
         return x
 
 
+def require_tensor(name: str, given) -> None:
+    """Raise CourseError if what a user gave as `name` is no tensor."""
+    if not isinstance(given, Tensor):
+        raise CourseError(f"{name} is a {type(given).__name__}; give a tensor, such as torch.tensor({name}).")
+
+
 def as_weights(label: Tensor, classes: int) -> Tensor:
     """Labels as weights over the classes: whole numbers (N,) become one-hot rows, rows (N, classes) stay as they are.
 

@@ -9,6 +9,7 @@ A published model is a folder of data/weights:
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -45,7 +46,8 @@ def load(name: str | Path, device: str | None = None) -> Game:
         The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments.
 
     Raises:
-        CourseError: no model has this name, and no folder either; or this machine has no such device.
+        CourseError: it is neither a name nor a path; no model has this name, and no folder either; or this machine has no
+            such device.
         DamagedFile: the weights are not the published ones.
     """
     from safetensors import SafetensorError
@@ -53,6 +55,8 @@ def load(name: str | Path, device: str | None = None) -> Game:
 
     from gancourse.data.sources import bundled
 
+    if not isinstance(name, (str, os.PathLike)):
+        raise CourseError(f"load({name!r}) was called; give the name of a published model, or the path of a run's folder.")
     if device not in (None, "cpu"):
         from gancourse.training.hardware import offered
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
+from numbers import Integral, Real
 from typing import ClassVar, Self
 
 from gancourse.files import CourseError
@@ -30,6 +32,12 @@ class Recipe:
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            wanted = {"int": Integral, "float": Real}.get(field.type)
+            if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
+                what = "a whole number" if wanted is Integral else "a number"
+                raise CourseError(f"{field.name}={value!r} was given; it must be {what}.")
         for field, allowed in self.CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise CourseError(

@@ -179,3 +179,9 @@ def test_lazy_names():
     assert {"load", "train", "published"} <= set(dir(gancourse))
     with pytest.raises(AttributeError, match="'gancourse' has no attribute 'lode'"):
         gancourse.lode  # noqa: B018
+
+
+@pytest.mark.parametrize("name", [None, 3, ["gan"]])
+def test_what_is_neither_a_name_nor_a_path_is_said(name):
+    with pytest.raises(CourseError, match=r"load\(.*\) was called; give the name of a published model, or the path"):
+        gancourse.load(name)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gancourse.files import CourseError
 from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
-from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings
+from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings, require_tensor
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
 from gancourse.recipe import Recipe
 
@@ -336,8 +336,7 @@ class GAN(Game):
             if not isinstance(n, Integral) or n < 1:
                 raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up, or give `latent`.")
             given = draw(n, self.config.latent, torch.Generator().manual_seed(seed))
-        if not isinstance(given, Tensor):
-            raise CourseError(f"latent is a {type(given).__name__}; give a tensor, such as torch.tensor(latent).")
+        require_tensor("latent", given)
         if given.dim() != 2 or given.shape[1] != self.config.latent:
             raise CourseError(f"latent has shape {tuple(given.shape)}; this game takes (n, {self.config.latent}).")
         return given.to(self.device)

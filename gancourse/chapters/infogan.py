@@ -27,7 +27,7 @@ from torch.nn.functional import cross_entropy, one_hot, softmax
 from gancourse.chapters import gan
 from gancourse.files import CourseError
 from gancourse.game import Batch, Phase, Terms, in_parts, sampling
-from gancourse.layers import dcgan_init, halvings, random_affine
+from gancourse.layers import dcgan_init, halvings, random_affine, require_tensor
 from gancourse.losses import LOSSES
 
 FACES = {
@@ -301,8 +301,7 @@ class InfoGAN(gan.GAN):
             )
         drawn = dict(zip(given, self.draw(n, torch.Generator().manual_seed(seed)), strict=True))
         if noise is not None:
-            if not isinstance(noise, Tensor):
-                raise CourseError(f"noise is a {type(noise).__name__}; give a tensor, such as torch.tensor(noise).")
+            require_tensor("noise", noise)
             if noise.shape != drawn["noise"].shape:
                 raise CourseError(f"noise has shape {tuple(noise.shape)}; here it is {tuple(drawn['noise'].shape)}.")
             drawn["noise"] = noise
@@ -323,7 +322,11 @@ class InfoGAN(gan.GAN):
 
         Returns:
             For each categorical code its probabilities (N, size), and the means (N, C) of the continuous codes.
+
+        Raises:
+            CourseError: no tensor, or pictures of another shape.
         """
+        require_tensor("images", images)
         images = self.prepare({"image": images.to(self.device)})["image"]
         if tuple(images.shape[1:]) != tuple(self.config.shape):
             raise CourseError(f"The pictures have shape {tuple(images.shape)}; here it is (N, {self.config.shape}).")

@@ -25,7 +25,7 @@ from torch.nn.functional import dropout, interpolate, pad
 
 from gancourse.files import CourseError
 from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
-from gancourse.layers import dcgan_init
+from gancourse.layers import dcgan_init, require_tensor
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe
 
@@ -302,8 +302,9 @@ class Pix2Pix(Game):
             noise: False turns the dropout off, for one answer without chance.
 
         Raises:
-            CourseError: another number of channels or dimensions, no pictures, or numbers far from [-1, 1].
+            CourseError: no tensor, another number of channels or dimensions, no pictures, or numbers far from [-1, 1].
         """
+        require_tensor("pictures", pictures)
         channels = self.config.inputs
         if pictures.dim() != 4 or pictures.shape[1] != channels or not pictures.numel():
             raise CourseError(

@@ -477,7 +477,7 @@ def test_a_config_cannot_be_changed_behind_a_games_back():
         ({"width": 0}, "width=0 was given"),
         ({"latent": 0}, "latent=0 was given"),
         ({"lr": float("inf")}, "lr=inf was given; it must be above 0 and finite"),
-        *(({name: -1.0}, f"{name}=-1.0 was given; it must be 0 or more")
+        *(({name: -1}, f"{name}=-1 was given; it must be 0 or more")
           for name in ("full", "lr_generator", "weight_decay", "r1", "r2", "gradient_penalty", "beta1", "ema")),
         ({"ema": 2.0}, "ema=2.0 was given; it must be 0 or more, and below 1"),
         ({"beta1": 2.0}, "beta1=2.0 was given; it must be 0 or more, and below 1"),

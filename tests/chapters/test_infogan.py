@@ -341,3 +341,9 @@ def test_codes_that_cannot_be(change):
 def test_what_the_game_would_ignore_is_refused(change, words):
     with pytest.raises(CourseError, match=words):
         Config.at("check", **change)
+
+
+@pytest.mark.parametrize("pictures", [[[0.0]], None, 3])
+def test_what_is_no_tensor_cannot_be_read(pictures):
+    with pytest.raises(CourseError, match="images is a .*; give a tensor"):
+        small().infer(pictures)

@@ -752,3 +752,8 @@ def test_the_loop_follows_the_schedule(monkeypatch, tmp_path):
     )
     play(8, tmp_path)
     assert rates[::2] == rates[1::2] == pytest.approx([pix2pix.CHECK["lr"] * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)])
+
+
+def test_what_is_no_tensor_cannot_be_translated():
+    with pytest.raises(CourseError, match="pictures is a list; give a tensor"):
+        small().translate([[0.0]])
