@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gancourse import data
+from gancourse.data.sprites import FACTORS
 from gancourse.files import CourseError
 from gancourse.game import Game
 from gancourse.metrics import colour, conditional, handwriting
@@ -52,7 +53,10 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("infogan", "faces"): tuple(
         Column(f"{name}_auc", f"{name.replace('_', ' ')}, AUC", ".3f") for name in ("glasses", "hair_length", "hat")
     ),
-    ("infogan", "sprites"): (Column("factor_vae", "FactorVAE", ".3f"), Column("mig", "MIG", ".3f")),
+    ("infogan", "sprites"): (
+        Column("factor_vae", "FactorVAE", ".3f"), Column("untrained_factor_vae", "before training", ".3f"),
+        Column("mig", "MIG", ".3f"), Column("untrained_mig", "before training", ".3f"),
+    ),
     ("pix2pix", "emoji"): (
         Column("per_pixel", "per pixel", ".3f"), Column("per_class", "per class", ".3f"),
         Column("class_iou", "class IoU", ".3f"), Column("inside", "inside the coloured region", ".3f"),
@@ -169,13 +173,16 @@ def codes_scores(game: Game, samples: Tensor, *, seed: int, **where) -> dict:
         return {**category_scores(game, train, test, len(samples), seed), **stroke_scores(game, seed)}
     if config.pictures == "faces":
         return attribute_scores(game, train, test)
-    factors = torch.stack([test[name] for name in ("shape", "scale", "orientation", "x", "y")], 1)
-    codes, _ = code_table(game, test["image"])
-    return {
-        "factor_vae": factor_vae_score(codes, factors, seed=seed),
-        "mig": mutual_information_gap(codes, factors),
-        "codes_test": f"{test.name}, {len(test):,} ({test.source})",
-    }
+    factors = torch.stack([test[name] for name in FACTORS], 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        untrained = config.build().eval()
+    scores = {}
+    for name, each in {"": game, "untrained_": untrained}.items():  # a score says nothing without the one before training
+        codes, _ = code_table(each, test["image"])
+        scores[f"{name}factor_vae"] = factor_vae_score(codes, factors, seed=seed)
+        scores[f"{name}mig"] = mutual_information_gap(codes, factors)
+    return {**scores, "codes_test": f"{test.name}, {len(test):,} ({test.source})"}
 
 
 def category_scores(game: Game, train, test, n: int, seed: int) -> dict:

@@ -319,7 +319,9 @@ def protocol(row: dict) -> str:
             f"scores {row['floor_per_pixel']:.3f}, {row['floor_per_class']:.3f} and {row['floor_class_iou']:.3f}, and "
             f"{row['floor_inside']:.3f} inside the {row['region']:.1%} of the pixels that need colour."
         )
-    if "codes_test" in row:
+    if "mig" in row:
+        said.append(f"Codes are scored on {row['codes_test']}; before training the same networks have fresh weights.")
+    elif "codes_test" in row:
         said.append(f"Codes are matched on training pictures and scored on {row['codes_test']}.")
     return "\n".join(said)
 

@@ -311,6 +311,28 @@ def test_a_strict_evaluation_of_clothes_needs_them_all_and_one_of_faces_has_them
     assert "bundled" in scores["codes_test"], "there are no others"
 
 
+def test_codes_of_sprites_are_scored_beside_those_of_the_untrained_network(monkeypatch):
+    pictures = data.load("sprites", "test", n=4_000, seed=0)
+    monkeypatch.setattr(evaluation.data, "load", lambda *names, **how: pictures)
+    config = infogan.Config.at("check", "sprites", width=2, latent=4)
+    state = torch.get_rng_state()
+    scores = evaluation.evaluate(config.build(), n=10, seed=4)
+    torch.manual_seed(4)
+    fresh = evaluation.evaluate(config.build(), n=10, seed=4)
+    assert fresh["mig"] == fresh["untrained_mig"] == scores["untrained_mig"] != scores["mig"]
+    assert fresh["factor_vae"] == fresh["untrained_factor_vae"]
+    torch.set_rng_state(state)
+    evaluation.codes_scores(config.build(), torch.zeros(10), seed=4)
+    drawn = torch.rand(1)
+    torch.set_rng_state(state)
+    config.build()
+    assert torch.equal(drawn, torch.rand(1)), "nobody else's dice are touched"
+    assert "before training the same networks have fresh weights" in runs.protocol(fresh)
+    keys = [column.key for column in evaluation.columns(config)]
+    assert keys == ["factor_vae", "untrained_factor_vae", "mig", "untrained_mig"] and set(keys) <= fresh.keys()
+
+
+
 def test_slant_and_width_are_found_by_codes_of_their_own():
     """A game that draws what its codes say: code 0 thickens a stroke, code 1 slants it, code 2 does nothing."""
 
