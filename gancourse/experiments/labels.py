@@ -32,7 +32,7 @@ from gancourse.metrics.frechet import frechet
 from gancourse.training import Progress, Record
 from gancourse.training.loop import describe
 
-YARDSTICKS = {"judge": "the judge's features", "thumbnails": "thumbnails of 7 x 7 px"}
+YARDSTICKS = {"judge": "judge (its features)", "thumbnails": "thumbnails (7 x 7 px)"}
 
 
 class Untold(cgan.CGAN):
@@ -145,10 +145,10 @@ def page(config: cgan.Config, runs: Sequence[dict]) -> str:
         back = {told: [after[name] > before[name] for run in of[told] for before, after in pairwise(run["curve"])]
                 for told in of}  # fmt: skip
         rows += [
-            [f"Fréchet distance at the end, {title}", *(spread(ends[told], ".3g") for told in of)],
-            [f"steps until as near as the untold one ends ({level:.3g})", *(spread(when[told], ",.0f") for told in of)],
-            ["seeds at the end, most by least", *(f"{max(ends[told]) / min(ends[told]):.2f}" for told in of)],
-            ["reports that were worse than the one before", *(f"{sum(back[told])} of {len(back[told])}" for told in of)],
+            [f"{title}: Fréchet distance at the end", *(spread(ends[told], ".3g") for told in of)],
+            [f"{name}: steps until as near as the untold one ends ({level:.3g})", *(spread(when[told], ",.0f") for told in of)],
+            [f"{name}: seeds at the end, most by least", *(f"{max(ends[told]) / min(ends[told]):.2f}" for told in of)],
+            [f"{name}: reports that were worse than the one before", *(f"{sum(back[told])} of {len(back[told])}" for told in of)],
         ]
     wobble = {told: [statistics.pstdev(run["losses"]) for run in of[told]] for told in of}
     rows.append(["deviation of the generator's loss, second half", *(spread(wobble[told], ".3f") for told in of)])

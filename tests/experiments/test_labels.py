@@ -89,14 +89,14 @@ def test_the_page_compares_whole_seeds_only():
         {"told": True, "seed": 1, "curve": curve(100, 20, 4), "losses": [1.0, 1.2]},
     ]
     one = labels.page(TINY, runs)
-    assert "seeds 0, with" in one and "| seeds at the end, most by least | 1.00 | 1.00 |" in one
-    assert "| steps until as near as the untold one ends (10) | 100 (100 to 100) | 1,000 (1,000 to 1,000) |" in one
+    assert "seeds 0, with" in one and "| judge: seeds at the end, most by least | 1.00 | 1.00 |" in one
+    assert "| judge: steps until as near as the untold one ends (10) | 100 (100 to 100) | 1,000 (1,000 to 1,000) |" in one
     runs.append({"told": False, "seed": 1, "curve": curve(100, 10, 40), "losses": [1.0, 1.0]})
     both = labels.page(TINY, runs)
     assert "seeds 0, 1, with" in both
-    assert "| Fréchet distance at the end, the judge's features | 2.5 (1 to 4) | 25 (10 to 40) |" in both
-    assert "| seeds at the end, most by least | 4.00 | 4.00 |" in both
-    assert "| reports that were worse than the one before | 0 of 4 | 1 of 4 |" in both
+    assert "| judge (its features): Fréchet distance at the end | 2.5 (1 to 4) | 25 (10 to 40) |" in both
+    assert "| judge: seeds at the end, most by least | 4.00 | 4.00 |" in both
+    assert "| judge: reports that were worse than the one before | 0 of 4 | 1 of 4 |" in both
     assert "| deviation of the generator's loss, second half | 0.050 (0.000 to 0.100) | 0.500 (0.000 to 1.000) |" in both
     assert "No seed" in labels.page(TINY, runs[:1])
 
