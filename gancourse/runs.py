@@ -66,7 +66,7 @@ USES = {
 }  # for chapters that do not draw from nothing
 ASKING = {
     "cgan": "`label=8` asks for one class, `label=[8, 0, ...]` for one a picture; without it the classes come in turn.",
-    "infogan": "`category=3` and `continuous=(0.5, -1.0)` set the codes, one entry a code; what is left out is drawn.",
+    "infogan": "`category={category}` and `continuous={continuous}` set the codes, one entry a code; what is left out is drawn.",
 }
 
 
@@ -297,7 +297,12 @@ def use(name: str, config: dict) -> str:
         return USES[config["chapter"]].format(name=name, **config)
     shape = ", ".join(map(str, config["shape"]))
     drawn = f'`gancourse.load("{name}").sample(64, seed=0)` gives (64, {shape}) floats in [-1, 1].'
-    return " ".join([drawn, *filter(None, [ASKING.get(config["chapter"])])])
+    asking = ASKING.get(config["chapter"], "")
+    if config["chapter"] == "infogan":
+        category = tuple(min(3, size - 1) for size in config["categories"])
+        continuous = tuple((0.5, -1.0)[i % 2] for i in range(config["continuous"]))
+        asking = asking.format(category=category[0] if len(category) == 1 else category, continuous=continuous)
+    return f"{drawn} {asking}".strip()
 
 
 def protocol(row: dict) -> str:

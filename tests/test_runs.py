@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -51,6 +53,16 @@ def test_publishing_leaves_a_model_that_loads_and_a_dossier(small, monkeypatch):
     assert "| tiny | gan |" in (place / "runs" / "LEDGER.md").read_text()
     monkeypatch.setattr("gancourse.data.sources.bundled", lambda name: place / "data" / name)
     assert torch.equal(published.load("tiny").sample(3, seed=0), published.load(folders[0]).sample(3, seed=0))
+
+
+@pytest.mark.parametrize("name", [name for name in published.published() if name.startswith("infogan")])
+def test_the_codes_that_a_card_asks_for_can_be_asked_for(name):
+    card = (BUNDLED / "weights" / name / "README.md").read_text(encoding="utf-8")
+    asked = dict(re.findall(r"`(category|continuous)=([^`]*)`", card))
+    assert asked.keys() == {"category", "continuous"}
+    codes = {kind: ast.literal_eval(value) for kind, value in asked.items()}
+    game = published.load(name)
+    assert game.sample(2, **codes).shape == (2, *game.config.shape)
 
 
 @pytest.mark.parametrize("large", [False, True])
