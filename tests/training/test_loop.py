@@ -42,6 +42,15 @@ def few(game) -> torch.Tensor:
     return game.sample(4, seed=0)
 
 
+def forget(name: str, folder: Path, step: int) -> None:
+    """Take a number out of a run's settings, as if it had been made when there was no such number."""
+    state = folder / "checkpoints" / f"step-{step:08d}" / "state.json"
+    for path in (state, folder / "config.json"):
+        kept = json.loads(path.read_text())
+        del kept.get("settings", kept)[name]
+        path.write_text(json.dumps(checkpoint.sealed(kept) if path == state else kept))
+
+
 def weights(game) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in game.state_dict().items()}
 
@@ -179,11 +188,7 @@ def test_resume_refuses_other_data_of_the_same_shape_and_shows_both(tmp_path, po
 
 def test_a_run_from_before_data_were_noted_goes_on(tmp_path, points, line_game):
     play(line_game(), points, 2, tmp_path)
-    state = tmp_path / "checkpoints" / "step-00000002" / "state.json"
-    for path in (state, tmp_path / "config.json"):
-        stored = json.loads(path.read_text())
-        del stored.get("settings", stored)["data"]
-        path.write_text(json.dumps(checkpoint.sealed(stored) if path == state else stored))
+    forget("data", tmp_path, step=2)
     assert play(line_game(), points, 4, tmp_path).summary["step"] == 4
     assert "data" in json.loads((tmp_path / "config.json").read_text())
 
@@ -217,11 +222,7 @@ def test_before_its_rates_fall_a_run_can_still_be_made_longer(tmp_path, pictures
 
 def test_a_run_from_before_a_number_existed_goes_on_if_it_has_its_usual_value(tmp_path, pictures):
     play(build(), pictures, 2, tmp_path)
-    state = tmp_path / "checkpoints" / "step-00000002" / "state.json"
-    for path in (state, tmp_path / "config.json"):
-        stored = json.loads(path.read_text())
-        del stored.get("settings", stored)["anneal"]
-        path.write_text(json.dumps(checkpoint.sealed(stored) if path == state else stored))
+    forget("anneal", tmp_path, step=2)
     with pytest.raises(CourseError, match="anneal: 0 in the checkpoint, 1 now"):
         play(build(anneal=1), pictures, 4, tmp_path)
     assert play(build(), pictures, 4, tmp_path).summary["step"] == 4
