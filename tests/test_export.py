@@ -49,4 +49,6 @@ def test_the_published_generator_in_onnx_equals_pytorch(name, tmp_path):
         some = {key: value[:n] for key, value in inputs.items()}
         (images,) = session.run(None, {key: value.numpy() for key, value in some.items()})
         with torch.inference_mode():
-            np.testing.assert_allclose(images, game.generator(*some.values()).numpy(), atol=1e-5)
+            expected = game.generator(*some.values()).numpy()
+        # Sums are taken in another order, and a steep edge multiplies that; one of 256 shades is 8e-3.
+        np.testing.assert_allclose(images, expected, atol=1e-4)
