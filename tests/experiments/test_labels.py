@@ -70,7 +70,7 @@ def test_measured_watches_from_the_first_step_asked_for(digits):
 
 
 def curve(*values: float) -> list[dict]:
-    return [{"step": step, "judge": value, "thumbnails": value / 10} for step, value in zip((10, 100, 1000), values)]  # noqa: B905
+    return [{"step": step, "judge": value, "thumbnails": value / 10} for step, value in zip((10, 100, 1000), values, strict=True)]
 
 
 def test_the_step_at_which_a_level_is_reached_lies_on_a_power_law():
@@ -78,7 +78,7 @@ def test_the_step_at_which_a_level_is_reached_lies_on_a_power_law():
     assert labels.level_at(falling, "judge", 100) == 10
     assert labels.level_at(falling, "judge", 10) == pytest.approx(100)
     assert labels.level_at(falling, "judge", math.sqrt(10)) == pytest.approx(10**2.5)
-    assert labels.level_at(falling, "judge", 0.5) is None
+    assert labels.level_at(falling, "judge", 0.5) == math.inf
     assert labels.level_at(curve(100, 50, 80), "judge", 60) == pytest.approx(10 * 10 ** (math.log(100 / 60) / math.log(2)))
 
 
