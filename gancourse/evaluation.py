@@ -37,6 +37,9 @@ DISTANCES = (
     Column("density", "density", ".3f"),
     Column("coverage", "coverage", ".3f"),
 )
+# A network that learns from samples gets as many as there are training pictures (Ravuri & Vinyals 2019), as long as that is
+# no more than so many for each one that the other scores see.
+LESSONS = 5
 ASKED = Column("label_accuracy", "label accuracy", ".2%")
 COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("gan", "digits"): (PARZEN, *DISTANCES),
@@ -140,11 +143,14 @@ def labels_scores(game: Game, samples: Tensor, *, seed: int, **where) -> dict:
     train, test = (data.load(config.pictures, split, **where) for split in (config.split, "test"))
     if config.pictures == "digits":
         covered = conditional.class_coverage(samples, asked, test["image"], test["label"], seed=seed)
+        taught = min(LESSONS * len(samples), len(train))
+        lessons, taught_as = game.sample(taught, seed=seed), torch.arange(taught) % config.classes
         return {
             "label_accuracy": conditional.label_accuracy(samples, asked),
             "trained_on_generated": conditional.trained_on_generated(
-                samples, asked, test["image"], test["label"], seed=seed
+                lessons, taught_as, test["image"], test["label"], seed=seed
             ),
+            "taught_samples": taught,
             "class_coverage_min": covered["min"],
             "class_coverage": covered["coverage"],
             "labels_test": f"{test.name}, {len(test):,} ({test.source})",

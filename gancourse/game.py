@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -98,16 +99,23 @@ class Game(nn.Module, ABC):
 
 
 @contextmanager
-def sampling(game: Game):
-    """Inference mode and eval mode; on leaving, every module is back in the mode it had."""
+def sampling(game: Game, seed: int = 0):
+    """Inference mode, eval mode and `seed`; on leaving, every module is back in its mode and chance in its state."""
     modes = [(module, module.training) for module in game.modules()]
+    devices = [game.device] if game.device.type == "cuda" else []
     game.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
             yield
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def is_count(n) -> bool:
+    """Whether `n` is a whole number from 1 up; True is none."""
+    return isinstance(n, Integral) and not isinstance(n, bool) and n >= 1
 
 
 def in_parts(network: Callable[..., Tensor], *inputs: Tensor, size: int = 500) -> Tensor:

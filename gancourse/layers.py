@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, one_hot
+from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, dropout, grid_sample, one_hot
 
 from gancourse.files import CourseError
 
@@ -26,6 +27,30 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x).unflatten(1, (self.units, self.pieces)).amax(2)
+
+
+class Noise(nn.Module):
+    """Dropout that stays on in eval mode: a generator that was judged with it is another network without it."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dropout(x, self.p, training=True) if self.p else x
+
+
+@contextmanager
+def silenced(network: nn.Module):
+    """While it lasts, the network's `Noise` is off."""
+    layers = [(module, module.p) for module in network.modules() if isinstance(module, Noise)]
+    for layer, _ in layers:
+        layer.p = 0.0
+    try:
+        yield
+    finally:
+        for layer, p in layers:
+            layer.p = p
 
 
 class Project(nn.ConvTranspose2d):

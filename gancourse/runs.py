@@ -317,6 +317,8 @@ def protocol(row: dict) -> str:
         said.append(f"Parzen on {row['parzen_test']}.")
     if "labels_test" in row:
         said.append(f"Labels: {row['samples']:,} samples, the classes in turn; real pictures: {row['labels_test']}.")
+    if "taught_samples" in row:
+        said.append(f"Trained on {row['taught_samples']:,} samples.")
     if "pairs_test" in row:
         said.append(
             f"{row['draws']} draws of each pair of {row['pairs_test']}, after quantisation to the {row['colours']} commonest "

@@ -276,7 +276,7 @@ def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name)
         (["infogan-faces", "--category", "0,-9223372036854775809"], "-9223372036854775809 was given; no model has so many"),
         (["cgan", "--label", "9223372036854775807"], "labels go from 0 to 9"),
         (["cgan", "--label", "10"], "label=10 was asked for; labels go from 0 to 9"),
-        (["infogan-faces", "--category", "1"], "2 category codes"),
+        (["infogan-faces", "--category", "1"], "2 categorical codes"),
     ],
 )
 def test_conditions_that_do_not_fit_the_model(gancourse, tmp_path, arguments, words):

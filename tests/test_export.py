@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from gancourse import published
-from gancourse.chapters.pix2pix import Noise
 from gancourse.evaluation import chapter_of
-from gancourse.layers import gaussian_latents, uniform_latents
+from gancourse.layers import Noise, gaussian_latents, uniform_latents
 
 
 def inputs_of(game, n: int) -> dict[str, torch.Tensor]:

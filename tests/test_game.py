@@ -56,11 +56,14 @@ def test_sampling_is_eval_and_inference_and_gives_every_module_its_mode_back():
     game.second[1].eval()  # a mixed state
     modes = {name: module.training for name, module in game.named_modules()}
     buffers = {name: value.clone() for name, value in game.named_buffers()}
-    with sampling(game):
+    state = torch.get_rng_state()
+    with sampling(game, seed=3):
         assert torch.is_inference_mode_enabled()
+        assert torch.initial_seed() == 3
         assert not any(module.training for module in game.modules())
         game.second(game.first(torch.randn(8, 2)))
     assert not torch.is_inference_mode_enabled()
+    assert torch.equal(torch.get_rng_state(), state)
     assert {name: module.training for name, module in game.named_modules()} == modes
     assert all(torch.equal(value, buffers[name]) for name, value in game.named_buffers())
 

@@ -308,6 +308,18 @@ def test_every_score_of_a_chapters_table_is_measured(config, n):
     json.dumps(scores)
 
 
+@pytest.mark.parametrize(("n", "taught"), [(100, 500), (2_000, 6_666)])
+def test_what_learns_from_samples_gets_five_for_each_but_no_more_than_there_are_training_pictures(monkeypatch, n, taught):
+    game, given = cgan.Config.at("check", width=2).build(), []
+    monkeypatch.setattr(evaluation.conditional, "trained_on_generated", lambda *told, **how: given.append(told) or 0.5)
+    monkeypatch.setattr(evaluation.conditional, "class_coverage", lambda *told, **how: {"min": 0.0, "coverage": []})
+    scores = evaluation.labels_scores(game, game.sample(n, seed=3), seed=3, source="bundled")
+    ((lessons, asked, *_),) = given
+    assert len(lessons) == len(asked) == scores["taught_samples"] == taught
+    assert torch.equal(lessons[:200], game.sample(200, label=asked[:200], seed=3)), "each under the label it was asked for"
+    assert f"Trained on {taught:,} samples." in runs.protocol({**scores, "samples": n})
+
+
 @pytest.mark.parametrize("module", [gan, cgan, infogan])
 def test_a_strict_evaluation_needs_the_full_data(module, tmp_path):
     with pytest.raises(CourseError, match="full MNIST could not be downloaded"):

@@ -26,6 +26,7 @@ from gancourse.layers import (
     JoinedLinear,
     Joining,
     Maxout,
+    Noise,
     as_weights,
     dcgan_init,
     halvings,
@@ -56,8 +57,9 @@ class Config(gan.Config):
         width: units of the joint layer ("paper"), channels at the finest hidden resolution ("conv").
         classes: how many labels there are; a label is a whole number from 0 to classes - 1.
         condition: how "conv" is told the label. "one-hot": as the paper does. "embedding": as a learned vector of 50
-            numbers (as in most later code). "projection": the discriminator scores a picture's
-            features against a vector a class instead (Miyato & Koyama 2018); the generator's label stays one-hot.
+            numbers (such as Brock et al. 2019, section 3, share among their layers). "projection": the discriminator
+            scores a picture's features against a vector a class instead (Miyato & Koyama 2018); the generator's label
+            stays one-hot.
     """
 
     FORMS: ClassVar[dict[str, dict]] = FORMS
@@ -81,17 +83,20 @@ class Config(gan.Config):
 
 
 class PaperGenerator(nn.Module):
-    """z -> 200 ReLU, y -> 1000 ReLU, joint 1200 ReLU -> sigmoid (section 4.1). (N, latent), label -> (N, *shape)."""
+    """z -> 200 ReLU, y -> 1000 ReLU, joint 1200 ReLU -> sigmoid (section 4.1). (N, latent), label -> (N, *shape).
+
+    The dropout after each hidden layer stays on: most of what tells two pictures of a class apart comes from it.
+    """
 
     start_at = gan.PaperGenerator.start_at
 
     def __init__(self, latent: int, shape: tuple[int, ...], width: int, classes: int):
         super().__init__()
         self.shape, self.classes = shape, classes
-        self.from_latent = nn.Sequential(nn.Linear(latent, width // 6), nn.ReLU(), nn.Dropout(0.5))
-        self.from_label = nn.Sequential(nn.Linear(classes, width - width // 6), nn.ReLU(), nn.Dropout(0.5))
+        self.from_latent = nn.Sequential(nn.Linear(latent, width // 6), nn.ReLU(), Noise(0.5))
+        self.from_label = nn.Sequential(nn.Linear(classes, width - width // 6), nn.ReLU(), Noise(0.5))
         self.layers = nn.Sequential(
-            nn.Linear(width, width), nn.ReLU(), nn.Dropout(0.5),
+            nn.Linear(width, width), nn.ReLU(), Noise(0.5),
             nn.Linear(width, shape[0] * shape[1] * shape[2]), nn.Sigmoid(),
         )  # fmt: skip
         self.apply(partial(gan.uniform_init, limit=0.05))
@@ -265,7 +270,8 @@ class CGAN(gan.GAN):
             n: how many; may be left out when `latent`, or one label a picture, says it.
             label: a class for all, or one a picture: whole numbers (n,), or weights of a mixture (n, classes).
                 None takes the classes in turn.
-            seed: of the latents. One seed with two labels shows the same "handwriting" of two classes.
+            seed: of the latents, and in "paper" of the dropout, which another `n` draws anew. One seed with two labels
+                shows the same "handwriting" of two classes.
             latent: your own latents, (n, config.latent) in [-1, 1], instead of drawn ones.
 
         Raises:
@@ -284,7 +290,7 @@ class CGAN(gan.GAN):
         if len(asked) != len(latent) or n not in (None, len(latent)):
             raise CourseError(f"{n or len(latent)} pictures, {len(latent)} latents and {len(asked)} labels were given; "
                               "give one label for all, or one for each.")  # fmt: skip
-        with sampling(self):
+        with sampling(self, ~seed):  # the dropout's numbers; the latents are drawn from those of `seed`
             return in_parts(self.generator, latent, asked.to(self.device))
 
 

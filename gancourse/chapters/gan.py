@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from numbers import Integral
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
+from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, is_count, sampling
 from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings, require_tensor
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
 from gancourse.recipe import Recipe
@@ -333,13 +332,13 @@ class GAN(Game):
     def latents(self, n: int | None, seed: int, given: Tensor | None, draw=gaussian_latents) -> Tensor:
         """The latents of `sample` on the game's device: the given ones, else `n` drawn by `draw` from `seed`."""
         if given is None:
-            if not isinstance(n, Integral) or n < 1:
+            if not is_count(n):
                 raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up, or give `latent`.")
             given = draw(n, self.config.latent, torch.Generator().manual_seed(seed))
         require_tensor("latent", given)
         if given.dim() != 2 or given.shape[1] != self.config.latent:
             raise CourseError(f"latent has shape {tuple(given.shape)}; this game takes (n, {self.config.latent}).")
-        return given.to(self.device)
+        return given.to(self.device, torch.float32)
 
 
 def annealing(config: Config, lr: float) -> Callable[[int], dict[str, float]] | None:

@@ -17,16 +17,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import ClassVar
 
 import torch
+from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, softmax
 
 from gancourse.chapters import gan
 from gancourse.files import CourseError
-from gancourse.game import Batch, Phase, Terms, in_parts, sampling
+from gancourse.game import Batch, Phase, Terms, in_parts, is_count, sampling
 from gancourse.layers import dcgan_init, halvings, random_affine, require_tensor
 from gancourse.losses import LOSSES
 
@@ -104,10 +105,12 @@ class Config(gan.Config):
         for field in ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every"):
             if getattr(self, field) != getattr(type(self), field):
                 raise CourseError(f"{field}={getattr(self, field)!r} was given; InfoGAN's game has no such part.")
-        if any(size < 2 for size in self.categories) or self.continuous < 0 or not self.codes:
+        sizes = self.categories if isinstance(self.categories, (tuple, list)) else (None,)
+        if not all(isinstance(size, int) and size > 1 for size in sizes) or self.continuous < 0 or not self.codes:
             raise CourseError(
-                f"categories={self.categories}, continuous={self.continuous} was given. A categorical code has 2 values "
-                "or more, continuous codes are counted from 0 up, and there must be one code of either kind."
+                f"categories={self.categories}, continuous={self.continuous} was given. Categories are a row of sizes, "
+                "such as (10,), of 2 values or more, continuous codes are counted from 0 up, and there must be one code of "
+                "either kind."
             )
         if not 0 <= self.unmoved <= self.continuous:
             raise CourseError(f"unmoved={self.unmoved} was given; it counts continuous codes: 0 to {self.continuous}.")
@@ -292,19 +295,20 @@ class InfoGAN(gan.GAN):
             CourseError: a category that does not exist, or shapes that do not fit the game's codes.
         """
         given = {"noise": noise, "category": category, "continuous": continuous}
+        given = {name: torch.from_numpy(value) if isinstance(value, ndarray) else value for name, value in given.items()}
         rows = {name: len(value) for name, value in given.items() if isinstance(value, Tensor) and value.dim()}
         n = n if n is not None else next(iter(rows.values()), None)
-        if not isinstance(n, Integral) or n < 1 or any(length != n for length in rows.values()):
+        if not is_count(n) or any(length != n for length in rows.values()):
             raise CourseError(
                 f"sample(n={n!r}) was called with {rows or 'no rows of codes'}; n is a whole number from 1 up, and "
                 "tensors of codes have a row for each picture."
             )
         drawn = dict(zip(given, self.draw(n, torch.Generator().manual_seed(seed)), strict=True))
-        if noise is not None:
+        if (noise := given["noise"]) is not None:
             require_tensor("noise", noise)
             if noise.shape != drawn["noise"].shape:
                 raise CourseError(f"noise has shape {tuple(noise.shape)}; here it is {tuple(drawn['noise'].shape)}.")
-            drawn["noise"] = noise
+            drawn["noise"] = noise.float()
         for name in ("category", "continuous"):
             if given[name] is not None:
                 drawn[name] = filled(name, given[name], drawn[name])
@@ -342,9 +346,9 @@ def filled(name: str, given, drawn: Tensor) -> Tensor:
         CourseError: more or fewer entries than codes, or a value that is no number of the code's kind.
     """
     n, k = drawn.shape
-    kind = "whole numbers" if name == "category" else "numbers"
+    kind, codes = ("whole numbers", "categorical") if name == "category" else ("numbers", "continuous")
     expected = (
-        f"{name}={given!r} was given. This game has {k} {name} code{'s' * (k != 1)}: give {kind}, one for each code"
+        f"{name}={given!r} was given. This game has {k} {codes} code{'s' * (k != 1)}: give {kind}, one for each code"
     )
     if isinstance(given, Tensor):
         given = given[:, None] if given.dim() == 1 and k == 1 else given
@@ -360,8 +364,8 @@ def filled(name: str, given, drawn: Tensor) -> Tensor:
     for i, value in enumerate(entries):
         if value is None:
             continue
-        right = isinstance(value, int) if name == "category" else isinstance(value, (int, float)) and abs(value) < 1e6
+        right = isinstance(value, Integral) if name == "category" else isinstance(value, Real) and abs(value) < 1e6
         if len(entries) != k or not right or isinstance(value, bool):
             raise CourseError(f"{expected} (None: drawn), or a tensor of shape ({n}, {k}).")
-        result[:, i] = value
+        result[:, i] = int(value) if name == "category" else float(value)
     return result

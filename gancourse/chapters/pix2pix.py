@@ -12,20 +12,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from numbers import Integral
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, sampling
-from gancourse.layers import dcgan_init, require_tensor
+from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, is_count, sampling
+from gancourse.layers import Noise, dcgan_init, require_tensor, silenced
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe
 
@@ -131,17 +130,6 @@ class Config(Recipe):
     def build(self) -> Pix2Pix:
         """The game with fresh weights, drawn from torch's global random state."""
         return Pix2Pix(self)
-
-
-class Noise(nn.Module):
-    """Dropout that stays on in eval mode: pix2pix has no other latent (section 3.1). Set `p` to 0 to silence it."""
-
-    def __init__(self, p: float):
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p, training=True) if self.p else x
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -320,17 +308,14 @@ class Pix2Pix(Game):
         height, width = x.shape[2:]
         stride = self.generator.stride
         x = pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
-        devices = [self.device] if self.device.type == "cuda" else []
-        quiet = nullcontext() if noise else silenced(self.generator)
-        with sampling(self), quiet, torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
+        with sampling(self, seed), nullcontext() if noise else silenced(self.generator):
             y = in_parts(self.generator, x, size=1 if self.config.norm == "batch" else 64)
         return y[:, :, :height, :width]
 
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """Translations (n, 3, S, S) in [-1, 1] of the kept examples, in turn from the first; all of them by default."""
         n = EXAMPLES if n is None else n
-        if not isinstance(n, Integral) or n < 1:
+        if not is_count(n):
             raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up.")
         return self.translate(self.examples[torch.arange(n) % EXAMPLES], seed=seed)
 
@@ -338,19 +323,6 @@ class Pix2Pix(Game):
         """The kept examples as a sheet of eight columns: rows of inputs, each above the row of their translations."""
         given = super().prepare({"x": self.examples})["x"].expand(-1, self.config.shape[0], -1, -1)
         return torch.stack([given.unflatten(0, (-1, 8)), self.sample().unflatten(0, (-1, 8))], 1).flatten(0, 2)
-
-
-@contextmanager
-def silenced(network: nn.Module):
-    """While it lasts, the network's `Noise` is off."""
-    layers = [(module, module.p) for module in network.modules() if isinstance(module, Noise)]
-    for layer, _ in layers:
-        layer.p = 0.0
-    try:
-        yield
-    finally:
-        for layer, p in layers:
-            layer.p = p
 
 
 def jitter(pictures: Tensor, enlarge: int, flip: bool) -> Tensor:

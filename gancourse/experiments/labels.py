@@ -130,6 +130,17 @@ def level_at(curve: Sequence[dict], name: str, level: float) -> float:
     return math.inf
 
 
+def wobble(losses: Sequence[float]) -> float:
+    """Standard deviation of a curve, evenly spaced, from the straight line that fits it best: a drift is no unrest.
+
+    Fewer than three values lie on a line.
+    """
+    if len(losses) < 3:
+        return 0.0
+    slope, start = statistics.linear_regression(range(len(losses)), losses)
+    return statistics.pstdev(loss - start - slope * i for i, loss in enumerate(losses))
+
+
 def page(config: cgan.Config, runs: Sequence[dict]) -> str:
     """What the runs say, in Markdown: a row a measure, medians over the seeds with the least and the most of them."""
     whole = {run["seed"] for run in runs if run["told"]} & {run["seed"] for run in runs if not run["told"]}
@@ -149,8 +160,8 @@ def page(config: cgan.Config, runs: Sequence[dict]) -> str:
             [f"{name}: seeds at the end, most by least", *(f"{max(ends[told]) / min(ends[told]):.2f}" for told in of)],
             [f"{name}: reports that were worse than the one before", *(f"{sum(back[told])} of {len(back[told])}" for told in of)],
         ]
-    wobble = {told: [statistics.pstdev(run["losses"]) for run in of[told]] for told in of}
-    rows.append(["deviation of the generator's loss, second half", *(spread(wobble[told], ".3f") for told in of)])
+    stirs = {told: [wobble(run["losses"]) for run in of[told]] for told in of}
+    rows.append(["deviation of the generator's loss from a line, second half", *(spread(stirs[told], ".4f") for told in of)])
     head = [f"Width {config.width}, {config.steps:,} steps of {config.batch_size}; median over seeds "
             f"{', '.join(map(str, sorted(whole)))}, with the least and the most.", "",
             "| | told the label | not told |", "|---|---|---|"]  # fmt: skip

@@ -7,7 +7,7 @@ from torch import nn
 from gancourse.chapters import cgan, gan
 from gancourse.chapters.cgan import Config
 from gancourse.files import CourseError
-from gancourse.layers import Maxout
+from gancourse.layers import Maxout, Noise, silenced
 
 SMALL = {"paper": {"width": 24, "latent": 6}, "conv": {"width": 2, "latent": 6}}
 KINDS = [("paper", "one-hot"), *(("conv", condition) for condition in cgan.CONDITIONS)]
@@ -51,7 +51,7 @@ def test_the_defaults_are_the_papers():
     config = Config()
     assert (config.batch_size, config.lr, config.lr_decay, config.optimizer) == (100, 0.1, 1.00004, "sgd")
     game = small("paper")
-    assert [m.p for m in game.generator.modules() if isinstance(m, nn.Dropout)] == [0.5] * 3
+    assert [m.p for m in game.generator.modules() if isinstance(m, Noise)] == [0.5] * 3
     assert [m.p for m in game.discriminator.modules() if isinstance(m, nn.Dropout)] == [0.5] * 3
     assert [m.pieces for m in game.discriminator.modules() if isinstance(m, Maxout)] == [5, 5, 4]
     for phase in game.phases():
@@ -229,7 +229,27 @@ def test_a_seed_is_a_sample_and_leaves_no_trace():
     assert torch.equal(game.sample(4, seed=1), first) and torch.equal(torch.get_rng_state(), state)
     assert not torch.equal(game.sample(4, seed=2), first)
     assert all(module.training for module in game.modules()), "dropout and BatchNorm are as they were"
-    assert torch.allclose(game.sample(12, seed=1)[:4], first, atol=1e-6)
+
+
+def test_the_first_of_a_seed_do_not_depend_on_how_many_come():
+    game = small("conv")
+    assert torch.allclose(game.sample(12, seed=1)[:4], game.sample(4, seed=1), atol=1e-6)
+
+
+def test_the_dropout_of_2014_stays_on_when_pictures_are_drawn():
+    game, latent = small("paper").eval(), torch.zeros(6, 6)
+    drawn = game.sample(label=3, latent=latent)
+    assert len(drawn.flatten(1).unique(dim=0)) == 6, "one latent, one label, six pictures"
+    with silenced(game.generator):
+        assert len(game.sample(label=3, latent=latent).flatten(1).unique(dim=0)) == 1
+    assert torch.equal(game.sample(label=3, latent=latent), drawn)
+
+
+def test_the_dropout_does_not_repeat_the_numbers_that_the_latents_were_drawn_from():
+    game, states = small("paper"), []
+    game.generator.register_forward_pre_hook(lambda *_: states.append(torch.get_rng_state()))
+    game.sample(2, seed=5)
+    assert not torch.equal(states[0], torch.Generator().manual_seed(5).get_state())
 
 
 @pytest.mark.parametrize(
@@ -244,6 +264,7 @@ def test_a_seed_is_a_sample_and_leaves_no_trace():
         ({"n": 2, "label": torch.full((2, 10), torch.nan)}, "a row of 10 floats"),
         ({}, "n is a whole number from 1 up"),
         ({"n": 0, "label": 1}, "from 1 up"),
+        ({"n": True, "label": 1}, "from 1 up"),
         ({"n": "a", "label": 1}, "sample.n='a'. was called; n is a whole number"),
         ({"n": 3, "label": "8"}, "label='8' was given. Give a whole number, or one for each picture"),
         ({"n": 2, "label": ["8", None]}, "Give a whole number, or one"),
@@ -280,3 +301,8 @@ def test_every_form_has_every_scale(scale, form):
 def test_unknown_names(change, words):
     with pytest.raises(CourseError, match=words):
         Config.at("check", change.get("form", "conv"), **{k: v for k, v in change.items() if k != "form"})
+
+
+def test_latents_may_be_doubles():
+    game, latent = small(), torch.zeros(2, 6)
+    assert torch.equal(game.sample(label=1, latent=latent.double()), game.sample(label=1, latent=latent))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -281,9 +282,10 @@ def test_one_code_may_be_given_bare_and_tensors_say_how_many():
     [
         ({"n": 3, "category": 10}, "category=10 was asked of categorical code 0; it goes from 0 to 9"),
         ({"n": 3, "category": -1}, "category=-1"),
-        ({"n": 3, "category": 2.5}, "1 category code: give whole numbers"),
+        ({"n": 3, "category": 2.5}, "1 categorical code: give whole numbers"),
         ({"n": 3, "category": True}, "give whole numbers"),
-        ({"n": 3, "category": (1, 2)}, "1 category code"),
+        ({"n": 3, "category": (1, 2)}, "1 categorical code"),
+        ({"n": True}, "n is a whole number from 1 up"),
         ({"n": 3, "continuous": (1.0, 2.0, 3.0)}, "2 continuous codes: give numbers"),
         ({"n": 3, "continuous": (math.nan, 0.0)}, "2 continuous codes"),
         ({"n": 3, "continuous": "a"}, "2 continuous codes"),
@@ -347,3 +349,19 @@ def test_what_the_game_would_ignore_is_refused(change, words):
 def test_what_is_no_tensor_cannot_be_read(pictures):
     with pytest.raises(CourseError, match="images is a .*; give a tensor"):
         small().infer(pictures)
+
+
+def test_numpys_numbers_arrays_and_doubles_are_taken():
+    game = small()
+    wanted = game.sample(3, category=3, continuous=(0.5, -1.0), seed=1)
+    assert torch.equal(game.sample(3, category=np.int64(3), continuous=(np.float32(0.5), np.float64(-1)), seed=1), wanted)
+    rows = np.tile([0.5, -1.0], (3, 1))
+    assert torch.equal(game.sample(category=np.array([3, 3, 3]), continuous=rows, seed=1), wanted)
+    noise = torch.zeros(3, game.config.latent)
+    assert torch.equal(game.sample(category=3, noise=noise.double(), seed=1), game.sample(category=3, noise=noise, seed=1))
+
+
+@pytest.mark.parametrize("categories", [10, (1,), ("10",), (2.5,), None])
+def test_categories_are_a_row_of_sizes(categories):
+    with pytest.raises(CourseError, match=r"row of sizes, such as \(10,\)"):
+        Config.at("check", categories=categories)

@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn.functional import dropout, leaky_relu, pad, relu
 
 from gancourse.chapters import pix2pix
-from gancourse.chapters.pix2pix import Config, Noise, UNet, falling, jitter, patch_discriminator, receptive_field
+from gancourse.chapters.pix2pix import Config, UNet, falling, jitter, patch_discriminator, receptive_field
 from gancourse.files import CourseError
+from gancourse.layers import Noise
 from gancourse.training import checkpoint, train
 
 SIDE = 32

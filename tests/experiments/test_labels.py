@@ -84,9 +84,9 @@ def test_the_step_at_which_a_level_is_reached_lies_on_a_power_law():
 
 def test_the_page_compares_whole_seeds_only():
     runs = [
-        {"told": True, "seed": 0, "curve": curve(100, 10, 1), "losses": [1.0, 1.0]},
-        {"told": False, "seed": 0, "curve": curve(100, 50, 10), "losses": [1.0, 3.0]},
-        {"told": True, "seed": 1, "curve": curve(100, 20, 4), "losses": [1.0, 1.2]},
+        {"told": True, "seed": 0, "curve": curve(100, 10, 1), "losses": [1.0, 2.0, 3.0]},
+        {"told": False, "seed": 0, "curve": curve(100, 50, 10), "losses": [1.0, 3.0, 1.0]},
+        {"told": True, "seed": 1, "curve": curve(100, 20, 4), "losses": [1.0, 1.2, 1.0]},
     ]
     one = labels.page(TINY, runs)
     assert "seeds 0, with" in one and "| judge: seeds at the end, most by least | 1.00 | 1.00 |" in one
@@ -97,7 +97,8 @@ def test_the_page_compares_whole_seeds_only():
     assert "| judge (its features): Fréchet distance at the end | 2.5 (1 to 4) | 25 (10 to 40) |" in both
     assert "| judge: seeds at the end, most by least | 4.00 | 4.00 |" in both
     assert "| judge: reports that were worse than the one before | 0 of 4 | 1 of 4 |" in both
-    assert "| deviation of the generator's loss, second half | 0.050 (0.000 to 0.100) | 0.500 (0.000 to 1.000) |" in both
+    steady = "0.0471 (0.0000 to 0.0943) | 0.4714 (0.0000 to 0.9428)"
+    assert f"| deviation of the generator's loss from a line, second half | {steady} |" in both
     assert "No seed" in labels.page(TINY, runs[:1])
 
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from gancourse.chapters import pix2pix
 from gancourse.chapters.pix2pix import (
     Config,
-    Noise,
     Pix2Pix,
     UNet,
     falling,
@@ -27,6 +26,7 @@ from gancourse.chapters.pix2pix import (
     patch_discriminator,
     receptive_field,
 )
+from gancourse.layers import Noise
 from gancourse.training import checkpoint, train
 from gancourse.training.hardware import accelerator
 from gancourse.training.loop import Play
