@@ -1,6 +1,7 @@
 """Questions that no single run can answer: many short ones that differ in one thing, trained in turn and kept.
 
     python -m gancourse.experiments.labels       chapter 2: is a GAN that is told the labels faster, and steadier?
+    python -m gancourse.experiments.faces        chapter 3: what finds glasses: the price, the codes, or the seed?
     python -m gancourse.experiments.ablations    chapter 6: what each part of pix2pix is worth
 
 An experiment keeps its runs, and the page that the book shows, in the dossier of its chapter's model.
