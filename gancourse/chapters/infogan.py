@@ -295,7 +295,10 @@ class InfoGAN(gan.GAN):
             CourseError: a category that does not exist, or shapes that do not fit the game's codes.
         """
         given = {"noise": noise, "category": category, "continuous": continuous}
-        given = {name: torch.from_numpy(value) if isinstance(value, ndarray) else value for name, value in given.items()}
+        given = {
+            name: torch.from_numpy(value) if isinstance(value, ndarray) and value.dtype.kind in "if" else value
+            for name, value in given.items()
+        }
         rows = {name: len(value) for name, value in given.items() if isinstance(value, Tensor) and value.dim()}
         n = n if n is not None else next(iter(rows.values()), None)
         if not is_count(n) or any(length != n for length in rows.values()):

@@ -286,6 +286,7 @@ def test_one_code_may_be_given_bare_and_tensors_say_how_many():
         ({"n": 3, "category": True}, "give whole numbers"),
         ({"n": 3, "category": (1, 2)}, "1 categorical code"),
         ({"n": True}, "n is a whole number from 1 up"),
+        ({"n": 2, "category": np.array(["3", "4"])}, "give whole numbers"),
         ({"n": 3, "continuous": (1.0, 2.0, 3.0)}, "2 continuous codes: give numbers"),
         ({"n": 3, "continuous": (math.nan, 0.0)}, "2 continuous codes"),
         ({"n": 3, "continuous": "a"}, "2 continuous codes"),
