@@ -9,7 +9,9 @@ An experiment keeps its runs, and the page that the book shows, in the dossier o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gancourse.files import CourseError, read_json, write_json, write_text
@@ -42,3 +44,10 @@ def keep(file: Path, recipe: dict, wanted: Iterable[dict], run: Callable[[dict],
             write_json(file, kept)
             write_text(file.with_suffix(".md"), page(kept["runs"]))
     return kept["runs"]
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Median, least and most; a run that never came there is "never"."""
+    shown = [format(value, form) if math.isfinite(value) else "never"
+             for value in (statistics.median(values), min(values), max(values))]  # fmt: skip
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"

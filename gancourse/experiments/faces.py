@@ -9,19 +9,18 @@ an interrupted call goes on where it was.
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from gancourse import data
 from gancourse.chapters import infogan
 from gancourse.evaluation import attribute_scores
-from gancourse.experiments import keep
+from gancourse.experiments import keep, spread
 from gancourse.files import DOSSIERS, CourseError
 from gancourse.lesson import play
-from gancourse.training.loop import describe
+from gancourse.published import configure
+from gancourse.training.loop import describe, describe_config
 
 ROWS: tuple[dict, ...] = (
     {},
@@ -43,8 +42,8 @@ def train(config: infogan.Config, seeds: Sequence[int], folder: Path, root: Path
     pictures, held_out = (data.load(config.pictures, split, root=root) for split in (config.split, "test"))
 
     def run(wanted: dict) -> dict:
-        change = {name: tuple(value) if isinstance(value, list) else value for name, value in wanted["change"].items()}
-        record = play(replace(config, **change), pictures, seed=wanted["seed"])
+        changed = configure({**describe_config(config), **wanted["change"]})
+        record = play(changed, pictures, seed=wanted["seed"])
         return {"seconds": record.summary["seconds"], "scores": attribute_scores(record.game, pictures, held_out)}
 
     wanted = [{"change": change, "seed": seed} for seed in seeds for change in ROWS]
@@ -67,8 +66,7 @@ def page(config: infogan.Config, runs: Sequence[dict]) -> str:
                  ", ".join(str(run["seed"]) for run in found)]  # fmt: skip
         for name in ATTRIBUTES:
             areas = [run["scores"][f"{name}_auc"] for run in found]
-            cells += [f"{statistics.median(areas):.3f} ({min(areas):.3f} to {max(areas):.3f})",
-                      f"{sum(area >= FOUND for area in areas)} of {len(areas)}"]  # fmt: skip
+            cells += [spread(areas, ".3f"), f"{sum(area >= FOUND for area in areas)} of {len(areas)}"]
         lines.append(f"| {' | '.join(cells)} |")
     measured = runs[0]["scores"]["codes_test"]
     return "\n".join([*lines, "",

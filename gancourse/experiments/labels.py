@@ -24,7 +24,7 @@ from torch.nn.functional import avg_pool2d
 from gancourse import data, lesson
 from gancourse.chapters import cgan
 from gancourse.data.sources import Pictures
-from gancourse.experiments import keep
+from gancourse.experiments import keep, spread
 from gancourse.files import DOSSIERS, CourseError
 from gancourse.metrics.conditional import label_accuracy
 from gancourse.metrics.digit_cnn import judge
@@ -166,13 +166,6 @@ def page(config: cgan.Config, runs: Sequence[dict]) -> str:
             f"{', '.join(map(str, sorted(whole)))}, with the least and the most.", "",
             "| | told the label | not told |", "|---|---|---|"]  # fmt: skip
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Median, least and most; a run that never came there is "never"."""
-    shown = [format(value, form) if math.isfinite(value) else "never"
-             for value in (statistics.median(values), min(values), max(values))]  # fmt: skip
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def main() -> None:
