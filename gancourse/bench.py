@@ -1,9 +1,9 @@
 """How much faster our training step is than the plain form of public code, as a ratio of paired runs.
 
 The plain form: float32 pictures through a DataLoader with torchvision's transforms, contiguous memory, default Adam, and
-both networks differentiated in both turns. It runs the generator anew in each turn, as ours does. The two most copied
-repositories instead judge one generated batch in both turns, which spares them a run of the generator; the last column
-compares with that. For InfoGAN it has their third optimizer, which moves both networks once more for the information.
+both networks differentiated in both turns. It runs the generator anew in each turn, as ours does but for pix2pix. The two
+most copied repositories instead judge one generated batch in both turns, which spares them a run of the generator; the last
+column compares with that. For InfoGAN it has their third optimizer, which moves both networks once more for the information.
 
 All forms train the same networks at the same batch size, in turn in one process, so that a drifting clock or a busy
 machine touches all alike; the median of the ratios is what counts. Where our networks write a layer in another way

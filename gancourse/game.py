@@ -81,6 +81,13 @@ class Game(nn.Module, ABC):
         """
         return {name: value / 127.5 - 1 if value.dtype == torch.uint8 else value for name, value in batch.items()}
 
+    def share(self, batch: Batch) -> Batch:
+        """Called once a step, after `prepare` and before the first turn, with every player's weights learning.
+
+        Override it to add what several turns need, such as a picture that one judges and the other is judged by.
+        """
+        return batch
+
     def train(self, mode: bool = True):
         super().train(mode)
         for name in self.frozen:

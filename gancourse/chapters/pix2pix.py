@@ -207,8 +207,9 @@ def pix2pix_init(module: nn.Module) -> None:
 class Pix2Pix(Game):
     """A generator that translates pictures against a discriminator that judges pairs, patch by patch.
 
-    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1]. Some inputs from all over the
-    training data are kept with the weights, so that `sample` shows the same pictures wherever the game is loaded.
+    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1]; `share` adds "output", G's. Some
+    inputs from all over the training data are kept with the weights, so that `sample` shows the same pictures wherever the
+    game is loaded.
     """
 
     averaged = ("generator",)
@@ -265,14 +266,17 @@ class Pix2Pix(Game):
         """Logits (N, H', W') for pictures, each beside the input that it should be a translation of."""
         return self.discriminator(torch.cat([batch["input"], picture], 1) if self.config.conditional else picture)
 
+    def share(self, batch: Batch) -> Batch:
+        """One output for both turns, as in the authors' code: the picture that D is shown is the one that G answers for."""
+        return {**batch, "output": self.generator(batch["input"])}
+
     def discriminator_loss(self, batch: Batch) -> Terms:
-        with torch.no_grad():
-            output = self.generator(batch["input"])
-        terms = self.rules.discriminator(self.judge(batch["target"], batch), self.judge(output, batch))
+        target, output = self.judge(batch["target"], batch), self.judge(batch["output"].detach(), batch)
+        terms = self.rules.discriminator(target, output)
         return {name: term / 2 for name, term in terms.items()}  # slows D down against G (section 3.3)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        output = self.generator(batch["input"])
+        output = batch["output"]
         terms = self.rules.generator(self.judge(output, batch), None) if self.config.adversarial else {}
         terms = {name: self.config.adversarial * term for name, term in terms.items()}
         if self.config.l1:

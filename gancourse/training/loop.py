@@ -73,7 +73,8 @@ def train(
         config: the hyper-parameters (a dataclass), stored and compared on resume, as is a checksum of the data.
             Default: `game.config`, if any.
         device, precision: see `hardware.accelerator`.
-        compile: compile each phase's loss with torch.compile (fullgraph). Not where a phase differentiates twice.
+        compile: compile each phase's loss, and what they share, with torch.compile (fullgraph). Not where a phase
+            differentiates twice.
         channels_last: memory order of pictures and convolutions, but for devices in `game.contiguous_on`.
         log_every, checkpoint_every: in steps; a checkpoint is also written at the end and on Ctrl-C.
         preview: game -> samples for the pictures of progress. Default: 64 samples of seed 0.
@@ -179,6 +180,7 @@ class Play:
                 module.to(memory_format=self.format)
         game.requires_grad_(False)
         self.turns = [(phase, fused(phase), compiled(phase) if compile else phase.loss) for phase in game.phases()]
+        self.share = torch.compile(game.share, fullgraph=True) if compile else game.share
         self.averages = {name: average(getattr(game, name), ema) for name in (game.averaged if ema else ())}
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
@@ -186,21 +188,19 @@ class Play:
     def step(self, batch: dict[str, Tensor], step: int) -> None:
         batch = {name: value.contiguous(memory_format=self.format) if value.dim() == 4 else value
                  for name, value in self.game.prepare(batch).items()}  # fmt: skip
-        for phase, optimizer, loss in self.turns:
-            if (step + 1) % phase.every:
-                continue
+        turns = [turn for turn in self.turns if not (step + 1) % turn[0].every]
+        with learning(*(phase for phase, _, _ in turns)), self.handle.autocast():
+            batch = self.share(batch)
+        for phase, optimizer, loss in turns:
             if phase.schedule:
                 optimizer.param_groups[0].update(phase.schedule(step))
-            for parameter in phase.parameters:
-                parameter.requires_grad_(True)
-            with self.handle.autocast():
-                terms = loss(batch)
-            self.handle.backward(sum(terms.values()))
+            with learning(phase):
+                with self.handle.autocast():
+                    terms = loss(batch)
+                self.handle.backward(sum(terms.values()))
             self.share_gradients(phase)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            for parameter in phase.parameters:
-                parameter.requires_grad_(False)
             for name, value in terms.items():
                 key = f"{phase.name}/{name}"
                 self.sums[key] = self.sums.get(key, 0) + value.detach().float()
@@ -320,6 +320,17 @@ def compiled(phase: Phase) -> Callable:
             "as r1), which torch.compile cannot do. Train without compile, or without the penalty."
         )
     return torch.compile(phase.loss, fullgraph=True)
+
+
+@contextmanager
+def learning(*phases: Phase):
+    """The phases' parameters ask for a gradient, and no longer on leaving."""
+    parameters = [parameter for phase in phases for parameter in phase.parameters]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    yield
+    for parameter in parameters:
+        parameter.requires_grad_(False)
 
 
 def average(network: nn.Module, decay: float) -> AveragedModel:

@@ -14,6 +14,8 @@ from gancourse.chapters.pix2pix import Config, UNet, falling, jitter, patch_disc
 from gancourse.files import CourseError
 from gancourse.layers import Noise
 from gancourse.training import checkpoint, train
+from gancourse.training.hardware import accelerator
+from gancourse.training.loop import Play
 
 SIDE = 32
 NORMED = (nn.BatchNorm2d, nn.GroupNorm)
@@ -282,16 +284,27 @@ def seen_by(game: pix2pix.Pix2Pix) -> list[torch.Tensor]:
 @pytest.mark.parametrize("conditional", [True, False])
 def test_the_discriminator_sees_pairs(conditional):
     game = small(conditional=conditional, inputs=2).train()
-    batch, outputs, seen = batch_of(inputs=2), [], seen_by(game)
-    game.generator.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach()))
+    batch, seen = game.share(batch_of(inputs=2)), seen_by(game)
     game.discriminator_loss(batch)
     game.generator_loss(batch)
     beside = [batch["input"]] if conditional else []
-    expected = [torch.cat([*beside, picture], 1) for picture in (batch["target"], *outputs)]
+    expected = [torch.cat([*beside, picture], 1) for picture in (batch["target"], batch["output"], batch["output"])]
     assert len(seen) == 3 and all(map(torch.equal, seen, expected))
 
 
 # The two turns
+
+
+def test_one_run_of_the_generator_serves_both_turns():
+    """As in the authors' code. It is recorded, for G's turn, and D's turn takes it as data."""
+    game, runs = small().train(), []
+    game.generator.register_forward_hook(lambda module, inputs, output: runs.append(output))
+    play = Play(game, accelerator("cpu", "no"), ema=0.0, compile=False, channels_last=False)
+    before = {name: value.clone() for name, value in game.state_dict().items()}
+    play.step(batch_of(), 0)
+    assert len(runs) == 1 and runs[0].requires_grad
+    moved = {name.partition(".")[0] for name, value in game.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"generator", "discriminator"}
 
 
 def at_chance(game: pix2pix.Pix2Pix) -> pix2pix.Pix2Pix:
@@ -304,7 +317,8 @@ def at_chance(game: pix2pix.Pix2Pix) -> pix2pix.Pix2Pix:
 def test_losses_at_chance():
     """D's objective is halved (section 3.3): a discriminator that knows nothing pays ln 2, not 2 ln 2. G's is not."""
     game = at_chance(small())
-    discriminator, generator = game.discriminator_loss(batch_of()), game.generator_loss(batch_of())
+    batch = game.share(batch_of())
+    discriminator, generator = game.discriminator_loss(batch), game.generator_loss(batch)
     assert {name: term.item() for name, term in discriminator.items()} == pytest.approx(
         {"real": math.log(2) / 2, "fake": math.log(2) / 2}
     )
@@ -313,7 +327,8 @@ def test_losses_at_chance():
 
 @pytest.mark.parametrize("loss", Config.CHOICES["loss"])
 def test_the_discriminators_objective_is_halved_whatever_the_loss(loss):
-    game, batch = small(loss=loss, noise=0.0), batch_of()
+    game = small(loss=loss, noise=0.0)
+    batch = game.share(batch_of())
     terms = game.discriminator_loss(batch)
     with torch.no_grad():
         rule = game.rules.discriminator(
@@ -329,11 +344,12 @@ def test_l1_is_the_mean_over_all_pixels_times_its_weight():
     for weight in (100.0, 10.0):
         game = small(l1=weight, noise=0.0)
         expected = weight * (batch["target"] - game.generator(batch["input"])).abs().mean()
-        assert game.generator_loss(batch)["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
+        assert game.generator_loss(game.share(batch))["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_weight_of_the_game():
-    terms = [small(adversarial=weight, noise=0.0).generator_loss(batch_of()) for weight in (1.0, 3.0)]
+    games = [small(adversarial=weight, noise=0.0) for weight in (1.0, 3.0)]
+    terms = [game.generator_loss(game.share(batch_of())) for game in games]
     assert terms[1]["fake"].item() == pytest.approx(3 * terms[0]["fake"].item(), rel=1e-5)
     assert terms[1]["l1"].item() == pytest.approx(terms[0]["l1"].item(), rel=1e-5)
 
@@ -344,20 +360,20 @@ def test_a_turn_moves_its_own_player_only():
     assert (discriminator.name, generator.name) == ("discriminator", "generator")
     assert set(discriminator.parameters) == set(game.discriminator.parameters())
     assert set(generator.parameters) == set(game.generator.parameters())
-    sum(game.discriminator_loss(batch_of()).values()).backward()
+    sum(game.discriminator_loss(game.share(batch_of())).values()).backward()
     assert all(p.grad is None for p in game.generator.parameters()), "fakes are data in this turn"
     assert all(p.grad.abs().sum() > 0 for p in game.discriminator.parameters() if p.dim() > 1)
     game.zero_grad(set_to_none=True)
     game.requires_grad_(False)
     game.generator.requires_grad_(True)
-    sum(game.generator_loss(batch_of()).values()).backward()
+    sum(game.generator_loss(game.share(batch_of())).values()).backward()
     assert all(p.grad.abs().sum() > 0 for p in game.generator.parameters() if p.dim() > 1)
     assert all(p.grad is None for p in game.discriminator.parameters())
 
 
 def test_the_game_pays_the_generator_through_the_picture():
     game = small(l1=0.0).train()
-    terms = game.generator_loss(batch_of())
+    terms = game.generator_loss(game.share(batch_of()))
     assert set(terms) == {"fake"}
     terms["fake"].backward()
     assert game.generator.up[-1][1].weight.grad.abs().sum() > 0
@@ -367,7 +383,7 @@ def test_without_a_game_there_is_no_discriminator():
     game = small(adversarial=0.0)
     assert not hasattr(game, "discriminator")
     (phase,) = game.phases()
-    assert phase.name == "generator" and set(game.generator_loss(batch_of())) == {"l1"}
+    assert phase.name == "generator" and set(game.generator_loss(game.share(batch_of()))) == {"l1"}
     assert game.translate(line_art()).shape == (2, 3, SIDE, SIDE)
 
 

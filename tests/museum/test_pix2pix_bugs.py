@@ -95,6 +95,7 @@ def shown(ours: Pix2Pix, batch: dict) -> list[Tensor]:
     """What the discriminator is given in its own turn, then in the generator's."""
     seen = []
     hook = ours.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    batch = ours.share(batch)
     ours.discriminator_loss(batch)
     ours.generator_loss(batch)
     hook.remove()
@@ -140,19 +141,19 @@ def test_a_and_b_swapped():
     # Where both have three channels nothing stops.
     colours = {"input": pairs()["target"], "target": -pairs()["target"]}
     swapped = game(Swapped, inputs=3, **changes)
-    assert swapped.generator_loss(swapped.prepare(colours))["l1"].isfinite()
+    assert swapped.generator_loss(swapped.share(swapped.prepare(colours)))["l1"].isfinite()
 
 
 def test_real_and_made_swapped():
     class Swapped(Pix2Pix):
         def discriminator_loss(self, batch):
-            output = self.generator(batch["input"]).detach()
-            terms = self.rules.discriminator(self.judge(output, batch), self.judge(batch["target"], batch))
+            output, target = self.judge(batch["output"].detach(), batch), self.judge(batch["target"], batch)
+            terms = self.rules.discriminator(output, target)
             return {name: term / 2 for name, term in terms.items()}
 
     def believes_the_targets(ours: Pix2Pix) -> None:
         optimizer = torch.optim.Adam(ours.discriminator.parameters(), lr=2e-3)
-        batch = pairs()
+        batch = ours.share(pairs())
         for _ in range(5):
             optimizer.zero_grad()
             sum(ours.discriminator_loss(batch).values()).backward()
@@ -439,11 +440,11 @@ def test_blocks_of_the_decoder_that_never_call_their_relu():
 def test_made_pictures_are_data_in_the_discriminators_turn():
     class Attached(Pix2Pix):
         def discriminator_loss(self, batch):
-            real, fake = self.judge(batch["target"], batch), self.judge(self.generator(batch["input"]), batch)
+            real, fake = self.judge(batch["target"], batch), self.judge(batch["output"], batch)
             return {name: term / 2 for name, term in self.rules.discriminator(real, fake).items()}
 
     def leaves_the_generator_alone(ours: Pix2Pix) -> None:
-        sum(ours.discriminator_loss(pairs()).values()).backward()
+        sum(ours.discriminator_loss(ours.share(pairs())).values()).backward()
         assert all(parameter.grad is None for parameter in ours.generator.parameters())
 
     leaves_the_generator_alone(game())
@@ -495,8 +496,9 @@ def test_the_weight_of_l1_belongs_to_the_generators_l1():
 
     def weighs_l1_alone(kind: type[Pix2Pix]) -> None:
         light, heavy = (
-            {**ours.generator_loss(pairs()), **{f"D {name}": t for name, t in ours.discriminator_loss(pairs()).items()}}
+            {**ours.generator_loss(batch), **{f"D {name}": term for name, term in ours.discriminator_loss(batch).items()}}
             for ours in (game(kind, l1=1.0), game(kind, l1=100.0))
+            for batch in [ours.share(pairs())]
         )
         ratios = {name: (heavy[name] / light[name]).item() for name in heavy}
         assert ratios == pytest.approx({"fake": 1, "l1": 100, "D real": 1, "D fake": 1}, rel=1e-3)
@@ -516,7 +518,7 @@ def test_the_discriminators_objective_is_halved():
     def pays_ln_2_at_chance(ours: Pix2Pix) -> None:
         last = [layer for layer in ours.discriminator if isinstance(layer, nn.Conv2d)][-1]
         nn.init.zeros_(last.weight)
-        assert sum(ours.discriminator_loss(pairs()).values()).item() == pytest.approx(math.log(2))
+        assert sum(ours.discriminator_loss(ours.share(pairs())).values()).item() == pytest.approx(math.log(2))
 
     pays_ln_2_at_chance(game())
     assert caught(pays_ln_2_at_chance, game(Whole))

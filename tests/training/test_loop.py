@@ -422,7 +422,24 @@ def test_losses_are_not_compiled_unless_asked(pictures, monkeypatch):
     play(build(), pictures, 1)
     assert asked == []
     play(build(), pictures, 1, compile=True)
-    assert asked == [{"fullgraph": True}] * 2
+    assert asked == [{"fullgraph": True}] * 3, "two losses, and what they share"
+
+
+def test_what_the_turns_share_is_made_once_a_step_while_every_player_learns(pictures):
+    game, learning, shared = build(), [], []
+
+    def share(batch):
+        learning.append(all(parameter.requires_grad for parameter in game.parameters()))
+        return {**batch, "shared": torch.tensor(float(len(learning)))}
+
+    def noted(loss):
+        return lambda batch: (shared.append(batch["shared"].item()), loss(batch))[1]
+
+    game.share = share
+    game.discriminator_loss, game.generator_loss = noted(game.discriminator_loss), noted(game.generator_loss)
+    play(game, pictures, 3)
+    assert learning == [True] * 3 and shared == [1, 1, 2, 2, 3, 3]
+    assert not any(parameter.requires_grad for parameter in game.parameters())
 
 
 # Averages
