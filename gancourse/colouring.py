@@ -53,6 +53,8 @@ def check(game) -> None:
         raise CourseError(
             f"This model translates pictures of {game.config.inputs} channels; line art has one. Take another of pix2pix."
         )
+    if game.config.shape[0] != 3:
+        raise CourseError(f"This model makes pictures of shape {game.config.shape}; colours need 3 channels. Take another.")
 
 
 def painted(colours: Tensor, small: Tensor, large: Tensor) -> Tensor:

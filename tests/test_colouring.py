@@ -110,6 +110,8 @@ def test_a_model_that_cannot_colour_says_so(drawing):
         colouring.colour(gan.Config.at("check", width=2).build(), drawing)
     with pytest.raises(CourseError, match="3 channels"):
         colouring.colour(pix2pix.Config.at("check", width=2, shape=(3, 32, 32), inputs=3).build(), drawing)
+    with pytest.raises(CourseError, match=r"\(1, 32, 32\); colours need 3"):
+        colouring.colour(pix2pix.Config.at("check", width=2, shape=(1, 32, 32)).build(), drawing)
 
 
 # Where pictures go

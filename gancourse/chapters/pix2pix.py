@@ -28,7 +28,7 @@ from gancourse.layers import Noise, dcgan_init, require_tensor, silenced
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe
 
-FULL = {"pictures": "emoji", "inputs": 1, "batch_size": 4, "steps": 58_000, "ema": 0.999}
+FULL = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "steps": 58_000, "ema": 0.999}
 # Short runs want a larger batch and rate, and then statistics that do not depend on who else is in the batch. The jitter is
 # the paper's, scaled to 64 px; without it a network of width 32 knew its training pairs by heart after 2,000 steps. In the
 # 150 steps of the smallest scale hardly any pair is seen twice.
@@ -267,13 +267,13 @@ class Pix2Pix(Game):
         return self.discriminator(torch.cat([batch["input"], picture], 1) if self.config.conditional else picture)
 
     def share(self, batch: Batch) -> Batch:
-        """One output for both turns, as in the authors' code: the picture that D is shown is the one that G answers for."""
+        """One output for both turns, as in the authors' PyTorch code: G answers for the picture that D was shown."""
         return {**batch, "output": self.generator(batch["input"])}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         target, output = self.judge(batch["target"], batch), self.judge(batch["output"].detach(), batch)
         terms = self.rules.discriminator(target, output)
-        return {name: term / 2 for name, term in terms.items()}  # slows D down against G (section 3.3)
+        return {name: term / 2 for name, term in terms.items()}  # section 3.3, to slow D down; Adam divides the 2 out again
 
     def generator_loss(self, batch: Batch) -> Terms:
         output = batch["output"]

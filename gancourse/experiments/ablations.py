@@ -28,15 +28,14 @@ LOSSES: dict[str, dict] = {
     "L1 + GAN": {"conditional": False},
     "L1 + cGAN": {},
 }
-PATCHES = (1, 16, 34, 70, 142, 286)
 
 
 def tables(config: pix2pix.Config) -> dict[str, dict[str, dict]]:
-    """Title -> row -> what the row changes in `config`; a patch larger than the pictures is left out."""
+    """Title -> row -> what the row changes in `config`; of the patches that cover a whole picture only the smallest is kept."""
     encoder = {f"encoder-decoder, {name}": {**LOSSES[name], "form": "encoder-decoder"} for name in ("L1", "L1 + cGAN")}
     unet = {f"U-Net, {name}": {**LOSSES[name], "form": "unet"} for name in ("L1", "L1 + cGAN")}
-    most = next(patch for patch in PATCHES if patch >= config.shape[1] or patch == PATCHES[-1])
-    patches = {f"{patch} px": {"patch": patch} for patch in PATCHES if patch <= most}
+    most = min((patch for patch in pix2pix.PATCHES if patch >= config.shape[1]), default=max(pix2pix.PATCHES))
+    patches = {f"{patch} px": {"patch": patch} for patch in pix2pix.PATCHES if patch <= most}
     return {"The loss": LOSSES, "The generator": encoder | unet, "The discriminator's patch": patches}
 
 

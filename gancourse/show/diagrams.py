@@ -215,10 +215,10 @@ def paired() -> Diagram:
             words = (("call (x, y) true, (x, G(x)) made up", 384, y + 86),)
         shapes += [f'<text x="{x}" y="{at}">{escape(text)}</text>' for text, x, at in words]
     description = (
-        "Two turns. In the first the input x passes the frozen generator G. The discriminator D sees the input beside the output "
-        "G of x, and the input beside the target y, and learns to call the second pair true and the first made up. In the "
-        "second turn the gradient goes back through the frozen D to G, which learns to have its pair called true; a second "
-        "gradient comes straight from the target: one hundred times the mean absolute difference."
+        "Two turns. In the first the input x passes the generator G, whose output serves both turns. The discriminator D sees "
+        "the input beside the output G of x, and the input beside the target y, and learns to call the second pair true and "
+        "the first made up. In the second turn the gradient goes back through the frozen D to G, which learns to have its pair "
+        "called true; a second gradient comes straight from the target: one hundred times the mean absolute difference."
     )
     return Diagram("One step of pix2pix is two turns over pairs", description, "".join(shapes), 480)
 
