@@ -54,13 +54,13 @@ test-fast: environment
 	$(PYTEST) -m "not slow and not book"
 
 notebooks: environment
-	$(RUN) -m gancourse.notebooks refresh $(NOTEBOOKS)
+	$(RUN) -m gancourse.school.notebooks refresh $(NOTEBOOKS)
 
 student: environment
-	$(RUN) -m gancourse.notebooks student $(NOTEBOOKS) --to _build/student
+	$(RUN) -m gancourse.school.notebooks student $(NOTEBOOKS) --to _build/student
 
 bench: environment
-	$(RUN) -m gancourse.bench
+	$(RUN) -m gancourse.press.bench
 
 lint: environment
 	$(RUN) -m ruff check .

@@ -14,4 +14,6 @@ from gancourse.files import write_json  # noqa: E402
 if __name__ == "__main__":
     listed = manifest(HERE)
     write_json(HERE / MANIFEST, listed)
-    print(f"{len(listed)} files, {sum(entry['bytes'] for entry in listed.values()):,} bytes -> {HERE / MANIFEST}")
+    print(
+        f"{len(listed)} files, {sum(entry['bytes'] for entry in listed.values()):,} bytes -> {HERE / MANIFEST}"
+    )

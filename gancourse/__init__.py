@@ -8,7 +8,11 @@ from __future__ import annotations
 from importlib import import_module, metadata
 
 # Imported when first used, so that `import gancourse` and `gancourse --help` do not wait for torch.
-_HOMES = {"load": "gancourse.published", "published": "gancourse.published", "train": "gancourse.training"}
+_HOMES = {
+    "load": "gancourse.models",
+    "published": "gancourse.models",
+    "train": "gancourse.training",
+}
 
 
 def __getattr__(name: str):

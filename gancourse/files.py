@@ -14,6 +14,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # An installed wheel carries the repository's data/ and runs/ inside the package; a checkout has them beside it.
 BUNDLED = _PACKAGE / "_bundled" if (_PACKAGE / "_bundled").is_dir() else _PACKAGE.parent / "data"
 DOSSIERS = _PACKAGE / "_runs" if (_PACKAGE / "_runs").is_dir() else _PACKAGE.parent / "runs"
+NOTEBOOKS = _PACKAGE.parent / "notebooks"  # a checkout has them, an installed wheel does not
 
 
 class CourseError(Exception):
@@ -34,7 +35,9 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(path: str | Path, expected: str, remedy: str = "Delete it and install or download it again.") -> Path:
+def verify(
+    path: str | Path, expected: str, remedy: str = "Delete it and install or download it again."
+) -> Path:
     """Return `path` when its SHA-256 is `expected`.
 
     Raises:
@@ -70,7 +73,9 @@ def writing(path: Path, *troubles: type[Exception]):
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, unless it is there."""
     if os.path.exists(path) and not os.path.isdir(path):
-        raise Unwritable(f"{path} cannot be written: it is a file, and a folder is needed there. Give another place.")
+        raise Unwritable(
+            f"{path} cannot be written: it is a file, and a folder is needed there. Give another place."
+        )
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
 
@@ -87,8 +92,12 @@ def replacing(path: str | Path):
     """
     path = Path(path)
     make_folder(path.parent)
-    if os.path.exists(path) and not os.path.isfile(path):  # renamed over by root, /dev/null would be gone for everyone
-        raise Unwritable(f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}. Give the name of a file.")
+    if os.path.exists(path) and not os.path.isfile(
+        path
+    ):  # renamed over by root, /dev/null would be gone for everyone
+        raise Unwritable(
+            f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}. Give the name of a file."
+        )
     with writing(path):
         sweep(path)
     # The suffix stays last: savers that choose a format by it (pictures, archives) must not be misled.
@@ -110,7 +119,12 @@ def replacing(path: str | Path):
             temporary.unlink(missing_ok=True)
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk; such errors do not name the file
+FULL = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+)  # of a disk; such errors do not name the file
 
 
 def sweep(path: Path, age: float = 86_400) -> None:
@@ -151,4 +165,6 @@ def read_json(path: str | Path):
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DamagedFile(f"{path} is not valid JSON ({error}). Restore it, or delete it and start again.") from error
+        raise DamagedFile(
+            f"{path} is not valid JSON ({error}). Restore it, or delete it and start again."
+        ) from error

@@ -79,7 +79,10 @@ class Game(nn.Module, ABC):
 
         It runs on the device; override it to augment there.
         """
-        return {name: value / 127.5 - 1 if value.dtype == torch.uint8 else value for name, value in batch.items()}
+        return {
+            name: value / 127.5 - 1 if value.dtype == torch.uint8 else value
+            for name, value in batch.items()
+        }
 
     def share(self, batch: Batch) -> Batch:
         """Called once a step, after `prepare` and before the first turn, with every player's weights learning.

@@ -64,7 +64,9 @@ class Project(nn.ConvTranspose2d):
         super().__init__(inputs, channels, side, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight.permute(0, 2, 3, 1)  # (C, side, side, channels): in channels_last memory no copy
+        weight = self.weight.permute(
+            0, 2, 3, 1
+        )  # (C, side, side, channels): in channels_last memory no copy
         return (x.flatten(1) @ weight.flatten(1)).unflatten(1, weight.shape[1:]).permute(0, 3, 1, 2)
 
 
@@ -91,14 +93,18 @@ def dcgan_init(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def gaussian_latents(n: int, size: int, generator: torch.Generator | None = None, device=None) -> Tensor:
+def gaussian_latents(
+    n: int, size: int, generator: torch.Generator | None = None, device=None
+) -> Tensor:
     """(n, size) draws of N(0, 1). With a CPU `generator` the same seed gives the same latents on every device."""
     if generator is None:
         return torch.randn(n, size, device=device)
     return torch.randn(n, size, generator=generator).to(device)
 
 
-def uniform_latents(n: int, size: int, generator: torch.Generator | None = None, device=None) -> Tensor:
+def uniform_latents(
+    n: int, size: int, generator: torch.Generator | None = None, device=None
+) -> Tensor:
     """(n, size) draws of U(-1, 1); as `gaussian_latents` otherwise."""
     if generator is None:
         return torch.rand(n, size, device=device) * 2 - 1
@@ -129,18 +135,24 @@ def random_affine(pictures: Tensor, amount: float = 1.0) -> Tensor:
     """
     draws = amount * (2 * torch.rand(6, len(pictures), device=pictures.device) - 1)
     most = (0.2, 0.25, 0.15, 0.15, 0.14, 0.14)  # a side is 2 long for `affine_grid`
-    angle, shear, wider, taller, right, down = (m * draw for m, draw in zip(most, draws, strict=True))
+    angle, shear, wider, taller, right, down = (
+        m * draw for m, draw in zip(most, draws, strict=True)
+    )
     cos, sin = angle.cos(), angle.sin()
     across = torch.stack([cos * (1 + wider), (shear - sin) * (1 + taller), right], 1)
     along = torch.stack([sin * (1 + wider), cos * (1 + taller), down], 1)
     grid = affine_grid(torch.stack([across, along], 1), list(pictures.shape), align_corners=False)
-    return grid_sample(pictures.float() + 1, grid, align_corners=False) - 1  # outside there is 0, before the - 1
+    return (
+        grid_sample(pictures.float() + 1, grid, align_corners=False) - 1
+    )  # outside there is 0, before the - 1
 
 
 def join(x: Tensor, condition: Tensor) -> Tensor:
     """Append a condition (N, K) to features: (N, C) -> (N, C + K), or to every place of maps (N, C, H, W)."""
     if x.dim() == 4:
-        condition = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])  # (N, K) -> (N, K, H, W)
+        condition = condition[:, :, None, None].expand(
+            -1, -1, *x.shape[2:]
+        )  # (N, K) -> (N, K, H, W)
     return torch.cat([x, condition.to(x.dtype)], 1)
 
 
@@ -162,7 +174,9 @@ class JoinedConv2d(nn.Conv2d):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         own, of_condition = self.weight.split([x.shape[1], condition.shape[1]], dim=1)
         convolve = partial(conv2d, stride=self.stride, padding=self.padding)
-        return convolve(x, own, self.bias) + added_maps(convolve, of_condition, condition, x.shape[2:])
+        return convolve(x, own, self.bias) + added_maps(
+            convolve, of_condition, condition, x.shape[2:]
+        )
 
 
 class JoinedConvTranspose2d(nn.ConvTranspose2d):
@@ -174,17 +188,32 @@ class JoinedConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         own, of_condition = self.weight.split([x.shape[1], condition.shape[1]], dim=0)
         convolve = partial(
-            conv_transpose2d, stride=self.stride, padding=self.padding, output_padding=self.output_padding
+            conv_transpose2d,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
         )
-        return convolve(x, own, self.bias) + added_maps(convolve, of_condition, condition, x.shape[2:])
+        return convolve(x, own, self.bias) + added_maps(
+            convolve, of_condition, condition, x.shape[2:]
+        )
 
 
-def added_maps(convolve: Callable[[Tensor, Tensor], Tensor], weight: Tensor, condition: Tensor, size) -> Tensor:
+def added_maps(
+    convolve: Callable[[Tensor, Tensor], Tensor], weight: Tensor, condition: Tensor, size
+) -> Tensor:
     """What `convolve` makes of a condition (N, K) that stands at every place of maps of this size (H, W)."""
     k = condition.shape[1]
-    ones = torch.eye(k, dtype=weight.dtype, device=weight.device)[:, :, None, None].expand(-1, -1, *size)
-    maps = convolve(ones, weight).permute(0, 2, 3, 1)  # (K, H', W', outputs): then the product is channels_last
-    return (condition.to(maps.dtype) @ maps.flatten(1)).unflatten(1, maps.shape[1:]).permute(0, 3, 1, 2)
+    ones = torch.eye(k, dtype=weight.dtype, device=weight.device)[:, :, None, None].expand(
+        -1, -1, *size
+    )
+    maps = convolve(ones, weight).permute(
+        0, 2, 3, 1
+    )  # (K, H', W', outputs): then the product is channels_last
+    return (
+        (condition.to(maps.dtype) @ maps.flatten(1))
+        .unflatten(1, maps.shape[1:])
+        .permute(0, 3, 1, 2)
+    )
 
 
 class Joining(nn.Sequential):
@@ -201,7 +230,9 @@ class Joining(nn.Sequential):
 def require_tensor(name: str, given) -> None:
     """Raise CourseError if what a user gave as `name` is no tensor."""
     if not isinstance(given, Tensor):
-        raise CourseError(f"{name} is a {type(given).__name__}; give a tensor, such as torch.tensor({name}).")
+        raise CourseError(
+            f"{name} is a {type(given).__name__}; give a tensor, such as torch.tensor({name})."
+        )
 
 
 def as_weights(label: Tensor, classes: int) -> Tensor:

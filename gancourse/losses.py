@@ -110,8 +110,12 @@ def zero_centred(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> T
     return slope(discriminator, inputs).flatten(1).square().sum(1).mean() / 2  # E |grad D|^2 / 2
 
 
-def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
+) -> Tensor:
     """Gulrajani et al. 2017 (WGAN-GP), eq. 3: slope 1 on random points between a real and a fake input."""
     t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
     between = t * real + (1 - t) * fake
-    return (slope(discriminator, between).flatten(1).norm(dim=1) - 1).square().mean()  # E (|grad D| - 1)^2
+    return (
+        (slope(discriminator, between).flatten(1).norm(dim=1) - 1).square().mean()
+    )  # E (|grad D| - 1)^2

@@ -45,14 +45,20 @@ class Recipe:
                 )
         for field in self.POSITIVE:
             if not 0 < getattr(self, field) < math.inf:
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be above 0 and finite.")
+                raise CourseError(
+                    f"{field}={getattr(self, field)!r} was given; it must be above 0 and finite."
+                )
         for field, (low, high) in self.RANGES.items():
             if not low <= getattr(self, field) < high:
                 most = "finite" if high == math.inf else f"below {high}"
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; it must be {low} or more, and {most}.")
+                raise CourseError(
+                    f"{field}={getattr(self, field)!r} was given; it must be {low} or more, and {most}."
+                )
         usual = self.FORMS[self.form].get("shape", getattr(type(self), "shape", ()))
         shape = getattr(self, "shape", ())
-        if len(shape) != len(usual) or not all(isinstance(size, int) and size > 0 for size in shape):
+        if len(shape) != len(usual) or not all(
+            isinstance(size, int) and size > 0 for size in shape
+        ):
             raise CourseError(
                 f"shape={shape} was given; of form={self.form!r} it must be whole numbers above 0, as many as in {usual}."
             )

@@ -37,11 +37,15 @@ def nobody_elses_settings(monkeypatch, tmp_path_factory):
     """An empty home (so an empty cache), none of the course's environment variables, and no proxy as a way out."""
     home = tmp_path_factory.mktemp("home")
     # Tools that keep their own files in the home may go on using them.
-    monkeypatch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR") or str(Path.home() / ".cache" / "matplotlib"))
+    monkeypatch.setenv(
+        "MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR") or str(Path.home() / ".cache" / "matplotlib")
+    )
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
     unwanted = ("GANCOURSE_", "XDG_")
-    for name in [name for name in os.environ if name.startswith(unwanted) or name.lower().endswith("_proxy")]:
+    for name in [
+        name for name in os.environ if name.startswith(unwanted) or name.lower().endswith("_proxy")
+    ]:
         monkeypatch.delenv(name)
 
 
@@ -63,7 +67,9 @@ def no_network(monkeypatch):
     def guarded(name):
         def connect(self, address):
             if self.family in (socket.AF_INET, socket.AF_INET6) and not is_here(address[0]):
-                raise NetworkUsed(f"a test tried to reach {address[0]}:{address[1]}; tests use no network")
+                raise NetworkUsed(
+                    f"a test tried to reach {address[0]}:{address[1]}; tests use no network"
+                )
             return real[name](self, address)
 
         return connect
@@ -87,7 +93,14 @@ class NetworkUsed(OSError):
 def is_here(host) -> bool:
     """Whether a host name or address means this very machine."""
     name = host.decode() if isinstance(host, bytes) else host or ""
-    return name in ("", "localhost", "::1", "::", "0.0.0.0", socket.gethostname()) or name.startswith("127.")
+    return name in (
+        "",
+        "localhost",
+        "::1",
+        "::",
+        "0.0.0.0",
+        socket.gethostname(),
+    ) or name.startswith("127.")
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +123,8 @@ def repository_files() -> list[Path]:
         found = (
             path
             for path in ROOT.rglob("*")
-            if not any(fnmatch(part, name) for part in path.relative_to(ROOT).parts for name in ignored)
+            if not any(
+                fnmatch(part, name) for part in path.relative_to(ROOT).parts for name in ignored
+            )
         )
     return sorted(path for path in found if path.is_file())

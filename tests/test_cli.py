@@ -68,13 +68,21 @@ def test_help_of_every_command_explains_each_option(command, wide):
     text = plain(result.output)
     first_line = getattr(cli, command).__doc__.splitlines()[0].replace("`", "")
     assert first_line.split(";")[0] in text.replace("`", "")
-    parameters = next(each for each in cli.app.registered_commands if each.callback.__name__ == command)
+    parameters = next(
+        each for each in cli.app.registered_commands if each.callback.__name__ == command
+    )
     for name in parameters.callback.__annotations__.keys() - {"return"}:
-        flag = {"changes": "set", "list_parameters": "list", "n": "n"}.get(name, name).replace("_", "-")
-        assert re.search(rf"(--?{flag}|\b{name}|\b{name.upper()})\b", text), f"{command} does not show {name}"
+        flag = {"changes": "set", "list_parameters": "list", "n": "n"}.get(name, name).replace(
+            "_", "-"
+        )
+        assert re.search(rf"(--?{flag}|\b{name}|\b{name.upper()})\b", text), (
+            f"{command} does not show {name}"
+        )
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published cgan, ")])
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["train", "--help"], "--scale"), (["chapters"], "published cgan, ")]
+)
 def test_it_answers_without_torch(arguments, words):
     code = (
         f"import sys; from gancourse import cli; sys.argv = ['gancourse', *{arguments}]\n"
@@ -108,10 +116,18 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
     status, out, _ = gancourse(*arguments, "-s", "steps=3", "--seed", 4)
     assert status == 0
     assert "MNIST train-50000: 6,666 (bundled). 3 steps of 8." in out and "Step 3 after" in out
-    assert shlex.split(out)[-3:] == ["gancourse", "sample", str(folder)], "a folder's spaces are quoted"
+    assert shlex.split(out)[-3:] == ["gancourse", "sample", str(folder)], (
+        "a folder's spaces are quoted"
+    )
     assert f"{shlex.quote(str(folder / 'samples'))}." in out
     config = json.loads((folder / "config.json").read_text())
-    assert (config["width"], config["latent"], config["steps"], config["seed"], config["form"]) == (2, 6, 3, 4, "dcgan")
+    assert (config["width"], config["latent"], config["steps"], config["seed"], config["form"]) == (
+        2,
+        6,
+        3,
+        4,
+        "dcgan",
+    )
 
     status, out, _ = gancourse("sample", folder, "-o", picture, "-n", 4, "--seed", 2)
     assert status == 0 and out == f"4 samples of {folder}, seed 2: {picture}\n"
@@ -133,11 +149,16 @@ def test_train_on_the_bundled_digits_then_sample(gancourse, tmp_path):
 def test_points_train_and_cannot_be_drawn_as_pictures(gancourse, tmp_path):
     folder = tmp_path / "run"
     toy = ["-s", "form=toy", "-s", "width=8", "-s", "steps=2", "-s", "batch_size=8"]
-    status, out, _ = gancourse("train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu")
+    status, out, _ = gancourse(
+        "train", "gan", "--folder", folder, "--scale", "check", *toy, "--device", "cpu"
+    )
     advice = f"gancourse.load({str(folder)!r}).sample(1000)"
     assert status == 0 and advice in out and "gancourse sample" not in out and "samples" not in out
     message = mistake(gancourse("sample", folder, "-n", 4, "-o", tmp_path / "points.png"))
-    assert "draws points in the plane" in message and f"gancourse.load({str(folder)!r}).sample(4)" in message
+    assert (
+        "draws points in the plane" in message
+        and f"gancourse.load({str(folder)!r}).sample(4)" in message
+    )
     assert not (tmp_path / "points.png").exists()
 
 
@@ -157,13 +178,16 @@ def test_points_train_and_cannot_be_drawn_as_pictures(gancourse, tmp_path):
     ],
 )
 def test_a_bad_change_is_one_message(gancourse, tmp_path, change, words):
-    assert words in mistake(gancourse("train", "gan", "--folder", tmp_path / "run", "--scale", "check", "-s", change))
+    assert words in mistake(
+        gancourse("train", "gan", "--folder", tmp_path / "run", "--scale", "check", "-s", change)
+    )
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 @pytest.mark.parametrize(
-    "command", [["train", "gan"], ["sample", "gan"], ["colour", "x.png"], ["evaluate", "gan"], ["judge"]]
+    "command",
+    [["train", "gan"], ["sample", "gan"], ["colour", "x.png"], ["evaluate", "gan"], ["judge"]],
 )
 def test_a_seed_beyond_its_range_is_refused(gancourse, tmp_path, monkeypatch, wide, command, seed):
     monkeypatch.chdir(tmp_path)
@@ -175,26 +199,62 @@ def test_a_seed_beyond_its_range_is_refused(gancourse, tmp_path, monkeypatch, wi
 
 def test_the_largest_seed_trains_and_samples(gancourse, tmp_path):
     seed, folder = ["--seed", 2**32 - 1], tmp_path / "run"
-    train = ["train", "gan", "--folder", folder, "--scale", "check", *TINY, "-s", "steps=1", "--source", "bundled"]
+    train = [
+        "train",
+        "gan",
+        "--folder",
+        folder,
+        "--scale",
+        "check",
+        *TINY,
+        "-s",
+        "steps=1",
+        "--source",
+        "bundled",
+    ]
     assert gancourse(*train, *seed, "--device", "cpu")[0] == 0
     assert gancourse("sample", folder, "-n", 4, *seed, "-o", tmp_path / "x.png")[0] == 0
 
 
 def test_checkpoints_lie_a_step_apart_or_more(gancourse, tmp_path, wide):
-    train = ["train", "gan", "--folder", tmp_path / "run", "--scale", "check", *TINY, "--checkpoint-every", 0]
+    train = [
+        "train",
+        "gan",
+        "--folder",
+        tmp_path / "run",
+        "--scale",
+        "check",
+        *TINY,
+        "--checkpoint-every",
+        0,
+    ]
     status, _, err = gancourse(*train)
     assert status == 2 and "--checkpoint-every" in plain(err) and not (tmp_path / "run").exists()
 
 
 def test_changes_are_read_as_the_type_of_their_field():
-    config = cli.parse("gan", "check", ["form=mlp", "shape=(3,32,32)", "lr=1e-3", "steps=7", "loss=hinge"])
-    assert (config.form, config.shape, config.lr, config.steps, config.loss) == ("mlp", (3, 32, 32), 1e-3, 7, "hinge")
-    assert cli.parse("gan", "full", ["form=toy"]).pictures == "ring", "the form's recipe, and then the changes"
+    config = cli.parse(
+        "gan", "check", ["form=mlp", "shape=(3,32,32)", "lr=1e-3", "steps=7", "loss=hinge"]
+    )
+    assert (config.form, config.shape, config.lr, config.steps, config.loss) == (
+        "mlp",
+        (3, 32, 32),
+        1e-3,
+        7,
+        "hinge",
+    )
+    assert cli.parse("gan", "full", ["form=toy"]).pictures == "ring", (
+        "the form's recipe, and then the changes"
+    )
 
 
 def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
-    assert "There is no chapter 'gam'. Choose from: gan" in mistake(gancourse("train", "gam", "--folder", tmp_path))
-    assert "no folder of a run, called 'gam'" in mistake(gancourse("sample", "gam", "-o", tmp_path / "x.png"))
+    assert "There is no chapter 'gam'. Choose from: gan" in mistake(
+        gancourse("train", "gam", "--folder", tmp_path)
+    )
+    assert "no folder of a run, called 'gam'" in mistake(
+        gancourse("sample", "gam", "-o", tmp_path / "x.png")
+    )
     status, _, err = gancourse("trian", "gan")
     assert status == 2 and "No such command 'trian'" in plain(err)
     status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "huge")
@@ -204,10 +264,14 @@ def test_an_unknown_chapter_model_or_command(gancourse, tmp_path):
 @pytest.mark.parametrize("command", [["sample", "gan"], ["evaluate", "gan"], ["colour", "x.png"]])
 def test_a_device_that_is_not_there(gancourse, tmp_path, monkeypatch, wide, command):
     monkeypatch.chdir(tmp_path)
-    assert "device='tpu' was asked for; this machine's torch offers:" in mistake(gancourse(*command, "--device", "tpu"))
+    assert "device='tpu' was asked for; this machine's torch offers:" in mistake(
+        gancourse(*command, "--device", "tpu")
+    )
     assert not list(tmp_path.iterdir())
     text = plain(CliRunner().invoke(cli.app, [command[0], "--help"]).output)
-    assert re.search(r"cpu, cuda or mps\. \[default: cpu\]", text) and "the best there is" not in text
+    assert (
+        re.search(r"cpu, cuda or mps\. \[default: cpu\]", text) and "the best there is" not in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,7 +290,9 @@ def test_a_device_that_is_not_there(gancourse, tmp_path, monkeypatch, wide, comm
         (["judge", "--folder", ""], "--folder"),
     ],
 )
-def test_an_empty_text_is_no_name_for_the_folder_one_is_in(gancourse, tmp_path, monkeypatch, arguments, option):
+def test_an_empty_text_is_no_name_for_the_folder_one_is_in(
+    gancourse, tmp_path, monkeypatch, arguments, option
+):
     monkeypatch.chdir(tmp_path)
     assert f"gancourse: {option} was given as an empty text." in mistake(gancourse(*arguments))
     assert not list(tmp_path.iterdir())
@@ -236,14 +302,17 @@ def test_an_empty_text_is_no_name_for_the_folder_one_is_in(gancourse, tmp_path, 
 @pytest.mark.parametrize("option", [["--list"], []])
 def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
     message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
-    assert f"There is no chapter {chapter!r}. Choose from: gan" in message and not (tmp_path / "run").exists()
+    assert (
+        f"There is no chapter {chapter!r}. Choose from: gan" in message
+        and not (tmp_path / "run").exists()
+    )
 
 
 def test_conditions_are_options_of_sample(gancourse, tmp_path):
     torch = pytest.importorskip("torch")
     from PIL import Image
 
-    from gancourse.published import load
+    from gancourse.models import load
     from gancourse.show.grids import save_grid
 
     picture, same = tmp_path / "eights.png", tmp_path / "same.png"
@@ -251,8 +320,12 @@ def test_conditions_are_options_of_sample(gancourse, tmp_path):
     save_grid(same, load("cgan").sample(label=[8, 0, 8, 0], seed=0))
     assert Image.open(picture).tobytes() == Image.open(same).tobytes()
     codes = ["--category", "1,0", "--continuous", "0.5,-1,0,0"]
-    assert gancourse("sample", "infogan-faces", "-n", 2, *codes, "-o", tmp_path / "faces.png")[0] == 0
-    again = load("infogan-faces").sample(2, category=(1, 0), continuous=(0.5, -1.0, 0.0, 0.0), seed=0)
+    assert (
+        gancourse("sample", "infogan-faces", "-n", 2, *codes, "-o", tmp_path / "faces.png")[0] == 0
+    )
+    again = load("infogan-faces").sample(
+        2, category=(1, 0), continuous=(0.5, -1.0, 0.0, 0.0), seed=0
+    )
     save_grid(same, again)
     assert Image.open(tmp_path / "faces.png").tobytes() == Image.open(same).tobytes()
     assert torch.is_tensor(again)
@@ -261,8 +334,10 @@ def test_conditions_are_options_of_sample(gancourse, tmp_path):
 @pytest.mark.parametrize("name", ["x.jpg", "x.gif", "x.txt", "x", "png", ".png", "."])
 def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gancourse.published.load", None)  # it is said before a model is loaded
-    assert f"{name} was given; samples are written as .png" in mistake(gancourse("sample", "gan", "-o", name, "--force"))
+    monkeypatch.setattr("gancourse.models.load", None)  # it is said before a model is loaded
+    assert f"{name} was given; samples are written as .png" in mistake(
+        gancourse("sample", "gan", "-o", name, "--force")
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -272,8 +347,14 @@ def test_samples_are_written_as_png_only(gancourse, tmp_path, monkeypatch, name)
         (["gan", "--label", "8"], "--label was given; this model takes no conditions"),
         (["cgan", "--category", "8"], "--category was given; this model takes --label"),
         (["cgan", "--label", "eight"], "--label eight was given; write numbers with commas"),
-        (["cgan", "--label", "8,99999999999999999999999"], "--label 8,99999999999999999999999 was given; no model has so many"),
-        (["infogan-faces", "--category", "0,-9223372036854775809"], "-9223372036854775809 was given; no model has so many"),
+        (
+            ["cgan", "--label", "8,99999999999999999999999"],
+            "--label 8,99999999999999999999999 was given; no model has so many",
+        ),
+        (
+            ["infogan-faces", "--category", "0,-9223372036854775809"],
+            "-9223372036854775809 was given; no model has so many",
+        ),
         (["cgan", "--label", "9223372036854775807"], "labels go from 0 to 9"),
         (["cgan", "--label", "10"], "label=10 was asked for; labels go from 0 to 9"),
         (["infogan-faces", "--category", "1"], "2 categorical codes"),
@@ -290,7 +371,9 @@ def test_data(gancourse):
     assert status == 0
     assert out.split()[:6] == ["ring", "made", "50,000", "train,", "50,000", "test;"]
     assert "point (2,) with label" in out and "CC0" in out
-    assert "There is no data set 'rings'. Choose from: digits" in mistake(gancourse("data", "rings"))
+    assert "There is no data set 'rings'. Choose from: digits" in mistake(
+        gancourse("data", "rings")
+    )
 
 
 @pytest.mark.parametrize(
@@ -313,7 +396,9 @@ def test_full_means_what_there_is_of_data_that_come_in_one_size(gancourse):
         assert status == 0 and out.split()[:2] == [name, source]
 
 
-def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(gancourse, tmp_path, monkeypatch):
+def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(
+    gancourse, tmp_path, monkeypatch
+):
     """The training of minutes is left out; everything around it runs."""
     torch = pytest.importorskip("torch")
     from gancourse import evaluation
@@ -344,15 +429,24 @@ def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(gancour
     assert card["seed"] == 3 and 0 <= card["test_accuracy"] <= 1
     assert load(folder).sha256 == card["sha256"]
 
-    assert "is no empty folder" in mistake(gancourse("judge", "--folder", folder)), "a judge is not written over"
+    assert "is no empty folder" in mistake(gancourse("judge", "--folder", folder)), (
+        "a judge is not written over"
+    )
     assert len(seen) == 1
 
 
 def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
     (tmp_path / "file").write_text("")
-    assert "file exists already and is no empty folder" in mistake(gancourse("judge", "--folder", tmp_path / "file"))
-    message = mistake(gancourse("judge", "--folder", tmp_path / "judge", "--data-root", tmp_path / "empty"))
-    assert "The full MNIST could not be downloaded" in message and "put the four official files" in message
+    assert "file exists already and is no empty folder" in mistake(
+        gancourse("judge", "--folder", tmp_path / "file")
+    )
+    message = mistake(
+        gancourse("judge", "--folder", tmp_path / "judge", "--data-root", tmp_path / "empty")
+    )
+    assert (
+        "The full MNIST could not be downloaded" in message
+        and "put the four official files" in message
+    )
     assert not (tmp_path / "judge").exists()
     status, _, err = gancourse("judge")
     assert status == 2 and "--folder" in plain(err)
@@ -360,11 +454,19 @@ def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
 
 def test_being_stopped_is_a_message_too(gancourse, tmp_path, monkeypatch):
     def stopped(*arguments, **options):
-        raise KeyboardInterrupt("Training was stopped at step 2 of 3. The same call goes on from there.")
+        raise KeyboardInterrupt(
+            "Training was stopped at step 2 of 3. The same call goes on from there."
+        )
 
-    monkeypatch.setattr("gancourse.lesson.train", stopped)
-    status, _, err = gancourse("train", "gan", "--folder", tmp_path, "--scale", "check", *TINY, "--source", "bundled")
-    assert status == 130 and "gancourse: Training was stopped at step 2 of 3." in err and "Traceback" not in err
+    monkeypatch.setattr("gancourse.school.lesson.train", stopped)
+    status, _, err = gancourse(
+        "train", "gan", "--folder", tmp_path, "--scale", "check", *TINY, "--source", "bundled"
+    )
+    assert (
+        status == 130
+        and "gancourse: Training was stopped at step 2 of 3." in err
+        and "Traceback" not in err
+    )
 
 
 def test_being_stopped_before_the_training_is_a_message_too(gancourse, tmp_path, monkeypatch):
@@ -393,7 +495,9 @@ def photos(tmp_path):
     """photos/ with three pictures, and pairs/ with the same twice side by side."""
     for i in range(3):
         picture = Image.radial_gradient("L").resize((40, 40)).rotate(90 * i)
-        picture = Image.merge("RGB", (picture, Image.new("L", (40, 40), 60 * i), picture.rotate(45)))
+        picture = Image.merge(
+            "RGB", (picture, Image.new("L", (40, 40), 60 * i), picture.rotate(45))
+        )
         double = Image.new("RGB", (80, 40), "white")
         double.paste(picture, (40, 0))
         for name, image in (("photos", picture), ("pairs", double)):
@@ -411,9 +515,22 @@ def photos(tmp_path):
         (["--photos", "photos"], 1, "photos"),
     ],
 )
-def test_pix2pix_learns_from_pairs_of_ones_own(gancourse, photos, monkeypatch, options, inputs, name):
+def test_pix2pix_learns_from_pairs_of_ones_own(
+    gancourse, photos, monkeypatch, options, inputs, name
+):
     monkeypatch.chdir(photos)
-    command = ["train", "pix2pix", "--folder", "run", "--scale", "check", *PAIRS, *options, "--device", "cpu"]
+    command = [
+        "train",
+        "pix2pix",
+        "--folder",
+        "run",
+        "--scale",
+        "check",
+        *PAIRS,
+        *options,
+        "--device",
+        "cpu",
+    ]
     status, out, err = gancourse(*command)
     assert status == 0, err
     assert f"{name}: 3 (yours). 1 steps of 2." in out and "Step 1 after" in out
@@ -426,11 +543,15 @@ def test_pix2pix_learns_from_pairs_of_ones_own(gancourse, photos, monkeypatch, o
 def test_the_direction_says_which_half_is_the_input(photos):
     config = cli.parse("pix2pix", "check", ["shape=3,32,32"])
     white = [
-        cli.own_pairs(config, [photos / "pairs"], direction, None, None)[1]["input"].min().item() == 255
+        cli.own_pairs(config, [photos / "pairs"], direction, None, None)[1]["input"].min().item()
+        == 255
         for direction in ("AtoB", "BtoA")
     ]
     assert white == [True, False]
-    levels = [len(cli.own_pairs(config, [], None, photos / "photos", kind)[1]["input"].unique()) for kind in ("edges", None)]
+    levels = [
+        len(cli.own_pairs(config, [], None, photos / "photos", kind)[1]["input"].unique())
+        for kind in ("edges", None)
+    ]
     assert levels[0] <= 2 < levels[1], "edges are lines; grey is the default"
 
 
@@ -438,19 +559,39 @@ def test_the_direction_says_which_half_is_the_input(photos):
     ("chapter", "options", "words"),
     [
         ("pix2pix", ["--pairs", "pairs"], "--pairs needs --direction: AtoB if"),
-        ("pix2pix", ["--pairs", "a", "--pairs", "b", "--pairs", "c", "--direction", "AtoB"], "3 folders of pairs"),
-        ("pix2pix", ["--pairs", "pairs", "--direction", "AtoB", "--photos", "photos"], "Both --pairs and --photos"),
+        (
+            "pix2pix",
+            ["--pairs", "a", "--pairs", "b", "--pairs", "c", "--direction", "AtoB"],
+            "3 folders of pairs",
+        ),
+        (
+            "pix2pix",
+            ["--pairs", "pairs", "--direction", "AtoB", "--photos", "photos"],
+            "Both --pairs and --photos",
+        ),
         ("pix2pix", ["--direction", "AtoB"], "--direction was given without --pairs"),
-        ("pix2pix", ["--photos", "photos", "--direction", "AtoB"], "--direction was given without --pairs"),
+        (
+            "pix2pix",
+            ["--photos", "photos", "--direction", "AtoB"],
+            "--direction was given without --pairs",
+        ),
         ("pix2pix", ["--kind", "edges"], "--kind was given without --photos"),
-        ("pix2pix", ["--pairs", "nowhere", "--direction", "AtoB"], "nowhere is missing. Name a folder"),
+        (
+            "pix2pix",
+            ["--pairs", "nowhere", "--direction", "AtoB"],
+            "nowhere is missing. Name a folder",
+        ),
         ("gan", ["--photos", "photos"], "are for pix2pix"),
         ("infogan", ["--pairs", "pairs", "--direction", "AtoB"], "are for pix2pix"),
     ],
 )
-def test_pairs_that_cannot_be_used_are_one_message(gancourse, photos, monkeypatch, chapter, options, words):
+def test_pairs_that_cannot_be_used_are_one_message(
+    gancourse, photos, monkeypatch, chapter, options, words
+):
     monkeypatch.chdir(photos)
-    assert words in mistake(gancourse("train", chapter, "--folder", "run", "--scale", "check", *options))
+    assert words in mistake(
+        gancourse("train", chapter, "--folder", "run", "--scale", "check", *options)
+    )
     assert not Path("run").exists()
 
 
@@ -461,12 +602,15 @@ def test_pairs_that_cannot_be_used_are_one_message(gancourse, photos, monkeypatc
 def painter(tmp_path_factory):
     """The folder of a run whose network has hardly learned to colour."""
     torch = pytest.importorskip("torch")
-    from gancourse import lesson
     from gancourse.chapters import pix2pix
+    from gancourse.school import lesson
 
     folder = tmp_path_factory.mktemp("painter") / "run"
     config = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=1, batch_size=2)
-    pairs = {name: torch.full((2, n, 32, 32), 255, dtype=torch.uint8) for name, n in (("input", 1), ("target", 3))}
+    pairs = {
+        name: torch.full((2, n, 32, 32), 255, dtype=torch.uint8)
+        for name, n in (("input", 1), ("target", 3))
+    }
     lesson.play(config, pairs, folder=folder, progress=False, device="cpu")
     return folder
 
@@ -526,7 +670,9 @@ def test_a_picture_that_is_there_stays_without_force(colour, drawings):
 def test_a_drawing_is_never_written_over(colour, drawings):
     before = Path("cat.png").read_bytes()
     for force in ([], ["--force"]):
-        assert "cat.png would be written over" in mistake(colour("cat.png", "-o", "cat.png", *force))
+        assert "cat.png would be written over" in mistake(
+            colour("cat.png", "-o", "cat.png", *force)
+        )
     assert Path("cat.png").read_bytes() == before and names() == set(drawings)
 
 
@@ -544,8 +690,14 @@ def bad_file(kind: str) -> str:
     elif kind == "deep":
         Image.new("I;16", (40, 40), 9).save(name)
     elif kind == "bomb":
-        chunks = ((b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"")))
-        parts = [struct.pack(">I", len(b)) + t + b + struct.pack(">I", zlib.crc32(t + b)) for t, b in chunks]
+        chunks = (
+            (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)),
+            (b"IDAT", zlib.compress(b"")),
+        )
+        parts = [
+            struct.pack(">I", len(b)) + t + b + struct.pack(">I", zlib.crc32(t + b))
+            for t, b in chunks
+        ]
         Path(name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     elif kind == "blank":
         Image.new("L", (80, 80), 255).save(name)
@@ -555,9 +707,14 @@ def bad_file(kind: str) -> str:
 
 
 BAD = {
-    "small": "3 x 3 pixels", "animated": "2 frames", "deep": "16 or more bits", "bomb": "megapixels", "blank": "No lines",
-    "text": "cannot be opened", "missing": "is missing",
-}  # fmt: skip
+    "small": "3 x 3 pixels",
+    "animated": "2 frames",
+    "deep": "16 or more bits",
+    "bomb": "megapixels",
+    "blank": "No lines",
+    "text": "cannot be opened",
+    "missing": "is missing",
+}
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(colour, drawings):
@@ -565,11 +722,16 @@ def test_a_bad_file_is_named_and_the_others_are_done(colour, drawings):
     before = names()
     status, out, err = colour(bad[0], "cat.png", *bad[1:], "owl.webp")
     assert status == 1 and out.split() == ["cat-coloured.png", "owl-coloured.png"]
-    assert names() == before | {"cat-coloured.png", "owl-coloured.png"}, "nothing else, and nothing half"
+    assert names() == before | {"cat-coloured.png", "owl-coloured.png"}, (
+        "nothing else, and nothing half"
+    )
     lines = [line for line in re.split("[\\r\\n]", err) if "gancourse:" in line]
     for name, words in zip(bad, BAD.values(), strict=True):
         assert any(name in line and words in line for line in lines), (name, lines)
-    assert f"{len(bad)} of {len(bad) + 2} drawings could not be coloured" in lines[-1] and "Traceback" not in err
+    assert (
+        f"{len(bad)} of {len(bad) + 2} drawings could not be coloured" in lines[-1]
+        and "Traceback" not in err
+    )
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -600,17 +762,33 @@ def test_two_drawings_of_one_name_and_places_that_make_no_sense(colour, drawings
     status, out, err = colour("cat.png", "cat.jpg", "-o", "out")
     assert status == 1 and "cat.jpg would go to out/cat-coloured.png like another one" in err
     assert out == "out/cat-coloured.png\n"
-    assert "2 drawings were given, and one.png is one picture" in mistake(colour("cat.png", "dog.jpg", "-o", "one.png"))
-    assert "out.gif was given; pictures are written as .png" in mistake(colour("cat.png", "-o", "out.gif"))
+    assert "2 drawings were given, and one.png is one picture" in mistake(
+        colour("cat.png", "dog.jpg", "-o", "one.png")
+    )
+    assert "out.gif was given; pictures are written as .png" in mistake(
+        colour("cat.png", "-o", "out.gif")
+    )
 
 
 def test_a_model_that_colours_nothing_says_so_once(gancourse, drawings, photos):
     before = names()
     assert "from nothing" in mistake(gancourse("colour", "cat.png", "dog.jpg", "--model", "gan"))
     assert "called 'nobody'" in mistake(gancourse("colour", "cat.png", "--model", "nobody"))
-    command = ["train", "pix2pix", "--folder", photos / "run", "--scale", "check", *PAIRS, "--device", "cpu"]
+    command = [
+        "train",
+        "pix2pix",
+        "--folder",
+        photos / "run",
+        "--scale",
+        "check",
+        *PAIRS,
+        "--device",
+        "cpu",
+    ]
     assert gancourse(*command, "--pairs", photos / "pairs", "--direction", "AtoB")[0] == 0
-    assert "translates pictures of 3 channels" in mistake(gancourse("colour", "cat.png", "--model", photos / "run"))
+    assert "translates pictures of 3 channels" in mistake(
+        gancourse("colour", "cat.png", "--model", photos / "run")
+    )
     assert names() == before
 
 
@@ -622,7 +800,10 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
     )
     assert gancourse("colour", drawing, "--size", 128)[0] == 0
     with Image.open(tmp_path / "sun-coloured.png") as coloured:
-        inside, paper = (np.array(coloured.convert("HSV").crop(box)) for box in ((52, 52, 76, 76), (0, 0, 10, 10)))
+        inside, paper = (
+            np.array(coloured.convert("HSV").crop(box))
+            for box in ((52, 52, 76, 76), (0, 0, 10, 10))
+        )
     assert coloured.size == (128, 128)
     assert inside[..., 1].mean() > 60 and paper[..., 1].mean() < 20  # saturation, 0 to 255
 
@@ -631,11 +812,16 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
 @pytest.mark.parametrize("option", [["--trust"], ["--sha256", "0" * 64]])
 def test_trust_is_for_official_pairs_only(gancourse, name, option):
     message = mistake(gancourse("data", *name, *option))
-    assert f"are for facades, maps, edges2shoes, and {name[0] if name else 'no name'} was given" in message
+    assert (
+        f"are for facades, maps, edges2shoes, and {name[0] if name else 'no name'} was given"
+        in message
+    )
 
 
 def test_a_hash_that_is_none_is_refused(gancourse, tmp_path):
-    assert "sha256='zz' was given" in mistake(gancourse("data", "maps", "--data-root", tmp_path, "--sha256", "zz"))
+    assert "sha256='zz' was given" in mistake(
+        gancourse("data", "maps", "--data-root", tmp_path, "--sha256", "zz")
+    )
 
 
 def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_path):
@@ -643,7 +829,14 @@ def test_official_pairs_are_fetched_on_trust_only(gancourse, monkeypatch, tmp_pa
 
     status, _, words = gancourse("data", "facades", "--data-root", tmp_path)
     assert status == 1 and "--trust" in words
-    monkeypatch.setattr(archives, "download", lambda name, root, *, sha256, trust: root / name if trust else None)
+    monkeypatch.setattr(
+        archives, "download", lambda name, root, *, sha256, trust: root / name if trust else None
+    )
     status, said, _ = gancourse("data", "facades", "--trust", "--data-root", tmp_path / "my data")
     assert status == 0
-    assert shlex.split(said)[3:7] == ["--pairs", str(tmp_path / "my data" / "facades" / "train"), "--direction", "BtoA"]
+    assert shlex.split(said)[3:7] == [
+        "--pairs",
+        str(tmp_path / "my data" / "facades" / "train"),
+        "--direction",
+        "BtoA",
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gancourse import published
+from gancourse import models
 from gancourse.evaluation import chapter_of
 from gancourse.layers import Noise, gaussian_latents, uniform_latents
 
@@ -18,19 +18,28 @@ def inputs_of(game, n: int) -> dict[str, torch.Tensor]:
     dice = torch.Generator().manual_seed(0)
     chapter = chapter_of(game.config)
     if chapter == "cgan":
-        return {"latent": uniform_latents(n, game.config.latent, dice), "label": torch.arange(n) % game.config.classes}
+        return {
+            "latent": uniform_latents(n, game.config.latent, dice),
+            "label": torch.arange(n) % game.config.classes,
+        }
     if chapter == "pix2pix":
-        return {"input": torch.randint(0, 256, (n, game.config.inputs, *game.config.shape[1:]), generator=dice) / 127.5 - 1}
+        return {
+            "input": torch.randint(
+                0, 256, (n, game.config.inputs, *game.config.shape[1:]), generator=dice
+            )
+            / 127.5
+            - 1
+        }
     if chapter == "infogan":
         return {"latent": game.latent_of(*game.draw(n, dice))}
     return {"latent": gaussian_latents(n, game.config.latent, dice)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", published.published())
+@pytest.mark.parametrize("name", models.published())
 def test_the_published_generator_in_onnx_equals_pytorch(name, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
-    game = published.load(name)
+    game = models.load(name)
     for module in game.modules():
         if isinstance(module, Noise):
             module.p = 0.0  # a network that throws dice has no one answer to compare
@@ -40,9 +49,15 @@ def test_the_published_generator_in_onnx_equals_pytorch(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the exporter says of its own parts
         torch.onnx.export(
-            game.generator, tuple(inputs.values()), path, dynamo=True, verbose=False, input_names=list(inputs),
-            output_names=["image"], dynamic_shapes=tuple({0: rows} for _ in inputs),
-        )  # fmt: skip
+            game.generator,
+            tuple(inputs.values()),
+            path,
+            dynamo=True,
+            verbose=False,
+            input_names=list(inputs),
+            output_names=["image"],
+            dynamic_shapes=tuple({0: rows} for _ in inputs),
+        )
     session = onnxruntime.InferenceSession(path)
     for n in (1, 5):
         some = {key: value[:n] for key, value in inputs.items()}

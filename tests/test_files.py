@@ -20,7 +20,9 @@ def test_the_bundled_folder_is_there_and_an_installed_one_outranks_the_checkout(
 def test_sha256_is_the_standard_one(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc")
-    assert files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+    assert (
+        files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )  # FIPS 180-2
 
 
 def test_verify_gives_back_the_path_of_an_intact_file(tmp_path):
@@ -29,7 +31,9 @@ def test_verify_gives_back_the_path_of_an_intact_file(tmp_path):
     assert files.verify(str(path), hashlib.sha256(b"bytes").hexdigest()) == path
 
 
-@pytest.mark.parametrize("contents", [b"", b"byte", b"bytez", b"bytes "], ids=["empty", "short", "swapped", "long"])
+@pytest.mark.parametrize(
+    "contents", [b"", b"byte", b"bytez", b"bytes "], ids=["empty", "short", "swapped", "long"]
+)
 def test_verify_names_file_expectation_and_remedy(tmp_path, contents):
     path, expected = tmp_path / "weights", hashlib.sha256(b"bytes").hexdigest()
     path.write_bytes(contents)
@@ -79,9 +83,15 @@ def test_replacing_sweeps_what_killed_processes_left_and_nothing_else(tmp_path):
     """Only its own target's, and only what nobody has touched for a day: another process may be writing right now."""
     long_ago = time.time() - 90_000
     names = {
-        ".a[1].41.part.json": True, ".a[1].42.part.json": False, ".a[1].part.json": True, ".a[1].x.part.json": True,
-        ".b.41.part.json": True, ".a[1].41.part.png": True, ".a[1].b.41.part.json": True, "a[1].41.part.json": True,
-    }  # fmt: skip
+        ".a[1].41.part.json": True,
+        ".a[1].42.part.json": False,
+        ".a[1].part.json": True,
+        ".a[1].x.part.json": True,
+        ".b.41.part.json": True,
+        ".a[1].41.part.png": True,
+        ".a[1].b.41.part.json": True,
+        "a[1].41.part.json": True,
+    }
     for name, old in names.items():
         (tmp_path / name).write_text("half")
         if old:
@@ -137,7 +147,10 @@ def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
 def test_a_file_where_a_folder_is_needed_is_named(tmp_path):
     (tmp_path / "file").write_text("kept")
     for path in (tmp_path / "file" / "picture.png", tmp_path / "file" / "deeper" / "picture.png"):
-        with pytest.raises(CourseError, match=r"file.* cannot be written(: it is a file, and a folder is needed| \(Not a dir)"):
+        with pytest.raises(
+            CourseError,
+            match=r"file.* cannot be written(: it is a file, and a folder is needed| \(Not a dir)",
+        ):
             files.write_text(path, "new")
     assert (tmp_path / "file").read_text() == "kept" and os.listdir(tmp_path) == ["file"]
 
@@ -149,7 +162,9 @@ def test_a_folder_or_a_device_is_never_renamed_over(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         kinds["pipe"] = "device"
     for name, kind in kinds.items():
-        with pytest.raises(CourseError, match=f"{name} cannot be written: it is a {kind}. Give the name of a file"):
+        with pytest.raises(
+            CourseError, match=f"{name} cannot be written: it is a {kind}. Give the name of a file"
+        ):
             files.write_text(tmp_path / name, "new")
         assert not (tmp_path / name).is_file()
 
@@ -166,7 +181,9 @@ def test_a_folder_without_permission_is_said_in_words(tmp_path, monkeypatch):
         files.write_text(tmp_path / "new" / "file", "x")
 
 
-@pytest.mark.parametrize("moment", ["while it is written", "when it is synced", "when it is renamed"])
+@pytest.mark.parametrize(
+    "moment", ["while it is written", "when it is synced", "when it is renamed"]
+)
 def test_a_full_disk_is_said_once_and_leaves_the_old_file(tmp_path, monkeypatch, moment):
     (tmp_path / "file").write_text("old")
 
@@ -179,19 +196,27 @@ def test_a_full_disk_is_said_once_and_leaves_the_old_file(tmp_path, monkeypatch,
         temporary.write_text("ha")
         if "written" in moment:
             full()
-    assert str(error.value).startswith(f"{tmp_path / 'file'} cannot be written (No space left on device). Make room")
+    assert str(error.value).startswith(
+        f"{tmp_path / 'file'} cannot be written (No space left on device). Make room"
+    )
     assert str(error.value).count("cannot be written") == 1
     assert (tmp_path / "file").read_text() == "old" and os.listdir(tmp_path) == ["file"]
 
 
 def test_a_temporary_file_that_cannot_be_opened_is_said_in_words(tmp_path):
-    with pytest.raises(CourseError, match="file cannot be written .No such file"), files.replacing(tmp_path / "file") as at:
+    with (
+        pytest.raises(CourseError, match="file cannot be written .No such file"),
+        files.replacing(tmp_path / "file") as at,
+    ):
         tmp_path.rename(tmp_path.with_name("gone"))
         at.write_text("x")
 
 
 def test_an_error_of_something_else_stays_what_it_is(tmp_path):
-    for error in (ConnectionResetError(104, "Connection reset"), FileNotFoundError(2, "No such file", "elsewhere")):
+    for error in (
+        ConnectionResetError(104, "Connection reset"),
+        FileNotFoundError(2, "No such file", "elsewhere"),
+    ):
         with pytest.raises(type(error)) as found, files.replacing(tmp_path / "file"):
             raise error
         assert found.value is error

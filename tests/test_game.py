@@ -27,7 +27,11 @@ def test_a_game_without_phases_is_no_game():
 
 def test_prepare_maps_bytes_onto_minus_1_to_1_and_leaves_the_rest():
     image = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
-    batch = {"image": image, "label": torch.tensor([3, 1, 2]), "point": torch.tensor([[9.0], [-9.0], [0.5]])}
+    batch = {
+        "image": image,
+        "label": torch.tensor([3, 1, 2]),
+        "point": torch.tensor([[9.0], [-9.0], [0.5]]),
+    }
     prepared = Pair().prepare(batch)
     assert prepared.keys() == batch.keys()
     assert prepared["image"].dtype == torch.float32
@@ -82,8 +86,14 @@ def test_with_networks_replaces_the_named_and_shares_the_rest():
     assert type(view) is Pair and view is not game
     assert view.second is other and view.first is game.first
     assert game.second is not other, "the original changed"
-    assert {name for name, _ in view.named_parameters()} == {"first.0.weight", "first.0.bias", "first.1.weight",
-                                                             "first.1.bias", "second.weight", "second.bias"}  # fmt: skip
+    assert {name for name, _ in view.named_parameters()} == {
+        "first.0.weight",
+        "first.0.bias",
+        "first.1.weight",
+        "first.1.bias",
+        "second.weight",
+        "second.bias",
+    }
     with torch.no_grad():
         game.first[0].bias.add_(1)
     assert torch.equal(view.first[0].bias, game.first[0].bias)

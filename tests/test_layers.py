@@ -25,7 +25,9 @@ def test_maxout_is_the_largest_of_its_pieces():
     naive = torch.empty(7, 3)
     for row in range(7):
         for unit in range(3):
-            pieces = [x[row] @ weight[unit * 4 + piece] + bias[unit * 4 + piece] for piece in range(4)]
+            pieces = [
+                x[row] @ weight[unit * 4 + piece] + bias[unit * 4 + piece] for piece in range(4)
+            ]
             naive[row, unit] = max(pieces)
     assert torch.allclose(layer(x), naive, atol=1e-6)
 
@@ -61,7 +63,11 @@ def test_a_convolution_written_as_a_product_is_the_same_function(name, memory):
     theirs.load_state_dict(ours.state_dict())
     found = []
     for layer in (ours.to(memory_format=memory), theirs.to(memory_format=memory)):
-        x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(memory_format=memory).requires_grad_()
+        x = (
+            torch.randn(shape, generator=torch.Generator().manual_seed(0))
+            .to(memory_format=memory)
+            .requires_grad_()
+        )
         y = layer(x)
         first = torch.autograd.grad(y.sin().sum(), [x, layer.weight], create_graph=True)
         second = torch.autograd.grad(first[0].square().sum(), [x, layer.weight])
@@ -84,9 +90,10 @@ def test_a_product_takes_channels_last_as_it_lies(name):
 JOINED = {
     "JoinedConv2d": (JoinedConv2d(6 + 3, 5, 5, stride=2, padding=2), nn.Conv2d),
     "JoinedConvTranspose2d": (
-        JoinedConvTranspose2d(6 + 3, 5, 5, stride=2, padding=2, output_padding=1, bias=False), nn.ConvTranspose2d,
+        JoinedConvTranspose2d(6 + 3, 5, 5, stride=2, padding=2, output_padding=1, bias=False),
+        nn.ConvTranspose2d,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
@@ -99,7 +106,9 @@ def test_a_joined_condition_is_the_condition_on_constant_maps(name, memory):
     for joined in (True, False):
         dice = torch.Generator().manual_seed(0)
         x = torch.randn(4, 6, 8, 8, generator=dice).to(memory_format=memory).requires_grad_()
-        condition = torch.rand(4, 3, generator=dice).requires_grad_()  # mixtures too, not one-hot alone
+        condition = torch.rand(
+            4, 3, generator=dice
+        ).requires_grad_()  # mixtures too, not one-hot alone
         y = ours(x, condition) if joined else ordinary.forward(ours, join(x, condition))
         found.append([y, *torch.autograd.grad(y.sin().sum(), [x, condition, ours.weight])])
     for a, b in zip(*found, strict=True):
@@ -128,7 +137,9 @@ def test_latents_are_standard_normal():
     assert z.shape == (2000, 50) and z.dtype == torch.float32
     error = 1 / math.sqrt(z.numel())
     assert z.mean().abs() < 5 * error and z.std().item() == pytest.approx(1, abs=5 * error)
-    assert z.pow(4).mean().item() == pytest.approx(3, abs=5 * math.sqrt(96) * error)  # a Gaussian's fourth moment
+    assert z.pow(4).mean().item() == pytest.approx(
+        3, abs=5 * math.sqrt(96) * error
+    )  # a Gaussian's fourth moment
 
 
 def test_a_generator_decides_the_latents_and_leaves_the_global_state():
@@ -154,7 +165,9 @@ def middles(pictures: torch.Tensor) -> torch.Tensor:
     ink = (pictures[:, 0] + 1) / 2
     place = torch.arange(ink.shape[-1]) - (ink.shape[-1] - 1) / 2
     total = ink.sum((1, 2))
-    return torch.stack([(ink.sum(1) * place).sum(1) / total, (ink.sum(2) * place).sum(1) / total], 1)
+    return torch.stack(
+        [(ink.sum(1) * place).sum(1) / total, (ink.sum(2) * place).sum(1) / total], 1
+    )
 
 
 def test_an_affine_copy_by_nothing_is_the_picture():

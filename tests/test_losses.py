@@ -60,7 +60,9 @@ def test_every_loss_has_a_formula_here():
 @pytest.mark.parametrize("name", FORMULAS)
 def test_terms_are_the_formulas(name):
     for terms, expected in zip(
-        (LOSSES[name].discriminator(REAL, FAKE), LOSSES[name].generator(FAKE, REAL)), FORMULAS[name], strict=True
+        (LOSSES[name].discriminator(REAL, FAKE), LOSSES[name].generator(FAKE, REAL)),
+        FORMULAS[name],
+        strict=True,
     ):
         assert terms.keys() == expected.keys()
         for key, value in expected.items():
@@ -89,7 +91,9 @@ def test_log_losses_are_binary_cross_entropy_with_targets_1_and_0():
     ones, zeros = torch.ones(512), torch.zeros(512)
     discriminator = LOSSES["non-saturating"].discriminator(REAL, FAKE)
     assert discriminator["real"].item() == pytest.approx(bce(REAL, ones.double()).item(), rel=1e-12)
-    assert discriminator["fake"].item() == pytest.approx(bce(FAKE, zeros.double()).item(), rel=1e-12)
+    assert discriminator["fake"].item() == pytest.approx(
+        bce(FAKE, zeros.double()).item(), rel=1e-12
+    )
     assert LOSSES["non-saturating"].generator(FAKE)["fake"].item() == pytest.approx(
         bce(FAKE, ones.double()).item(), rel=1e-12
     )
@@ -106,13 +110,19 @@ def test_values_of_a_discriminator_that_knows_nothing():
         "relativistic": (math.log(2), math.log(2)),
     }
     for name, rules in LOSSES.items():
-        got = sum(rules.discriminator(zeros, zeros).values()).item(), sum(rules.generator(zeros, zeros).values()).item()
+        got = (
+            sum(rules.discriminator(zeros, zeros).values()).item(),
+            sum(rules.generator(zeros, zeros).values()).item(),
+        )
         assert got == pytest.approx(chance[name]), name
 
 
 def wrong_side(rules: AdversarialLoss, size: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """(loss, logits) of each player where it is as wrong as can be: D calls real fake, fake real; G is seen through."""
-    real, fake = torch.full((4,), -size, requires_grad=True), torch.full((4,), size, requires_grad=True)
+    real, fake = (
+        torch.full((4,), -size, requires_grad=True),
+        torch.full((4,), size, requires_grad=True),
+    )
     seen = torch.full((4,), -size, requires_grad=True)
     return [
         (sum(rules.discriminator(real, fake.detach()).values()), real),
@@ -159,7 +169,11 @@ def test_each_player_is_paid_for_the_right_direction(name):
     """One small step down its own loss: D raises real and lowers fake, G raises fake."""
     real, fake = torch.zeros(5, requires_grad=True), torch.zeros(5, requires_grad=True)
     sum(LOSSES[name].discriminator(real, fake).values()).backward()
-    assert (real.grad <= 0).all() and (fake.grad >= 0).all() and (real.grad.abs() + fake.grad.abs() > 0).all()
+    assert (
+        (real.grad <= 0).all()
+        and (fake.grad >= 0).all()
+        and (real.grad.abs() + fake.grad.abs() > 0).all()
+    )
     fake = torch.zeros(5, requires_grad=True)
     sum(LOSSES[name].generator(fake, torch.zeros(5)).values()).backward()
     assert (fake.grad < 0).all()
@@ -225,4 +239,6 @@ def test_gradient_penalty_looks_between_each_real_and_its_fake():
     assert points.shape == real.shape
     t = points.flatten(1)
     assert torch.equal(t.amax(1), t.amin(1)), "one t a picture, not one a pixel"
-    assert t.min() >= 0 and t.max() <= 1 and t[:, 0].std() == pytest.approx(12**-0.5, rel=0.1)  # uniform
+    assert (
+        t.min() >= 0 and t.max() <= 1 and t[:, 0].std() == pytest.approx(12**-0.5, rel=0.1)
+    )  # uniform

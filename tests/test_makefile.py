@@ -17,7 +17,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ["sh", "make", "awk", "cat", "chmod", "cksum", "cp", "dirname", "grep", "mkdir", "ps", "rm", "sleep", "tail"]
+TOOLS = [
+    "sh",
+    "make",
+    "awk",
+    "cat",
+    "chmod",
+    "cksum",
+    "cp",
+    "dirname",
+    "grep",
+    "mkdir",
+    "ps",
+    "rm",
+    "sleep",
+    "tail",
+]
 TOOLS += ["tee", "touch", "uname"]
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -40,7 +55,11 @@ class Checkout:
     """A copy of the Makefile in a folder whose name has a space, on a machine with nothing but the basic tools."""
 
     def __init__(self, folder: Path):
-        self.folder, self.pretend, self.tools = folder / "my course", folder / "pretend", folder / "tools"
+        self.folder, self.pretend, self.tools = (
+            folder / "my course",
+            folder / "pretend",
+            folder / "tools",
+        )
         for made in (self.folder / ".ci", self.pretend, self.tools):
             made.mkdir(parents=True)
         for name in ("Makefile", "pyproject.toml", ".ci/environment"):
@@ -57,7 +76,10 @@ class Checkout:
 
     def disk(self, free_gigabytes: float) -> None:
         free = int(free_gigabytes * 2**20)
-        self.tool("df", f"#!/bin/sh\necho header\necho '//server/our share 900 9 {free} 99% /mnt/our share'\n")
+        self.tool(
+            "df",
+            f"#!/bin/sh\necho header\necho '//server/our share 900 9 {free} 99% /mnt/our share'\n",
+        )
 
     def tool(self, name: str, text: str) -> None:
         (self.tools / name).unlink(missing_ok=True)
@@ -71,7 +93,13 @@ class Checkout:
     def make(self, *arguments: str) -> subprocess.CompletedProcess:
         command = ["make", *(arguments or ["environment"])]
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=30, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
 
     def calls(self) -> list[str]:
@@ -126,7 +154,9 @@ def test_touching_the_settings_costs_nothing(checkout):
 def test_an_install_cut_short_is_started_over(checkout):
     (checkout.pretend / "pip-waits").touch()
     where = {"cwd": checkout.folder, "env": checkout.environment, "stdout": subprocess.DEVNULL}
-    running = subprocess.Popen(["make", "environment"], start_new_session=True, stderr=subprocess.DEVNULL, **where)
+    running = subprocess.Popen(
+        ["make", "environment"], start_new_session=True, stderr=subprocess.DEVNULL, **where
+    )
     try:
         until = time.monotonic() + 20
         while "pip" not in checkout.calls():
@@ -220,7 +250,9 @@ def test_a_full_disk_is_seen_before(checkout):
 
 
 def test_a_disk_that_fills_up_is_named_and_the_install_started_over(checkout):
-    (checkout.pretend / "pip-says").write_text("ERROR: Could not install: [Errno 28] No space left on device\n")
+    (checkout.pretend / "pip-says").write_text(
+        "ERROR: Could not install: [Errno 28] No space left on device\n"
+    )
     assert "disk is full" in checkout.refusal()
     (checkout.pretend / "pip-says").unlink()
     checkout.calls()
@@ -257,7 +289,9 @@ def test_no_network_is_named_and_what_is_there_is_kept(checkout):
 
 
 def test_a_machine_without_pytorch_is_named(checkout):
-    (checkout.pretend / "pip-says").write_text("ERROR: No matching distribution found for torch>=2.6\n")
+    (checkout.pretend / "pip-says").write_text(
+        "ERROR: No matching distribution found for torch>=2.6\n"
+    )
     assert "no PyTorch for this machine" in checkout.refusal()
 
 
@@ -271,12 +305,18 @@ def test_help_names_every_target(checkout):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
     shown = checkout.make("help").stdout
-    assert checkout.make("--always-make", "--dry-run").stdout.count("make") > 5  # `make` alone is `make help`
+    assert (
+        checkout.make("--always-make", "--dry-run").stdout.count("make") > 5
+    )  # `make` alone is `make help`
     missing = [name for name in phony.split() if f"make {name} " not in shown]
     assert missing == ["help", "environment", "build-book"]
 
 
 def test_integration_runs_what_readers_type():
-    lines = [line for line in (ROOT / ".ci/run").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / ".ci/run").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert lines == ["set -eu", 'cd "$(dirname "$0")/.."', "exec make test"]
     assert os.access(ROOT / ".ci/run", os.X_OK)

@@ -22,7 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 # What a package is called where, when the names differ: as imported -> with pip; with conda -> with pip.
-IMPORTED_AS = {"PIL": "pillow", "IPython": "ipython", "cycler": "matplotlib", "skimage": "scikit-image", "resvg_py": "resvg-py"}
+IMPORTED_AS = {
+    "PIL": "pillow",
+    "IPython": "ipython",
+    "cycler": "matplotlib",
+    "skimage": "scikit-image",
+    "resvg_py": "resvg-py",
+}
 CONDA_CALLS_IT = {"pytorch": "torch"}
 # Folders beside the package that an installed package holds, and under which name.
 CARRIED = {"data": "_bundled", "runs": "_runs"}
@@ -31,7 +37,10 @@ SCRIPTS = {".py", ".mjs", ".sh"}  # what made the data stays behind
 
 def requirements(*extras: str) -> dict[str, Requirement]:
     """What pyproject.toml asks for, by name: the core and the named extras."""
-    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    lines = [
+        *PROJECT["dependencies"],
+        *(line for extra in extras for line in PROJECT["optional-dependencies"][extra]),
+    ]
     return {parsed.name: parsed for parsed in map(Requirement, lines)}
 
 
@@ -47,7 +56,13 @@ def test_dev_is_everything():
 
 @pytest.mark.parametrize(
     "name, version",
-    [("torch", "2.11"), ("torchvision", "0.26"), ("numpy", "2.1"), ("matplotlib", "3.10"), ("ipywidgets", "7.7.1")],
+    [
+        ("torch", "2.11"),
+        ("torchvision", "0.26"),
+        ("numpy", "2.1"),
+        ("matplotlib", "3.10"),
+        ("ipywidgets", "7.7.1"),
+    ],
 )
 def test_what_colab_has_is_enough(name, version):
     """Colab's own versions satisfy the bounds, so that installing there replaces nothing."""
@@ -55,7 +70,9 @@ def test_what_colab_has_is_enough(name, version):
 
 
 def test_colabs_python_is_enough():
-    assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in ("3.11", "3.12", "3.13"))
+    assert all(
+        version in SpecifierSet(PROJECT["requires-python"]) for version in ("3.11", "3.12", "3.13")
+    )
 
 
 def test_every_import_is_declared(repository):
@@ -99,7 +116,9 @@ def test_conda_and_pip_ask_for_the_same():
 
 
 def run(*command, **options) -> str:
-    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False, **options)
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, check=False, **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -108,7 +127,18 @@ def run(*command, **options) -> str:
 def built(tmp_path_factory) -> Path:
     """A folder with the wheel, as `pip install .` builds it."""
     folder = tmp_path_factory.mktemp("wheel")
-    run("-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", folder, cwd=ROOT)
+    run(
+        "-m",
+        "pip",
+        "wheel",
+        ".",
+        "--no-deps",
+        "--no-build-isolation",
+        "--quiet",
+        "--wheel-dir",
+        folder,
+        cwd=ROOT,
+    )
     return folder
 
 
@@ -121,9 +151,15 @@ def wheel(built) -> zipfile.ZipFile:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder, inside", CARRIED.items())
-def test_wheel_carries_the_folder_byte_for_byte(wheel, repository, repository_files, folder, inside):
+def test_wheel_carries_the_folder_byte_for_byte(
+    wheel, repository, repository_files, folder, inside
+):
     source = repository / folder
-    ours = [path for path in repository_files if path.is_relative_to(source) and path.suffix not in SCRIPTS]
+    ours = [
+        path
+        for path in repository_files
+        if path.is_relative_to(source) and path.suffix not in SCRIPTS
+    ]
     expected = {f"gancourse/{inside}/{path.relative_to(source).as_posix()}": path for path in ours}
     found = {name for name in wheel.namelist() if name.startswith(f"gancourse/{inside}/")}
     assert found == expected.keys()
@@ -139,11 +175,15 @@ def test_wheel_has_what_the_manifest_lists(wheel):
 
 @pytest.mark.slow
 def test_wheel_has_the_package_and_nothing_else(wheel, repository, repository_files):
-    code = {path.relative_to(repository).as_posix() for path in repository_files if path.suffix == ".py"}
+    code = {
+        path.relative_to(repository).as_posix() for path in repository_files if path.suffix == ".py"
+    }
     code = {name for name in code if name.startswith("gancourse/")}
     assert code <= set(wheel.namelist())
     assert {name.partition("/")[0].partition("-")[0] for name in wheel.namelist()} == {"gancourse"}
-    assert not [name for name in wheel.namelist() if "__pycache__" in name or ".ipynb_checkpoints" in name]
+    assert not [
+        name for name in wheel.namelist() if "__pycache__" in name or ".ipynb_checkpoints" in name
+    ]
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
@@ -154,15 +194,25 @@ def test_installed_package_finds_its_data(built, tmp_path):
     (path,) = built.glob("gancourse-*.whl")
     run("-m", "pip", "install", "--no-deps", "--quiet", "--target", target, path)
     code = "import gancourse.files as files; print(files.__file__, files.BUNDLED, files.DOSSIERS, sep='\\n')"
-    paths = run("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(target)}).splitlines()
-    assert [Path(name).relative_to(target / "gancourse").as_posix() for name in paths] == ["files.py", "_bundled", "_runs"]
+    paths = run(
+        "-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(target)}
+    ).splitlines()
+    assert [Path(name).relative_to(target / "gancourse").as_posix() for name in paths] == [
+        "files.py",
+        "_bundled",
+        "_runs",
+    ]
     assert (target / "gancourse/_bundled/manifest.json").is_file()
 
 
 @pytest.mark.slow
 def test_editable_install_takes_the_data_of_the_checkout(tmp_path):
     """One .pth line and no second copy of the data, which would grow stale unseen."""
-    run("-c", f"from hatchling.build import build_editable; build_editable({str(tmp_path)!r})", cwd=ROOT)
+    run(
+        "-c",
+        f"from hatchling.build import build_editable; build_editable({str(tmp_path)!r})",
+        cwd=ROOT,
+    )
     (path,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         (pth,) = (name for name in archive.namelist() if name.endswith(".pth"))
@@ -176,7 +226,16 @@ def test_source_archive_builds_the_same_wheel(tmp_path, wheel):
     (path,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         archive.extractall(tmp_path, filter="data")
-    run("-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=tmp_path / path.name.removesuffix(".tar.gz"))
+    run(
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "wheel",
+        "-d",
+        tmp_path,
+        cwd=tmp_path / path.name.removesuffix(".tar.gz"),
+    )
     (again,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(again) as archive:
         assert set(archive.namelist()) == set(wheel.namelist())

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from gancourse.files import CourseError
-from gancourse.published import CHAPTERS
+from gancourse.models import CHAPTERS
 from gancourse.recipe import Recipe
 
 
@@ -41,15 +41,23 @@ def test_a_change_outranks_the_scale_the_scale_the_form_and_the_form_the_default
 
 @pytest.mark.parametrize(("scale", "form"), [("gulp", "green"), ("full", "white")])
 def test_an_unknown_form_or_scale_lists_the_known(scale, form):
-    with pytest.raises(CourseError, match=f"form='{form}' at scale='{scale}'.*green, black.*sip, full"):
+    with pytest.raises(
+        CourseError, match=f"form='{form}' at scale='{scale}'.*green, black.*sip, full"
+    ):
         Tea.at(scale, form)
 
 
 @pytest.mark.parametrize(
     ("field", "value", "what"),
-    [("sugar", 2.5, "a whole number"), ("sugar", True, "a whole number"), ("sugar", "2", "a whole number"),
-     ("milk", "much", "a number"), ("milk", None, "a number"), ("milk", False, "a number")],
-)  # fmt: skip
+    [
+        ("sugar", 2.5, "a whole number"),
+        ("sugar", True, "a whole number"),
+        ("sugar", "2", "a whole number"),
+        ("milk", "much", "a number"),
+        ("milk", None, "a number"),
+        ("milk", False, "a number"),
+    ],
+)
 def test_a_value_of_another_kind_is_refused(field, value, what):
     with pytest.raises(CourseError, match=f"^{field}={value!r} was given; it must be {what}"):
         Tea(**{field: value})
@@ -69,7 +77,9 @@ def test_values_that_are_none_of_the_choices_or_not_above_zero():
 
 def test_values_out_of_their_range():
     for milk in (-0.1, 1, math.nan, math.inf):
-        with pytest.raises(CourseError, match=f"milk={milk} was given; it must be 0 or more, and below 1"):
+        with pytest.raises(
+            CourseError, match=f"milk={milk} was given; it must be 0 or more, and below 1"
+        ):
             Tea(milk=milk)
     with pytest.raises(CourseError, match="sugar=-1 was given; it must be 0 or more, and finite"):
         Tea(sugar=-1)
@@ -91,7 +101,9 @@ class Sheet(Recipe):
 def test_a_shape_has_as_many_numbers_as_its_forms():
     assert Sheet.at(shape=(7, 1)).shape == (7, 1) and Sheet.at(form="line").shape == (5,)
     for shape in ((), (1,), (1, 2, 3), (0, 2), (2, -1), (2, 1.5)):
-        with pytest.raises(CourseError, match=r"shape=.* was given; of form='flat' it must be .* as in \(2, 3\)"):
+        with pytest.raises(
+            CourseError, match=r"shape=.* was given; of form='flat' it must be .* as in \(2, 3\)"
+        ):
             Sheet(shape=shape)
     with pytest.raises(CourseError, match=r"form='line' .* as many as in \(5,\)"):
         Sheet(form="line", shape=(2, 3))

@@ -52,7 +52,11 @@ def test_no_place_of_one_machine_is_named(repository, repository_files, pattern)
 HERE_AND_NOW = ["/" + "root/.cache/x", "/home" + "/ann/x", "/Users" + "/ann/x"]
 HERE_AND_NOW += ["C:\\" + "Users\\ann", "/tmp/" + "ipykernel_3"]
 ANYWHERE = ["/home/jovyan/x", "~/.cache/gancourse", "/content/x", "/path/to/python3.12", "/roots/x"]
-HOSTS = ["https://files.python" + "hosted.org/x", "registry.npm" + "js.org", "//py" + "pi.org/project"]
+HOSTS = [
+    "https://files.python" + "hosted.org/x",
+    "registry.npm" + "js.org",
+    "//py" + "pi.org/project",
+]
 
 
 @pytest.mark.parametrize("text", HERE_AND_NOW)
@@ -113,7 +117,9 @@ def problems(notebook: dict) -> list[str]:
         found.append(f"{len(parameters)} cells are tagged parameters, not one")
     else:
         lines = [line for line in parameters[0].splitlines() if line.strip()]
-        found += [f"parameter without type or comment: {line}" for line in lines if not TYPED.match(line)]
+        found += [
+            f"parameter without type or comment: {line}" for line in lines if not TYPED.match(line)
+        ]
         found += [
             f"parameter whose default is not a plain value: {ast.unparse(statement)}"
             for statement in ast.parse(parameters[0]).body
@@ -190,15 +196,32 @@ def broken(change) -> dict:
         (lambda nb, cells: cells[3].update(execution_count=7), "top to bottom"),
         (lambda nb, cells: cells[3].update(execution_count=None), "top to bottom"),
         (lambda nb, cells: cells[3].update(outputs=[]), "no cell has an output"),
-        (lambda nb, cells: cells[2].update(outputs=[{"output_type": "error", "ename": "KeyError"}]), "in an error"),
+        (
+            lambda nb, cells: cells[2].update(
+                outputs=[{"output_type": "error", "ename": "KeyError"}]
+            ),
+            "in an error",
+        ),
         (lambda nb, cells: cells[3]["outputs"].append({**SHOWN, "data": {WIDGET: {}}}), "a widget"),
         (lambda nb, cells: nb["metadata"].update(widgets={}), "state of widgets"),
         (lambda nb, cells: nb["metadata"].update(kernelspec={"name": "my-env"}), "not python3"),
         (lambda nb, cells: cells[2]["metadata"].update(tags=[]), "0 cells are tagged"),
-        (lambda nb, cells: cells[2].update(source='scale = "check"  # untyped'), "without type or comment"),
-        (lambda nb, cells: cells[2].update(source='scale: str = "check"'), "without type or comment"),
-        (lambda nb, cells: cells[2].update(source="seed: int = draw()  # a call"), "not a plain value"),
-        (lambda nb, cells: cells.pop(1) and cells[1].update(execution_count=1), "0 cells speak of Colab"),
+        (
+            lambda nb, cells: cells[2].update(source='scale = "check"  # untyped'),
+            "without type or comment",
+        ),
+        (
+            lambda nb, cells: cells[2].update(source='scale: str = "check"'),
+            "without type or comment",
+        ),
+        (
+            lambda nb, cells: cells[2].update(source="seed: int = draw()  # a call"),
+            "not a plain value",
+        ),
+        (
+            lambda nb, cells: cells.pop(1) and cells[1].update(execution_count=1),
+            "0 cells speak of Colab",
+        ),
         (lambda nb, cells: cells[1].update(source="import google.colab"), "not guarded"),
         (lambda nb, cells: cells[1]["metadata"].update(tags=["remove-cell"]), "lacks a tag"),
         (lambda nb, cells: cells[3].update(source="!pip install x"), "installs something"),
@@ -214,20 +237,29 @@ def test_a_broken_notebook_is_caught(change, expected):
 def modules_loaded_by(statement: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after a statement, started in the repository."""
     code = f"import json, sys\n{statement}\nprint()\nprint(json.dumps(list(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
-@pytest.mark.skipif(not (ROOT / "gancourse/__init__.py").exists(), reason="gancourse/__init__.py is not written yet")
+@pytest.mark.skipif(
+    not (ROOT / "gancourse/__init__.py").exists(), reason="gancourse/__init__.py is not written yet"
+)
 def test_importing_the_package_does_not_import_torch():
     loaded = modules_loaded_by("import gancourse")
     assert "gancourse" in loaded
     assert not loaded & {"torch", "torchvision", "matplotlib", "numpy"}
 
 
-@pytest.mark.skipif(not (ROOT / "gancourse/cli.py").exists(), reason="gancourse/cli.py is not written yet")
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sample", "--help"]], ids=" ".join)
+@pytest.mark.skipif(
+    not (ROOT / "gancourse/cli/__init__.py").exists(),
+    reason="gancourse/cli/__init__.py is not written yet",
+)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["sample", "--help"]], ids=" ".join
+)
 def test_the_command_explains_itself_without_torch(arguments):
     loaded = modules_loaded_by(
         f"from gancourse.cli import main\nsys.argv = ['gancourse', *{arguments}]\ntry:\n    main()\n"

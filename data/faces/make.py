@@ -79,7 +79,12 @@ MICAH_EYES = {
     "eyesShadow": "plain, shadow",
     "smilingShadow": "smiling, shadow",
 }
-MICAH_EYEBROWS = {"down": "down", "up": "up", "eyelashesDown": "down, lashes", "eyelashesUp": "up, lashes"}
+MICAH_EYEBROWS = {
+    "down": "down",
+    "up": "up",
+    "eyelashesDown": "down, lashes",
+    "eyelashesUp": "up, lashes",
+}
 
 
 def in_words(style: str, drawn: dict, bearded: bool) -> dict[str, str]:
@@ -96,7 +101,9 @@ def in_words(style: str, drawn: dict, bearded: bool) -> dict[str, str]:
     return {
         "glasses": "glasses" if drawn.get("glasses") else "no glasses",
         "frame": drawn.get("glasses") or "none",
-        "facial_hair": {None: "none", "scruff": "stubble", "beard": "beard"}[drawn.get("facialHair")],
+        "facial_hair": {None: "none", "scruff": "stubble", "beard": "beard"}[
+            drawn.get("facialHair")
+        ],
         "earrings": drawn.get("earrings") or "none",
         "hair": MICAH_HAIR[drawn["hair"]],
         "hair_colour": MICAH_COLOURS[drawn["hairColor"]],
@@ -128,19 +135,30 @@ def pack(style: str, faces: list[dict], size: int) -> dict[str, np.ndarray]:
     """
     packed = {"image": np.stack([render(face["svg"], size) for face in faces])}
     bearded = [has_beard(face, image) for face, image in zip(faces, packed["image"], strict=True)]
-    told = [in_words(style, face["attributes"], seen) for face, seen in zip(faces, bearded, strict=True)]
+    told = [
+        in_words(style, face["attributes"], seen) for face, seen in zip(faces, bearded, strict=True)
+    ]
     for name, words in WORDS[style].items():
         packed[name] = np.array([words.index(each[name]) for each in told], dtype=np.uint8)
     return packed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("style", choices=list(SIZES))
     parser.add_argument("faces", type=Path, help="the JSON lines that make.mjs wrote")
-    parser.add_argument("--size", type=int, help="pixels a side (default: 32 for pixel-art, 64 for micah)")
+    parser.add_argument(
+        "--size", type=int, help="pixels a side (default: 32 for pixel-art, 64 for micah)"
+    )
     parser.add_argument("--to", type=Path, help="file to write (default: STYLE.npz, beside this)")
-    parser.add_argument("--check", type=int, metavar="N", help="compare the first N faces with the file, write nothing")
+    parser.add_argument(
+        "--check",
+        type=int,
+        metavar="N",
+        help="compare the first N faces with the file, write nothing",
+    )
     given = parser.parse_args()
 
     target = given.to or HERE / f"{given.style}.npz"
@@ -150,7 +168,9 @@ def main() -> None:
     if given.check:
         with np.load(target, allow_pickle=False) as stored:
             differing = [
-                name for name, value in packed.items() if not np.array_equal(stored[name][: len(value)], value)
+                name
+                for name, value in packed.items()
+                if not np.array_equal(stored[name][: len(value)], value)
             ]
         if differing:
             parser.exit(1, f"{target}: {', '.join(differing)} differ\n")
@@ -158,7 +178,9 @@ def main() -> None:
         return
     np.savez_compressed(target, **packed)
     contents = target.read_bytes()
-    print(f"{hashlib.sha256(contents).hexdigest()}  {len(contents):>9,} bytes  {target.name}: {len(faces):,} faces")
+    print(
+        f"{hashlib.sha256(contents).hexdigest()}  {len(contents):>9,} bytes  {target.name}: {len(faces):,} faces"
+    )
 
 
 if __name__ == "__main__":

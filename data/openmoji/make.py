@@ -33,20 +33,22 @@ from gancourse.data.emoji import rasterize  # noqa: E402
 SIDE = 128  # pixels at which a pair is judged
 COVERED = 0.9  # share of the line art's dark pixels that the colour art must draw dark as well
 COLOURED = 0.02  # share of the colour art's pixels that must be coloured, not grey
-TWINS = 0.8  # line arts that overlap more (strokes thickened by a pixel, 64 px) belong to one concept
+TWINS = (
+    0.8  # line arts that overlap more (strokes thickened by a pixel, 64 px) belong to one concept
+)
 TEST_SHARE = 5  # one concept in five
 
 LEFT_OUT_GROUPS = {"flags", "component"}
 FLAGS = {"flags", "subdivision-flag", "regional-indicator"}  # subgroups of the extras
 
-WHO = "man woman men women person people boy girl boys girls male female adult child old older mx mrs"
+WHO = (
+    "man woman men women person people boy girl boys girls male female adult child old older mx mrs"
+)
 WHERE = (
     "left right up down leftwards rightwards upwards downwards upward downward facing north east south west northeast "
     "northwest southeast southwest clockwise anticlockwise counterclockwise horizontally vertically button"
 )
-COLOURS = (
-    "red orange yellow green blue purple violet brown black white grey gray pink light dark deep large small medium"
-)
+COLOURS = "red orange yellow green blue purple violet brown black white grey gray pink light dark deep large small medium"
 DROPPED = [set(words.split()) for words in (WHO, WHERE, COLOURS)]
 
 # What no rule of words would bring together: pattern of the hexcode -> concept.
@@ -98,10 +100,14 @@ class Package:
 
     def __init__(self, path: Path) -> None:
         self.files: dict[str, bytes] = {}
-        wanted = re.compile(r"(?:package/)?((?:black|color)/svg/[0-9A-F-]+\.svg|data/openmoji\.json|LICENSE\.txt)")
+        wanted = re.compile(
+            r"(?:package/)?((?:black|color)/svg/[0-9A-F-]+\.svg|data/openmoji\.json|LICENSE\.txt)"
+        )
         if path.is_dir():
             for found in path.rglob("*"):
-                if (match := wanted.fullmatch(found.relative_to(path).as_posix())) and found.is_file():
+                if (
+                    match := wanted.fullmatch(found.relative_to(path).as_posix())
+                ) and found.is_file():
                     self.files[match[1]] = found.read_bytes()
         else:
             with tarfile.open(path) as archive:
@@ -169,7 +175,11 @@ def overlaps(drawn: np.ndarray) -> np.ndarray:
     """Line arts (N, 128, 128) -> (N, N): intersection over union of their strokes at 64 px, thickened by a pixel."""
     pooled = drawn.reshape(len(drawn), 64, 2, 64, 2).mean(axis=(2, 4)) < 160
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
-    flat = np.stack([binary_dilation(one, cross) for one in pooled]).reshape(len(drawn), -1).astype(np.float32)
+    flat = (
+        np.stack([binary_dilation(one, cross) for one in pooled])
+        .reshape(len(drawn), -1)
+        .astype(np.float32)
+    )
     both = flat @ flat.T
     area = flat.sum(axis=1)
     return both / (area[:, None] + area[None] - both)
@@ -194,7 +204,11 @@ def concepts(chosen: list[dict], alike: np.ndarray, limit: float = TWINS) -> lis
 
 def split(name: str) -> str:
     """One concept in five is for testing, decided by the SHA-256 of its name and nothing else."""
-    return "test" if int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % TEST_SHARE == 0 else "train"
+    return (
+        "test"
+        if int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % TEST_SHARE == 0
+        else "train"
+    )
 
 
 def index(chosen: list[dict], named: list[str]) -> list[dict]:
@@ -217,8 +231,8 @@ def pack(package: Package, listed: list[dict]) -> bytes:
     """The zip archive: index.json, then the pairs by name, all dated 1980."""
     members = {}
     for entry in listed:
-        members[f"line_art/{entry['hexcode']}.svg"], members[f"colour/{entry['hexcode']}.svg"] = package.art(
-            entry["hexcode"]
+        members[f"line_art/{entry['hexcode']}.svg"], members[f"colour/{entry['hexcode']}.svg"] = (
+            package.art(entry["hexcode"])
         )
     members["index.json"] = (json.dumps(listed, ensure_ascii=False, indent=0) + "\n").encode()
     held = io.BytesIO()
@@ -231,9 +245,15 @@ def pack(package: Package, listed: list[dict]) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("package", type=Path, help="openmoji-17.0.0.tgz, or the folder it was unpacked into")
-    parser.add_argument("--to", type=Path, default=HERE / "pairs.zip", help="file to write (default: beside this)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "package", type=Path, help="openmoji-17.0.0.tgz, or the folder it was unpacked into"
+    )
+    parser.add_argument(
+        "--to", type=Path, default=HERE / "pairs.zip", help="file to write (default: beside this)"
+    )
     parser.add_argument("--check", action="store_true", help="compare with the file, write nothing")
     given = parser.parse_args()
 
@@ -245,7 +265,9 @@ def main() -> None:
         same = given.to.read_bytes() == contents
         parser.exit(not same, f"{given.to}: {'the same' if same else 'differs'}\n")
     given.to.write_bytes(contents)
-    print(f"{hashlib.sha256(contents).hexdigest()}  {len(contents):>9,} bytes  {given.to.name}: {len(listed):,} pairs")
+    print(
+        f"{hashlib.sha256(contents).hexdigest()}  {len(contents):>9,} bytes  {given.to.name}: {len(listed):,} pairs"
+    )
     for part in ("train", "test"):
         held = [entry["concept"] for entry in listed if entry["split"] == part]
         print(f"{part}: {len(held):,} pairs of {len(set(held)):,} concepts")

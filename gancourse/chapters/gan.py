@@ -20,7 +20,15 @@ from torch import Tensor, nn
 
 from gancourse.files import CourseError
 from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, is_count, sampling
-from gancourse.layers import Maxout, Project, ReadOut, dcgan_init, gaussian_latents, halvings, require_tensor
+from gancourse.layers import (
+    Maxout,
+    Project,
+    ReadOut,
+    dcgan_init,
+    gaussian_latents,
+    halvings,
+    require_tensor,
+)
 from gancourse.losses import LOSSES, gradient_penalty, zero_centred
 from gancourse.recipe import Recipe
 

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from gancourse.data.sources import Pictures
 
 TOYS = ("grid", "ring", "spiral")
-ABRIDGED = ("digits", "stacked", "fashion")  # a part of these ships with the course; of all others there is only the whole
+ABRIDGED = (
+    "digits",
+    "stacked",
+    "fashion",
+)  # a part of these ships with the course; of all others there is only the whole
 # name -> (module, function, what it is always given)
 _LOADERS = {
     "digits": ("digits", "load", {}),
@@ -30,7 +34,12 @@ _HOMES = {
     "toy": ("Toy",),
 }
 _MODULES = {"digits", "emoji", "faces", "fashion", "idx", "sources", "sprites", "toy"}
-_MODULES |= {"archives", "line_art", "pairs", "picture_file"}  # pictures of the reader's own, and pix2pix's
+_MODULES |= {
+    "archives",
+    "line_art",
+    "pairs",
+    "picture_file",
+}  # pictures of the reader's own, and pix2pix's
 __all__ = ["NAMES", "load", *(name for names in _HOMES.values() for name in names)]
 
 

@@ -41,12 +41,19 @@ class Archive:
 ARCHIVES = {
     "facades": Archive("photo", "labels", "BtoA", 60_000_000, "e2e25dd517e9d15828416ab329da2854"),
     "maps": Archive("aerial photo", "map", "AtoB", 400_000_000, "e5f65d26eb288457f5ac056deb94d154"),
-    "edges2shoes": Archive("edges", "shoe", "AtoB", 3_000_000_000, "71da478b54fedde126e234a2a050bc15"),
+    "edges2shoes": Archive(
+        "edges", "shoe", "AtoB", 3_000_000_000, "71da478b54fedde126e234a2a050bc15"
+    ),
 }
 
 
 def download(
-    name: str, root: str | Path | None = None, *, sha256: str | None = None, trust: bool = False, timeout: float = 30.0
+    name: str,
+    root: str | Path | None = None,
+    *,
+    sha256: str | None = None,
+    trust: bool = False,
+    timeout: float = 30.0,
 ) -> Path:
     """Download and unpack an official data set of pix2pix; returns its folder, which holds "train", "val" and maybe "test".
 
@@ -74,17 +81,25 @@ def download(
     if name not in ARCHIVES:
         raise CourseError(f"There is no archive {name!r}. Choose from: {', '.join(ARCHIVES)}.")
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
-        raise CourseError(f"sha256={sha256!r} was given; a SHA-256 is 64 hexadecimal digits, as `sha256sum` prints them.")
+        raise CourseError(
+            f"sha256={sha256!r} was given; a SHA-256 is 64 hexadecimal digits, as `sha256sum` prints them."
+        )
     known = ARCHIVES[name]
     folder = sources.root(root) / "pix2pix"
-    archive, kept, unpacked = folder / f"{name}.tar.gz", folder / f"{name}.tar.gz.sha256", folder / name
+    archive, kept, unpacked = (
+        folder / f"{name}.tar.gz",
+        folder / f"{name}.tar.gz.sha256",
+        folder / name,
+    )
     url = f"{ARCHIVES_AT}/{name}.tar.gz"
     recorded = kept.read_text(encoding="utf-8").strip() if kept.is_file() else None
     expected = sha256.lower() if sha256 else recorded
     try:
         if expected:
             if archive.is_file():
-                files.verify(archive, expected, f"Delete {archive} and {kept}, and download it again.")
+                files.verify(
+                    archive, expected, f"Delete {archive} and {kept}, and download it again."
+                )
             else:
                 sources.fetch(url, expected, archive, known.most_bytes, timeout=timeout)
         elif trust:
@@ -98,7 +113,9 @@ def download(
     except DamagedFile:
         raise
     except CourseError as error:
-        raise CourseError(f'{error} The emoji are bundled pairs: gancourse.data.load("emoji").') from error
+        raise CourseError(
+            f'{error} The emoji are bundled pairs: gancourse.data.load("emoji").'
+        ) from error
     if recorded != expected:
         files.write_text(kept, expected + "\n")
         shutil.rmtree(unpacked, ignore_errors=True)  # it came from another archive
@@ -134,18 +151,24 @@ def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
             for member in opened:
                 held += member.size
                 if held > most:
-                    raise CourseError(f"{archive} unpacks to more than {most:,} bytes, so it was stopped. Delete it.")
+                    raise CourseError(
+                        f"{archive} unpacks to more than {most:,} bytes, so it was stopped. Delete it."
+                    )
                 if member.isreg() and (match := wanted.fullmatch(member.name)):
                     member.name = f"{match[1]}/{match[2]}"
                     opened.extract(member, part, filter="data")
         if not part.is_dir():
-            raise CourseError(f"{archive} holds no {name}/train/*.jpg: it is not the archive expected. Delete it.")
+            raise CourseError(
+                f"{archive} holds no {name}/train/*.jpg: it is not the archive expected. Delete it."
+            )
         try:
             os.replace(part, to)
         except OSError:
             if not to.is_dir():  # else another process was faster
                 raise
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise CourseError(f"{archive} cannot be unpacked ({error}). Delete it and download it again.") from error
+        raise CourseError(
+            f"{archive} cannot be unpacked ({error}). Delete it and download it again."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -33,7 +33,11 @@ MNIST = idx.Published("MNIST", "MNIST", "digits", "10,000", LICENCE, OFFICIAL)
 
 
 def load(
-    split: str = "train", *, source: str = "auto", root: str | Path | None = None, strict: bool = False
+    split: str = "train",
+    *,
+    source: str = "auto",
+    root: str | Path | None = None,
+    strict: bool = False,
 ) -> Pictures:
     """Digits with tensors "image" (N, 1, 28, 28) uint8 (0 paper, 255 ink) and "label" (N,) int64, 0..9.
 
@@ -91,4 +95,6 @@ def stacked(
     chosen = torch.randint(len(digits), (n, 3), generator=generator(seed))
     image = digits["image"][chosen].squeeze(2)  # (n, 3, 1, 28, 28) -> (n, 3, 28, 28)
     label = digits["label"][chosen] @ torch.tensor([100, 10, 1])
-    return Pictures({"image": image, "label": label}, f"Stacked MNIST {split}", digits.source, LICENCE)
+    return Pictures(
+        {"image": image, "label": label}, f"Stacked MNIST {split}", digits.source, LICENCE
+    )

@@ -33,7 +33,9 @@ LICENCE = "CC BY-SA 4.0, OpenMoji"
 ARCHIVE = "openmoji/pairs.zip"
 
 
-def load(split: str = "train", *, size: int = 64, source: str = "auto", root: str | Path | None = None) -> Pictures:
+def load(
+    split: str = "train", *, size: int = 64, source: str = "auto", root: str | Path | None = None
+) -> Pictures:
     """Pairs with tensors "input" (N, 1, S, S) and "target" (N, 3, S, S), both uint8, and "concept" (N,) int64.
 
     "input" is black line art on white (255), "target" the same drawing in colour on white. A concept is what is drawn,
@@ -98,7 +100,9 @@ def rasterize(svg: str, size: int) -> Image.Image:
     """An SVG drawing as a picture on white whose longer side is `size`. Raises ValueError when it is no SVG."""
     import resvg_py
 
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True)
+    png = resvg_py.svg_to_bytes(
+        svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True
+    )
     return Image.open(io.BytesIO(bytes(png))).convert("RGB")
 
 
@@ -152,21 +156,31 @@ def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _digest(path: Path, pictures: np.ndarray) -> bytes:
     """32 bytes that stand for these pictures under this name."""
-    return hashlib.sha256(path.name.encode() + b"\0" + hashlib.sha256(np.ascontiguousarray(pictures)).digest()).digest()
+    return hashlib.sha256(
+        path.name.encode() + b"\0" + hashlib.sha256(np.ascontiguousarray(pictures)).digest()
+    ).digest()
 
 
 def _render(split: str, size: int) -> np.ndarray:
     codes = [entry["hexcode"] for entry in index(split)]
     with zipfile.ZipFile(_archive()[0]) as opened:
-        drawn = [[opened.read(f"{art}/{code}.svg").decode("utf-8") for art in ("line_art", "colour")] for code in codes]
+        drawn = [
+            [opened.read(f"{art}/{code}.svg").decode("utf-8") for art in ("line_art", "colour")]
+            for code in codes
+        ]
     rendered = np.empty((len(codes), 4, size, size), dtype=np.uint8)
 
     def draw(i: int) -> None:
         line, colour = (rasterize(svg, size) for svg in drawn[i])
-        rendered[i, 0], rendered[i, 1:] = np.asarray(line.convert("L")), np.asarray(colour).transpose(2, 0, 1)
+        rendered[i, 0], rendered[i, 1:] = (
+            np.asarray(line.convert("L")),
+            np.asarray(colour).transpose(2, 0, 1),
+        )
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         done = pool.map(draw, range(len(codes)))
-        for _ in tqdm(done, desc=f"rendering emoji at {size} px", total=len(codes), leave=False, delay=2):
+        for _ in tqdm(
+            done, desc=f"rendering emoji at {size} px", total=len(codes), leave=False, delay=2
+        ):
             pass
     return rendered

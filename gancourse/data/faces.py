@@ -62,12 +62,18 @@ class Style:
 
 STYLES = {
     "faces": Style("faces/pixel-art.npz", "faces", "CC0 1.0, DiceBear", 9_000, ATTRIBUTES),
-    "faces-micah": Style("faces/micah.npz", "Micah's faces", "CC BY 4.0, Micah Lanier", 3_600, MICAH_ATTRIBUTES),
+    "faces-micah": Style(
+        "faces/micah.npz", "Micah's faces", "CC BY 4.0, Micah Lanier", 3_600, MICAH_ATTRIBUTES
+    ),
 }
 
 
 def load(
-    split: str = "train", *, name: str = "faces", source: str = "auto", root: str | Path | None = None
+    split: str = "train",
+    *,
+    name: str = "faces",
+    source: str = "auto",
+    root: str | Path | None = None,
 ) -> Pictures:
     """Faces with tensors "image" (N, 3, S, S) uint8 and one int64 tensor (N,) for each attribute.
 

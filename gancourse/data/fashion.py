@@ -14,7 +14,18 @@ from gancourse.data.sources import Pictures
 
 __all__ = ["FASHION", "LICENCE", "NAMES", "SOURCES", "SPLITS", "load"]
 
-NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 LICENCE = "MIT, Zalando SE"
 
 # SHA-256 of the official files, as torchvision unpacks them and as they are published.
@@ -32,7 +43,11 @@ FASHION = idx.Published("Fashion-MNIST", "FashionMNIST", "clothes", "7,000", LIC
 
 
 def load(
-    split: str = "train", *, source: str = "auto", root: str | Path | None = None, strict: bool = False
+    split: str = "train",
+    *,
+    source: str = "auto",
+    root: str | Path | None = None,
+    strict: bool = False,
 ) -> Pictures:
     """Clothes with tensors "image" (N, 1, 28, 28) uint8 (0 paper) and "label" (N,) int64, whose words are `NAMES`.
 

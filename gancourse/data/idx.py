@@ -26,7 +26,11 @@ from gancourse.files import CourseError, DamagedFile
 
 SPLITS = ("train", "test", "train-50000", "validation")
 SOURCES = ("auto", "bundled", "full")
-NAMES = [f"{part}-{kind}" for part in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+NAMES = [
+    f"{part}-{kind}"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+]
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,13 @@ def load(
     one_of("split", split, SPLITS, published.things)
     one_of("source", source, SOURCES, published.things)
     folder = data_root(root) / published.raw
-    if source == "bundled" or not _have_full(published, folder, source, explicit=root is not None, strict=strict):
-        found, read = "bundled", lambda name: bundled((published.raw / name).as_posix()).read_bytes()
+    if source == "bundled" or not _have_full(
+        published, folder, source, explicit=root is not None, strict=strict
+    ):
+        found, read = (
+            "bundled",
+            lambda name: bundled((published.raw / name).as_posix()).read_bytes(),
+        )
     else:
         found, read = "full", lambda name: _official(published, folder, name)
 
@@ -81,7 +90,12 @@ def load(
     label = parse(read(f"{part}-labels-idx1-ubyte"), f"{part}-labels-idx1-ubyte").long()
     cut = len(image) * 5 // 6
     kept = {"train-50000": slice(cut), "validation": slice(cut, None)}.get(split, slice(None))
-    return Pictures({"image": image[kept], "label": label[kept]}, f"{published.name} {split}", found, published.licence)
+    return Pictures(
+        {"image": image[kept], "label": label[kept]},
+        f"{published.name} {split}",
+        found,
+        published.licence,
+    )
 
 
 def parse(contents: bytes, name: str) -> Tensor:
@@ -101,7 +115,9 @@ def parse(contents: bytes, name: str) -> Tensor:
     return torch.frombuffer(bytearray(contents[start:]), dtype=torch.uint8).view(shape)
 
 
-def _have_full(published: Published, folder: Path, source: str, *, explicit: bool, strict: bool) -> bool:
+def _have_full(
+    published: Published, folder: Path, source: str, *, explicit: bool, strict: bool
+) -> bool:
     """Whether the official files lie in `folder`, downloading them first when `source` is "full".
 
     All four or none: a train part of the full set beside the bundled test part would train on the test pictures.
@@ -129,7 +145,9 @@ def _have_full(published: Published, folder: Path, source: str, *, explicit: boo
         f"({', '.join(NAMES)}, plain or .gz) into {folder}."
     )
     if strict:
-        raise CourseError(f"{why} The bundled {published.things} may not stand in for it here. {remedy}")
+        raise CourseError(
+            f"{why} The bundled {published.things} may not stand in for it here. {remedy}"
+        )
     asked_for = source == "full" or (not own and (explicit or len(missing) < len(NAMES)))
     if asked_for:
         instead = f"Using the {published.shipped} bundled {published.things} instead."
@@ -158,11 +176,18 @@ def _download(published: Published, folder: Path) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Beside the root and then renamed: a broken download is never taken for a data set, and two may run at once.
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as beside, _silence(seconds=30):
+        with (
+            tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as beside,
+            _silence(seconds=30),
+        ):
             getattr(datasets, published.torchvision)(beside, download=True)
             for name in NAMES:
                 path = Path(beside) / published.raw / name
-                files.sync(files.verify(path, published.official[name], "Nothing was kept. Try again later."))
+                files.sync(
+                    files.verify(
+                        path, published.official[name], "Nothing was kept. Try again later."
+                    )
+                )
                 os.replace(path, folder / name)
     except (RuntimeError, OSError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

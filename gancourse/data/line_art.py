@@ -17,7 +17,11 @@ EXTENT = 0.76  # median longer side of OpenMoji's drawings, in sides
 
 
 def line_art(
-    image: str | Path | Image.Image, *, size: int = 256, stroke: float | None = STROKE, extent: float | None = EXTENT
+    image: str | Path | Image.Image,
+    *,
+    size: int = 256,
+    stroke: float | None = STROKE,
+    extent: float | None = EXTENT,
 ) -> Tensor:
     """A scan or a phone photo of a drawing -> clean line art (1, size, size) uint8, black on white, as OpenMoji's.
 
@@ -81,12 +85,18 @@ def _is_clean(levels: np.ndarray) -> bool:
     return bool((levels >= 250).mean() > 0.5 and ((levels > 40) & (levels < 250)).mean() < 0.12)
 
 
-def _fits(ink: np.ndarray, stroke: float | None, extent: float | None, found: float, ends: tuple[int, int]) -> bool:
+def _fits(
+    ink: np.ndarray, stroke: float | None, extent: float | None, found: float, ends: tuple[int, int]
+) -> bool:
     """Whether a drawing has OpenMoji's place and strokes already: square, near the middle, neither small nor thin."""
     height, width = ink.shape
-    central = all(abs(end / 2 / side - 0.5) < 0.1 for end, side in zip(ends, (height, width), strict=True))
+    central = all(
+        abs(end / 2 / side - 0.5) < 0.1 for end, side in zip(ends, (height, width), strict=True)
+    )
     placed = extent is None or (abs(found - extent) < 0.2 and central)
-    return height == width and placed and (stroke is None or 0.6 < _width(ink) / height / stroke < 1.6)
+    return (
+        height == width and placed and (stroke is None or 0.6 < _width(ink) / height / stroke < 1.6)
+    )
 
 
 def _ink(levels: np.ndarray) -> np.ndarray:
@@ -105,7 +115,10 @@ def _ink(levels: np.ndarray) -> np.ndarray:
     kept[0] = False
     at_edge = np.zeros(n + 1, dtype=bool)
     at_edge[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
-    depth = [min(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in find_objects(parts)]
+    depth = [
+        min(rows.stop - rows.start, columns.stop - columns.start)
+        for rows, columns in find_objects(parts)
+    ]
     rim = at_edge & (np.array([0, *depth]) < 0.15 * min(levels.shape))
     for dropped, least in ((rim, 0.02), (at_edge, 0.5)):
         if area[kept & ~dropped].sum() > least * area[kept].sum():
@@ -118,7 +131,9 @@ def _width(ink: np.ndarray) -> float:
     from scipy.ndimage import distance_transform_edt
     from skimage.morphology import skeletonize
 
-    return float(2 * np.median(distance_transform_edt(np.pad(ink, 1))[skeletonize(np.pad(ink, 1))]) - 1)
+    return float(
+        2 * np.median(distance_transform_edt(np.pad(ink, 1))[skeletonize(np.pad(ink, 1))]) - 1
+    )
 
 
 def _placed(ink: np.ndarray, middle: tuple[float, float], scale: float, fine: int) -> np.ndarray:
@@ -150,8 +165,14 @@ def _stroked(ink: np.ndarray, width: float) -> np.ndarray:
     if found < width:
         return distance_transform_edt(~ink) <= (width - found) / 2
     depth = distance_transform_edt(ink)
-    thinned = (depth > (found - width) / 2) | (distance_transform_edt(~skeletonize(ink)) <= width / 2)
+    thinned = (depth > (found - width) / 2) | (
+        distance_transform_edt(~skeletonize(ink)) <= width / 2
+    )
     # Dots and black areas are no strokes: what is wider than one and a half of them stays.
     core = 0.75 * found
-    areas = distance_transform_edt(depth <= core) <= core if (depth > core).any() else np.zeros_like(ink)
+    areas = (
+        distance_transform_edt(depth <= core) <= core
+        if (depth > core).any()
+        else np.zeros_like(ink)
+    )
     return ink & (thinned | areas)

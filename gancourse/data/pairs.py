@@ -20,12 +20,30 @@ from gancourse.data.picture_file import SMALLEST, check_size, read, square, tens
 from gancourse.data.sources import CourseWarning, Pictures
 from gancourse.files import CourseError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif"}
+SUFFIXES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".svg",
+    ".heic",
+    ".heif",
+    ".avif",
+}
 DIRECTIONS = ("AtoB", "BtoA")
 
 
 def side_by_side(
-    folder: str | Path, *, direction: str, size: int = 256, channels: int = 3, limit: int | None = None
+    folder: str | Path,
+    *,
+    direction: str,
+    size: int = 256,
+    channels: int = 3,
+    limit: int | None = None,
 ) -> Pictures:
     """Pairs from files that hold A in their left half and B in their right half, as pix2pix's own data sets do.
 
@@ -47,7 +65,9 @@ def side_by_side(
         image = read(path, size=2 * size)
         width, height = image.size
         if width % 2:
-            raise CourseError(f"{path} is {width} pixels wide: it cannot hold two pictures of equal width.")
+            raise CourseError(
+                f"{path} is {width} pixels wide: it cannot hold two pictures of equal width."
+            )
         if min(width // 2, height) < SMALLEST:
             raise CourseError(f"{path}: half of it has {width // 2} x {height} pixels, too few.")
         parts = image.crop((0, 0, width // 2, height)), image.crop((width // 2, 0, width, height))
@@ -77,10 +97,14 @@ def two_folders(
         if not here or not there:
             raise CourseError(f"{path} has no partner: no {path.stem}.* in {a if not here else b}.")
         if len(here) > 1 or len(there) > 1:
-            raise CourseError(f"{path}: several files are called {path.stem}.*, so its partner is not certain.")
+            raise CourseError(
+                f"{path}: several files are called {path.stem}.*, so its partner is not certain."
+            )
         first, second = read(here[0], size=size), read(there[0], size=size)
         if first.size != second.size:
-            raise CourseError(f"{path} has {_by(first)} pixels, but {there[0]} has {_by(second)}: make them equal.")
+            raise CourseError(
+                f"{path} has {_by(first)} pixels, but {there[0]} has {_by(second)}: make them equal."
+            )
         return _pair(first, second, direction, size, channels)
 
     paths = [path for found in in_a.values() for path in found]
@@ -88,7 +112,9 @@ def two_folders(
     return _collect(a, ((path, pair) for path in paths), limit)
 
 
-def photos(folder: str | Path, *, kind: str = "grey", size: int = 256, limit: int | None = None) -> Pictures:
+def photos(
+    folder: str | Path, *, kind: str = "grey", size: int = 256, limit: int | None = None
+) -> Pictures:
     """Pairs made from photos: the target is the photo, the input what `grey` or `edges` makes of it.
 
     Gives tensors "input" (N, 1, size, size) and "target" (N, 3, size, size), uint8. Other arguments and errors as
@@ -113,8 +139,14 @@ def grey(image: Tensor) -> Tensor:
         CourseError: other shapes or types.
     """
     _colour_pictures(image)
-    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=image.device).view(1, 3, 1, 1)
-    return ((image.int() * weights).sum(dim=1, keepdim=True) + 0x8000).div(0x10000, rounding_mode="floor").byte()
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=image.device).view(
+        1, 3, 1, 1
+    )
+    return (
+        ((image.int() * weights).sum(dim=1, keepdim=True) + 0x8000)
+        .div(0x10000, rounding_mode="floor")
+        .byte()
+    )
 
 
 def edges(image: Tensor, sigma: float = 2.0) -> Tensor:
@@ -132,32 +164,44 @@ def edges(image: Tensor, sigma: float = 2.0) -> Tensor:
     if not 0 <= sigma < float("inf"):
         raise CourseError(f"sigma must be 0 or more pixels, got {sigma!r}.")
     luma = grey(image)[:, 0].cpu().numpy() / 255.0
-    found = np.stack([canny(one, sigma=sigma) for one in luma]) if len(luma) else np.zeros(luma.shape, bool)
+    found = (
+        np.stack([canny(one, sigma=sigma) for one in luma])
+        if len(luma)
+        else np.zeros(luma.shape, bool)
+    )
     return torch.from_numpy(np.where(found, 0, 255).astype(np.uint8))[:, None].to(image.device)
 
 
 def _colour_pictures(image: Tensor) -> None:
     if image.ndim != 4 or image.shape[1] != 3 or image.dtype != torch.uint8:
-        raise CourseError(f"Pictures must be (N, 3, H, W) uint8, got {tuple(image.shape)} {image.dtype}.")
+        raise CourseError(
+            f"Pictures must be (N, 3, H, W) uint8, got {tuple(image.shape)} {image.dtype}."
+        )
 
 
 def _by(image: Image.Image) -> str:
     return f"{image.width} x {image.height}"
 
 
-def _check(size: int, *, direction: str = "AtoB", channels: int = 3, limit: int | None = None) -> None:
+def _check(
+    size: int, *, direction: str = "AtoB", channels: int = 3, limit: int | None = None
+) -> None:
     if direction not in DIRECTIONS:
         raise CourseError(
             f'direction says which picture is the input: "AtoB" (A, the left or first) or "BtoA" (B), got {direction!r}.'
         )
     check_size(size)
     if channels not in (1, 3):
-        raise CourseError(f"The input has 3 channels (colour) or 1 (grey), got channels={channels!r}.")
+        raise CourseError(
+            f"The input has 3 channels (colour) or 1 (grey), got channels={channels!r}."
+        )
     if limit is not None and limit < 1:
         raise CourseError(f"limit must be 1 or more, or None for all, got {limit!r}.")
 
 
-def _pair(a: Image.Image, b: Image.Image, direction: str, size: int, channels: int) -> tuple[Tensor, Tensor]:
+def _pair(
+    a: Image.Image, b: Image.Image, direction: str, size: int, channels: int
+) -> tuple[Tensor, Tensor]:
     given, wanted = (a, b) if direction == "AtoB" else (b, a)
     given = given.convert("L") if channels == 1 else given
     return tensor(square(given, size)), tensor(square(wanted, size))
@@ -168,11 +212,19 @@ def _listed(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         if not folder.is_dir():
-            raise CourseError(f"{folder} is {'a file' if folder.exists() else 'missing'}. Name a folder of pictures.")
+            raise CourseError(
+                f"{folder} is {'a file' if folder.exists() else 'missing'}. Name a folder of pictures."
+            )
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise CourseError(f"The folder {folder} may not be read ({error.strerror}). Change its permissions.") from error
-    found = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")]
+        raise CourseError(
+            f"The folder {folder} may not be read ({error.strerror}). Change its permissions."
+        ) from error
+    found = [
+        folder / name
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+    ]
     if not found:
         raise CourseError(
             f"No pictures lie in {folder} itself ({len(names):,} other files or folders). "
@@ -189,7 +241,9 @@ def _by_stem(folder: str | Path) -> dict[str, list[Path]]:
 
 
 def _collect(
-    folder: str | Path, found: Iterable[tuple[Path, Callable[[Path], tuple[Tensor, Tensor]]]], limit: int | None
+    folder: str | Path,
+    found: Iterable[tuple[Path, Callable[[Path], tuple[Tensor, Tensor]]]],
+    limit: int | None,
 ) -> Pictures:
     """Read the pairs one by one; those that raise a CourseError are left out, and one warning names them all."""
     found, inputs, targets, reasons = list(found), [], [], []
@@ -207,6 +261,10 @@ def _collect(
     if not inputs:
         raise CourseError(f"None of the {len(found):,} files of {folder} can be used:\n{told}")
     if reasons:
-        warnings.warn(f"{len(reasons):,} of {len(found):,} files were left out:\n{told}", CourseWarning, stacklevel=3)
+        warnings.warn(
+            f"{len(reasons):,} of {len(found):,} files were left out:\n{told}",
+            CourseWarning,
+            stacklevel=3,
+        )
     tensors = {"input": torch.stack(inputs), "target": torch.stack(targets)}
     return Pictures(tensors, Path(folder).resolve().name, "yours", "your own pictures")

@@ -40,15 +40,21 @@ def read(path: str | Path, mode: str = "RGB", *, size: int = 512) -> Image.Image
         raise CourseError(f'Pictures are read as "RGB" or "L" (grey), got mode={mode!r}.')
     try:
         if not path.is_file():
-            raise CourseError(f"{path} is {'no file' if path.exists() else 'missing'}. Name a picture.")
+            raise CourseError(
+                f"{path} is {'no file' if path.exists() else 'missing'}. Name a picture."
+            )
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = _drawing(file, path, size) if path.suffix.lower() == ".svg" else _photo(file, path)
+            image = (
+                _drawing(file, path, size) if path.suffix.lower() == ".svg" else _photo(file, path)
+            )
         return on_white(ImageOps.exif_transpose(image)).convert("RGB").convert(mode)
     except CourseError:
         raise
     except PermissionError as error:
-        raise CourseError(f"{path} may not be read ({error.strerror}). Change its permissions.") from error
+        raise CourseError(
+            f"{path} may not be read ({error.strerror}). Change its permissions."
+        ) from error
     except Image.DecompressionBombError as error:
         raise CourseError(_too_large(path)) from error
     except Exception as error:  # a hostile file makes a decoder raise anything
@@ -68,12 +74,18 @@ def _photo(file, path: Path) -> Image.Image:
     if image.width * image.height > MOST_PIXELS:
         raise CourseError(_too_large(path))
     if min(image.size) < SMALLEST:
-        raise CourseError(f"{path} has {image.width} x {image.height} pixels; each side must have {SMALLEST} or more.")
+        raise CourseError(
+            f"{path} has {image.width} x {image.height} pixels; each side must have {SMALLEST} or more."
+        )
     # MPO is what some phones save: the photo, and further views of it that nobody misses.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        raise CourseError(f"{path} has {frames} frames (animated, or several pages). Save one of them as PNG.")
+        raise CourseError(
+            f"{path} has {frames} frames (animated, or several pages). Save one of them as PNG."
+        )
     if image.mode.startswith(("I", "F")):
-        raise CourseError(f"{path} has 16 or more bits a pixel (mode {image.mode}). Save it with 8 bits as PNG.")
+        raise CourseError(
+            f"{path} has 16 or more bits a pixel (mode {image.mode}). Save it with 8 bits as PNG."
+        )
     image.load()
     return image
 
@@ -85,7 +97,9 @@ def _drawing(file, path: Path, size: int) -> Image.Image:
     contents = file.read(MOST_SVG_BYTES + 1)
     remedy = "Save it as PNG."
     if len(contents) > MOST_SVG_BYTES:
-        raise CourseError(f"{path} is longer than the {MOST_SVG_BYTES:,} bytes allowed for an SVG file. {remedy}")
+        raise CourseError(
+            f"{path} is longer than the {MOST_SVG_BYTES:,} bytes allowed for an SVG file. {remedy}"
+        )
     svg = contents.decode("utf-8-sig")
     if "<!ENTITY" in svg:
         raise CourseError(f"{path} defines XML entities, which are not followed. {remedy}")

@@ -51,7 +51,9 @@ class Pictures:
     def __post_init__(self) -> None:
         lengths = {name: len(tensor) for name, tensor in self.tensors.items()}
         if len(set(lengths.values())) != 1:
-            raise CourseError(f"Every tensor of {self.name} must have the same length, got {lengths}.")
+            raise CourseError(
+                f"Every tensor of {self.name} must have the same length, got {lengths}."
+            )
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
@@ -60,7 +62,9 @@ class Pictures:
         return self.tensors[name]
 
     def __repr__(self) -> str:
-        tensors = ", ".join(f"{name} {tuple(t.shape)} {t.dtype}" for name, t in self.tensors.items())
+        tensors = ", ".join(
+            f"{name} {tuple(t.shape)} {t.dtype}" for name, t in self.tensors.items()
+        )
         return f"Pictures({self.name}, {self.source}: {tensors}; {self.licence})"
 
     def take(self, n: int, seed: int | torch.Generator) -> Pictures:
@@ -70,9 +74,13 @@ class Pictures:
             CourseError: `n` is not between 1 and the length.
         """
         if not 0 < n <= len(self):
-            raise CourseError(f"Cannot take {n:,} of {self.name}: it has {len(self):,}. Ask for 1 to {len(self):,}.")
+            raise CourseError(
+                f"Cannot take {n:,} of {self.name}: it has {len(self):,}. Ask for 1 to {len(self):,}."
+            )
         chosen = torch.randperm(len(self), generator=generator(seed))[:n]
-        return replace(self, tensors={name: tensor[chosen] for name, tensor in self.tensors.items()})
+        return replace(
+            self, tensors={name: tensor[chosen] for name, tensor in self.tensors.items()}
+        )
 
 
 def generator(seed: int | torch.Generator) -> torch.Generator:
@@ -99,7 +107,9 @@ def root(given: str | Path | None = None) -> Path:
 def one_of(what: str, given: str, known: tuple[str, ...], whose: str) -> None:
     """Raise a CourseError unless `given`, a `what` of `whose` pictures, is one of the known ones."""
     if given not in known:
-        raise CourseError(f"There is no {what} {given!r} of the {whose}. Choose from: {', '.join(known)}.")
+        raise CourseError(
+            f"There is no {what} {given!r} of the {whose}. Choose from: {', '.join(known)}."
+        )
 
 
 def manifest(folder: str | Path) -> dict[str, dict]:
@@ -109,8 +119,16 @@ def manifest(folder: str | Path) -> dict[str, dict]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith((".", "__pycache__")) for part in relative.parts)
-        if path.is_file() and not hidden and path.name not in NOT_LISTED and path.suffix not in SCRIPTS:
-            listed[relative.as_posix()] = {"sha256": files.sha256(path), "bytes": path.stat().st_size}
+        if (
+            path.is_file()
+            and not hidden
+            and path.name not in NOT_LISTED
+            and path.suffix not in SCRIPTS
+        ):
+            listed[relative.as_posix()] = {
+                "sha256": files.sha256(path),
+                "bytes": path.stat().st_size,
+            }
     return listed
 
 
@@ -125,7 +143,9 @@ def bundled(relative_path: str) -> Path:
         DamagedFile: its bytes are not the published ones.
     """
     if not (files.BUNDLED / MANIFEST).is_file():
-        raise CourseError(f"The bundled data are missing: no {files.BUNDLED / MANIFEST}. Install the course again.")
+        raise CourseError(
+            f"The bundled data are missing: no {files.BUNDLED / MANIFEST}. Install the course again."
+        )
     listed = files.read_json(files.BUNDLED / MANIFEST)
     if relative_path not in listed:
         raise CourseError(
@@ -136,7 +156,9 @@ def bundled(relative_path: str) -> Path:
     return files.verify(files.BUNDLED / relative_path, listed[relative_path]["sha256"], remedy)
 
 
-def fetch(url: str, sha256: str | None, to: str | Path, bytes_limit: int, *, timeout: float = 30.0) -> Path:
+def fetch(
+    url: str, sha256: str | None, to: str | Path, bytes_limit: int, *, timeout: float = 30.0
+) -> Path:
     """Download `url` to the path `to`, whole and verified or not at all; a file already there and right is kept.
 
     Args:
@@ -183,7 +205,12 @@ def _chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes
                 yield announced, chunk
             if received < announced:
                 raise ConnectionError(f"it broke off after {received:,} of {announced:,} bytes")
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
         raise CourseError(
             f"Could not download {url} ({error or type(error).__name__}). Try again with a network. {by_hand}"
         ) from error

@@ -63,7 +63,9 @@ def render(factors: Tensor, size: int = 64) -> Tensor:
     """
     _check(factors, size)
     zoom = size / 64
-    window = torch.arange(min(size, math.floor(2 * REACH * zoom) + 2))  # only there is anything to draw
+    window = torch.arange(
+        min(size, math.floor(2 * REACH * zoom) + 2)
+    )  # only there is anything to draw
     drawn = torch.zeros(len(factors), size, size, dtype=torch.uint8)
     for kind, inside in enumerate((_in_square, _in_ellipse, _in_heart)):
         for rows in torch.nonzero(factors[:, 0] == kind).flatten().split(4096):
@@ -75,7 +77,9 @@ def render(factors: Tensor, size: int = 64) -> Tensor:
             # Turn the pixel back instead of the shape on.
             u = (angle.cos() * right + angle.sin() * up) / scale
             v = (angle.cos() * up - angle.sin() * right) / scale
-            drawn[rows.view(-1, 1, 1), row.unsqueeze(2), column.unsqueeze(1)] = inside(u, v).to(torch.uint8) * 255
+            drawn[rows.view(-1, 1, 1), row.unsqueeze(2), column.unsqueeze(1)] = (
+                inside(u, v).to(torch.uint8) * 255
+            )
     return drawn.unsqueeze(1)
 
 
@@ -100,12 +104,16 @@ def load(
     """
     for what, given, known in (("split", split, SPLITS), ("source", source, SOURCES)):
         if given not in known:
-            raise CourseError(f"There is no {what} {given!r} of the sprites. Choose from: {', '.join(known)}.")
+            raise CourseError(
+                f"There is no {what} {given!r} of the sprites. Choose from: {', '.join(known)}."
+            )
     cut = COMBINATIONS * 9 // 10
     order = torch.randperm(COMBINATIONS, generator=generator(0))
     part = order[:cut] if split == "train" else order[cut:]
     if not 0 < n <= len(part):
-        raise CourseError(f"Cannot draw {n:,} of the sprites' {len(part):,} for {split}. Ask for 1 to {len(part):,}.")
+        raise CourseError(
+            f"Cannot draw {n:,} of the sprites' {len(part):,} for {split}. Ask for 1 to {len(part):,}."
+        )
     chosen = part[torch.randperm(len(part), generator=generator(seed))[:n]]
     factors = torch.stack(torch.unravel_index(chosen, tuple(FACTORS.values())), dim=1)
     named = dict(zip(FACTORS, factors.T.contiguous(), strict=True))
@@ -143,4 +151,6 @@ def _check(factors: Tensor, size: int) -> None:
         )
     for (name, count), column in zip(FACTORS.items(), factors.T, strict=True):
         if len(column) and not 0 <= int(column.min()) <= int(column.max()) < count:
-            raise CourseError(f"The factor {name} goes from 0 to {count - 1}, got {column.min()} to {column.max()}.")
+            raise CourseError(
+                f"The factor {name} goes from 0 to {count - 1}, got {column.min()} to {column.max()}."
+            )

@@ -74,7 +74,9 @@ def spiral(turns: float = 2.0, modes: int = 24, radius: float = 2.0, std: float 
     away = torch.linspace(radius / 4, radius, 10_000, dtype=torch.float64)
     path = away[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
     walked = torch.cat([torch.zeros(1), path.diff(dim=0).norm(dim=1).cumsum(0)])
-    stops = torch.searchsorted(walked, torch.linspace(0, 1, modes, dtype=torch.float64) * walked[-1])
+    stops = torch.searchsorted(
+        walked, torch.linspace(0, 1, modes, dtype=torch.float64) * walked[-1]
+    )
     return Toy(f"spiral of {modes}", path[stops].float(), std)
 
 
@@ -94,7 +96,9 @@ def load(name: str, split: str = "train", *, n: int = 50_000, **shape) -> Pictur
     if name not in TOYS:
         raise CourseError(f"There is no toy {name!r}. Choose from: {', '.join(TOYS)}.")
     if split not in SEEDS:
-        raise CourseError(f"There is no split {split!r} of the toys. Choose from: {', '.join(SEEDS)}.")
+        raise CourseError(
+            f"There is no split {split!r} of the toys. Choose from: {', '.join(SEEDS)}."
+        )
     return TOYS[name](**shape).sample(n, SEEDS[split])
 
 

@@ -20,7 +20,9 @@ def memorised(pictures: Tensor, n: int, seed: int = 0) -> Tensor:
     """
     if not 0 < n <= len(pictures):
         raise CourseError(f"Cannot take {n:,} different pictures out of {len(pictures):,}.")
-    return pictures[torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:n]]
+    return pictures[
+        torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:n]
+    ]
 
 
 def centroids(pictures: Tensor, n: int, seed: int = 0, rounds: int = 5) -> Tensor:
@@ -31,7 +33,9 @@ def centroids(pictures: Tensor, n: int, seed: int = 0, rounds: int = 5) -> Tenso
         nearest = torch.cat([torch.cdist(part, centres).argmin(1) for part in points.split(1000)])
         counts = nearest.bincount(minlength=n)[:, None]
         sums = torch.zeros_like(centres).index_add_(0, nearest, points)
-        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)  # a centre without points stays
+        centres = torch.where(
+            counts > 0, sums / counts.clamp(min=1), centres
+        )  # a centre without points stays
     return _as_pictures(centres, pictures)
 
 
@@ -39,7 +43,10 @@ def blurred_neighbours(pictures: Tensor, n: int, seed: int = 0, neighbours: int 
     """`n` pictures out of (N, C, H, W) uint8, each blurred into the mean of itself and its nearest `neighbours` - 1."""
     points = pictures.flatten(1).float()
     chosen = memorised(points, n, seed)
-    nearest = [torch.cdist(part, points).topk(neighbours, largest=False).indices for part in chosen.split(1000)]
+    nearest = [
+        torch.cdist(part, points).topk(neighbours, largest=False).indices
+        for part in chosen.split(1000)
+    ]
     return _as_pictures(points[torch.cat(nearest)].mean(1), pictures)
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from gancourse.files import CourseError
 from gancourse.metrics.inputs import as_class, as_points, as_uint8
 
-TEMPERATURES = [2 ** (k / 4) for k in range(-8, 41)]  # 1/4 .. 1024, which is as good as knowing nothing
+TEMPERATURES = [
+    2 ** (k / 4) for k in range(-8, 41)
+]  # 1/4 .. 1024, which is as good as knowing nothing
 
 
 def matched(predicted: Tensor, labels: Tensor) -> Tensor:
@@ -30,7 +32,9 @@ def matched(predicted: Tensor, labels: Tensor) -> Tensor:
     predicted, labels = _pair(predicted, labels)
     classes = int(labels.max()) + 1
     size = max(int(predicted.max()) + 1, classes)
-    table = (size * predicted + labels).bincount(minlength=size**2).view(size, size)  # pictures of category, class
+    table = (
+        (size * predicted + labels).bincount(minlength=size**2).view(size, size)
+    )  # pictures of category, class
     mapping = torch.from_numpy(linear_sum_assignment(table, maximize=True)[1])
     return mapping.where(mapping < classes, torch.tensor(-1))
 
@@ -42,7 +46,9 @@ def matching_error(predicted: Tensor, labels: Tensor, mapping: Tensor) -> float:
     """
     predicted, labels = _pair(predicted, labels)
     if predicted.max() >= len(mapping):
-        raise CourseError(f"Category {predicted.max()} has no class: the mapping holds {len(mapping)}, from 0 on.")
+        raise CourseError(
+            f"Category {predicted.max()} has no class: the mapping holds {len(mapping)}, from 0 on."
+        )
     return (mapping[predicted] != labels).double().mean().item()
 
 
@@ -53,8 +59,18 @@ class Reader(nn.Module):
         super().__init__()
         channels, height, width = shape
         self.body = nn.Sequential(
-            *[*_halved(channels, 32), *_halved(32, 64), *_halved(64, 64), nn.Flatten()],  # H/2 x W/2, H/4, H/8
-            *[nn.Linear(64 * (height // 8) * (width // 8), 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, classes)],
+            *[
+                *_halved(channels, 32),
+                *_halved(32, 64),
+                *_halved(64, 64),
+                nn.Flatten(),
+            ],  # H/2 x W/2, H/4, H/8
+            *[
+                nn.Linear(64 * (height // 8) * (width // 8), 128),
+                nn.ReLU(),
+                nn.Dropout(0.5),
+                nn.Linear(128, classes),
+            ],
         )
         self.to(memory_format=torch.channels_last)
 
@@ -63,7 +79,12 @@ class Reader(nn.Module):
 
 
 def _halved(before: int, after: int) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(after), nn.ReLU()]
+    return [
+        nn.Conv2d(before, after, 3, padding=1, bias=False),
+        nn.MaxPool2d(2),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+    ]
 
 
 def mutual_information(
@@ -100,7 +121,9 @@ def mutual_information(
     pictures = as_uint8(pictures).cpu()
     codes = as_class(codes, len(pictures), "pictures", classes)
     if len(pictures) < 100 or min(pictures.shape[2:]) < 16:
-        raise CourseError(f"Q needs 100 pictures or more, of 16 x 16 pixels or more, not {tuple(pictures.shape)}.")
+        raise CourseError(
+            f"Q needs 100 pictures or more, of 16 x 16 pixels or more, not {tuple(pictures.shape)}."
+        )
     generator = torch.Generator().manual_seed(seed)
     learn, score = torch.randperm(len(pictures), generator=generator).chunk(2)
     learn, check = learn[: -len(learn) // 10], learn[-len(learn) // 10 :]
@@ -109,7 +132,9 @@ def mutual_information(
         logits = torch.cat([q(part.to(device)).cpu().double() for part in pictures.split(1000)])
     # An overconfident Q pays for it in nats. One number, chosen on pictures it has not learned, takes that back.
     temperature = min(TEMPERATURES, key=lambda t: F.cross_entropy(logits[check] / t, codes[check]))
-    entropy = torch.special.entr(codes[score].bincount().double() / len(score)).sum()  # of the codes that were drawn
+    entropy = torch.special.entr(
+        codes[score].bincount().double() / len(score)
+    ).sum()  # of the codes that were drawn
     return (entropy - F.cross_entropy(logits[score] / temperature, codes[score])).item()
 
 
@@ -150,7 +175,9 @@ def spearman(a: Tensor, b: Tensor) -> float:
     """
     a, b = (ranks(x, least=2) for x in (a, b))
     if len(a) != len(b):
-        raise CourseError(f"Rank correlation compares rows of one length, but these have {len(a):,} and {len(b):,}.")
+        raise CourseError(
+            f"Rank correlation compares rows of one length, but these have {len(a):,} and {len(b):,}."
+        )
     a, b = a - a.mean(), b - b.mean()
     scale = a.norm() * b.norm()
     return (a @ b / scale).clamp(-1, 1).item() if scale else 0.0
@@ -168,10 +195,14 @@ def auc(scores: Tensor, labels: Tensor) -> float:
         CourseError: shapes that do not fit, other labels, scores that are not finite, or a side without pictures.
     """
     rank = ranks(scores)
-    labels = as_class(labels.long() if labels.dtype == torch.bool else labels, len(rank), "scores", 2).bool()
+    labels = as_class(
+        labels.long() if labels.dtype == torch.bool else labels, len(rank), "scores", 2
+    ).bool()
     with_it, without = int(labels.sum()), int((~labels).sum())
     if not (with_it and without):
-        raise CourseError(f"AUC needs pictures with and without the attribute, but there are {with_it} and {without}.")
+        raise CourseError(
+            f"AUC needs pictures with and without the attribute, but there are {with_it} and {without}."
+        )
     return (rank[labels].sum().item() - with_it * (with_it + 1) / 2) / (with_it * without)
 
 
@@ -208,7 +239,9 @@ def best_code(scores: Tensor, labels: Tensor, names: list[str] | None = None) ->
 
 def ranks(row: Tensor, least: int = 1) -> Tensor:
     """The places (N,) float64, from 1 on, of the numbers (N,) in ascending order; equal ones share their mean place."""
-    values = as_points(row.reshape(-1, 1) if row.ndim == 1 else row, "Numbers to rank", least).squeeze(1)
+    values = as_points(
+        row.reshape(-1, 1) if row.ndim == 1 else row, "Numbers to rank", least
+    ).squeeze(1)
     if values.ndim != 1:
         raise CourseError(f"Ranks are of one row of numbers (N,), not of shape {tuple(row.shape)}.")
     _, place, count = values.unique(return_inverse=True, return_counts=True)

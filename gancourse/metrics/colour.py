@@ -14,12 +14,18 @@ from gancourse.metrics.inputs import as_uint8, checked
 COLOURS = 20  # of a palette
 SOLID = 0.25  # squares of 2 x 2 a pixel, from which a colour counts as painted: OpenMoji's have .7 to .9, edges .05
 BIN = 4.0  # width of a histogram's bins, units of Lab; one bin is centred on 0, so that grey lies on no edge
-HALF = 32  # bins on either side of it: a and b of any sRGB colour lie within -108..99, L within 0..100
+HALF = (
+    32  # bins on either side of it: a and b of any sRGB colour lie within -108..99, L within 0..100
+)
 PIXELS = 1 << 18  # worked on at a time
 
 # sRGB -> XYZ, IEC 61966-2-1 (D65); the white point is the row sums, so that every grey has a = b = 0.
 XYZ = torch.tensor(
-    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]],
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ],
     dtype=torch.float64,
 )
 
@@ -40,13 +46,22 @@ def palette(images: Tensor, size: int = COLOURS) -> Tensor:
         CourseError: not such pictures, or fewer painted colours in them than `size`.
     """
     if images.dtype != torch.uint8:
-        raise CourseError(f"A palette is counted in uint8 pictures (0..255), but these are {images.dtype}.")
+        raise CourseError(
+            f"A palette is counted in uint8 pictures (0..255), but these are {images.dtype}."
+        )
     code = _code(_colour(images, "Pictures"))  # (N, S, S)
     corner = code[:, 1:, 1:]
-    flat = corner[(corner == code[:, :-1, 1:]) & (corner == code[:, 1:, :-1]) & (corner == code[:, :-1, :-1])]
+    flat = corner[
+        (corner == code[:, :-1, 1:]) & (corner == code[:, 1:, :-1]) & (corner == code[:, :-1, :-1])
+    ]
     found, count = code.unique(return_counts=True)
-    squares = torch.zeros_like(count).index_add_(0, torch.searchsorted(found, flat), torch.ones_like(flat))
-    pure = torch.isin(found, torch.tensor([r << 16 | g << 8 | b for r in (0, 255) for g in (0, 255) for b in (0, 255)]))
+    squares = torch.zeros_like(count).index_add_(
+        0, torch.searchsorted(found, flat), torch.ones_like(flat)
+    )
+    pure = torch.isin(
+        found,
+        torch.tensor([r << 16 | g << 8 | b for r in (0, 255) for g in (0, 255) for b in (0, 255)]),
+    )
     painted = pure | (squares >= SOLID * count)
     found, count = found[painted], count[painted]
     if not 0 < size <= len(found):
@@ -54,7 +69,9 @@ def palette(images: Tensor, size: int = COLOURS) -> Tensor:
             f"A palette of {size} colours was asked for, but {len(images):,} pictures have {len(found):,} painted ones "
             "(edges apart). Ask for fewer, or hand over more pictures, of flat art."
         )
-    best = found[count.argsort(descending=True, stable=True)[:size]]  # `unique` sorts; a stable sort keeps that in ties
+    best = found[
+        count.argsort(descending=True, stable=True)[:size]
+    ]  # `unique` sorts; a stable sort keeps that in ties
     return torch.stack([best >> 16, best >> 8 & 255, best & 255], 1).to(torch.uint8)
 
 
@@ -77,9 +94,13 @@ def quantise(images: Tensor, palette: Tensor) -> Tensor:
     Raises:
         CourseError: not such pictures, or a palette of another shape or with a colour twice.
     """
-    images, colours = _colour(images, "Pictures"), lab(_palette(palette)[:, :, None, None]).flatten(1)  # (K, 3)
+    images, colours = (
+        _colour(images, "Pictures"),
+        lab(_palette(palette)[:, :, None, None]).flatten(1),
+    )  # (K, 3)
     classes = [
-        (colours.square().sum(1) - 2 * lab(part).permute(0, 2, 3, 1) @ colours.T).argmin(-1) for part in _parts(images)
+        (colours.square().sum(1) - 2 * lab(part).permute(0, 2, 3, 1) @ colours.T).argmin(-1)
+        for part in _parts(images)
     ]
     return torch.cat(classes)
 
@@ -101,7 +122,9 @@ def segmentation_scores(predicted: Tensor, truth: Tensor, classes: int) -> dict:
         CourseError: no pixels, shapes that do not fit, or a class out of range.
     """
     predicted, truth = _classes(predicted, truth, classes)
-    confusion = sum((truth * classes + draw).flatten().bincount(minlength=classes**2) for draw in predicted)
+    confusion = sum(
+        (truth * classes + draw).flatten().bincount(minlength=classes**2) for draw in predicted
+    )
     confusion = confusion.view(classes, classes).double()  # rows: truth
     right, there, painted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
     present = there > 0
@@ -133,7 +156,9 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
     predicted, truth = _classes(predicted, truth)
     _, line_art = _classes(line_art, line_art)
     if line_art.shape != truth.shape:
-        raise CourseError(f"The line art has the shape {tuple(line_art.shape)}, the truth {tuple(truth.shape)}.")
+        raise CourseError(
+            f"The line art has the shape {tuple(line_art.shape)}, the truth {tuple(truth.shape)}."
+        )
     region = truth != line_art
     size = region.flatten(1).sum(1)  # (N,)
     if not size.any():
@@ -141,7 +166,9 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
             f"Nothing needs colour: in all {len(truth):,} pictures the line art has the classes of the truth. "
             "Was the truth handed over in the place of the line art?"
         )
-    right = torch.stack([((draw == truth) & region).flatten(1).sum(1) for draw in predicted])  # (D, N)
+    right = torch.stack(
+        [((draw == truth) & region).flatten(1).sum(1) for draw in predicted]
+    )  # (D, N)
     return {
         "inside": (right.sum() / (len(right) * size.sum())).item(),
         "inside_best": (right.amax(0).sum() / size.sum()).item() if len(right) > 1 else None,
@@ -166,7 +193,10 @@ def lab_histogram_intersection(predicted: Tensor, truth: Tensor) -> dict:
     Raises:
         CourseError: not such pictures, or none.
     """
-    sides = [_histograms(_colour(images, what)) for images, what in ((predicted, "Pictures"), (truth, "True pictures"))]
+    sides = [
+        _histograms(_colour(images, what))
+        for images, what in ((predicted, "Pictures"), (truth, "True pictures"))
+    ]
     return dict(zip("Lab", torch.minimum(*sides).sum(1).tolist(), strict=True))
 
 
@@ -215,7 +245,10 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
         raise CourseError(
             f"Outputs must be pictures (N, 3, S, S) or draws of them (D, N, 3, S, S), not {tuple(outputs.shape)}."
         )
-    draws = [_colour(draw, "Outputs", grey=False) for draw in (outputs if outputs.ndim == 5 else outputs[None])]
+    draws = [
+        _colour(draw, "Outputs", grey=False)
+        for draw in (outputs if outputs.ndim == 5 else outputs[None])
+    ]
     for what, pictures in (("inputs", inputs), *(("outputs", draw) for draw in draws)):
         if pictures.shape != targets.shape:
             raise CourseError(
@@ -230,7 +263,10 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
         raise CourseError("All targets are grey: there is no colour to compare with.")
 
     def scores(draws: list[Tensor]) -> dict:
-        predicted, pixels = torch.stack([quantise(draw, palette) for draw in draws]), torch.cat(draws)
+        predicted, pixels = (
+            torch.stack([quantise(draw, palette) for draw in draws]),
+            torch.cat(draws),
+        )
         overlap = lab_histogram_intersection(pixels, targets)
         return segmentation_scores(predicted, truth, len(palette)) | {
             **coloured_accuracy(predicted, truth, line_art),
@@ -260,9 +296,13 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
 def lab(images: Tensor) -> Tensor:
     """CIE Lab (D65) of sRGB pictures: (N, 3, S, S) uint8 -> float32; L in 0..100, a and b about -108..99."""
     level = torch.arange(256, dtype=torch.float64) / 255
-    linear = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).float()[images.long()]
+    linear = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).float()[
+        images.long()
+    ]
     ratio = torch.einsum("xc,nchw->xnhw", (XYZ / XYZ.sum(1, keepdim=True)).float(), linear)
-    x, y, z = torch.where(ratio > (6 / 29) ** 3, ratio ** (1 / 3), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
+    x, y, z = torch.where(
+        ratio > (6 / 29) ** 3, ratio ** (1 / 3), ratio * (29 / 6) ** 2 / 3 + 4 / 29
+    )
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
@@ -298,7 +338,12 @@ def _colour(images: Tensor, what: str, grey: bool = True) -> Tensor:
 
 
 def _palette(palette: Tensor) -> Tensor:
-    if palette.dtype != torch.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or len(palette) < 2:
+    if (
+        palette.dtype != torch.uint8
+        or palette.ndim != 2
+        or palette.shape[1] != 3
+        or len(palette) < 2
+    ):
         raise CourseError(
             f"A palette is two or more colours (K, 3) uint8, but this is {palette.dtype} of {tuple(palette.shape)}."
         )
@@ -317,9 +362,13 @@ def _classes(predicted: Tensor, truth: Tensor, classes: int | None = None) -> tu
         )
     for what, given in (("Predicted", predicted), ("True", truth)):
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
-            raise CourseError(f"{what} classes must be whole numbers, but these are {given.dtype}: use `quantise`.")
+            raise CourseError(
+                f"{what} classes must be whole numbers, but these are {given.dtype}: use `quantise`."
+            )
         low, high = given.min().item(), given.max().item()
         if low < 0 or (classes is not None and high >= classes):
             limit = "0 or more" if classes is None else f"0..{classes - 1}"
-            raise CourseError(f"{what} classes must be {limit}, but these reach from {low} to {high}.")
+            raise CourseError(
+                f"{what} classes must be {limit}, but these reach from {low} to {high}."
+            )
     return predicted.cpu().long(), truth.cpu().long()

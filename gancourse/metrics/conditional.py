@@ -67,7 +67,9 @@ def trained_on_generated(
     """
     samples, labels = as_uint8(samples).cpu(), _labels(labels, samples, "samples")
     test_labels = _labels(test_labels, test_images, "test pictures")
-    return accuracy(fit(samples, labels, seed=seed, epochs=epochs, device=device), test_images, test_labels)
+    return accuracy(
+        fit(samples, labels, seed=seed, epochs=epochs, device=device), test_images, test_labels
+    )
 
 
 def class_coverage(
@@ -96,7 +98,10 @@ def class_coverage(
         CourseError: five pictures or fewer of a class on either side, or labels that do not fit.
     """
     judge = judge or bundled_judge()
-    asked, labels = as_class(asked, len(samples), "asked for"), as_class(labels, len(images), "real pictures")
+    asked, labels = (
+        as_class(asked, len(samples), "asked for"),
+        as_class(labels, len(images), "real pictures"),
+    )
     fake, real = (x if x.ndim == 2 else judge.features(x) for x in (samples, images))
     generator = torch.Generator().manual_seed(seed)
     coverage, sizes = [], []
@@ -113,7 +118,13 @@ def class_coverage(
         sizes.append(size)
     worst = min(range(len(coverage)), key=coverage.__getitem__)
     mean = sum(coverage) / len(coverage)
-    return {"coverage": coverage, "min": coverage[worst], "mean": mean, "worst": worst, "samples": sizes}
+    return {
+        "coverage": coverage,
+        "min": coverage[worst],
+        "mean": mean,
+        "worst": worst,
+        "samples": sizes,
+    }
 
 
 def _labels(labels: Tensor, pictures: Tensor, what: str) -> Tensor:

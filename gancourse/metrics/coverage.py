@@ -35,7 +35,9 @@ def manifold(real: Tensor, fake: Tensor, k: int = 5, *, chunk: int = 1000) -> di
     """
     real, fake = as_points(real, "Real features"), as_points(fake, "Fake features")
     if real.shape[1] != fake.shape[1]:
-        raise CourseError(f"Real features have {real.shape[1]} columns and fake ones {fake.shape[1]}.")
+        raise CourseError(
+            f"Real features have {real.shape[1]} columns and fake ones {fake.shape[1]}."
+        )
     if not 0 < k < min(len(real), len(fake)):
         raise CourseError(
             f"k = {k} neighbours need more than {k} points in each set, "
@@ -60,4 +62,6 @@ def manifold(real: Tensor, fake: Tensor, k: int = 5, *, chunk: int = 1000) -> di
 
 def _radius(points: Tensor, k: int, chunk: int) -> Tensor:
     """(N, D) -> (N,): each point's distance to its k-th nearest other point; the nearest of all is itself."""
-    return torch.cat([torch.cdist(part, points).kthvalue(k + 1).values for part in points.split(chunk)])
+    return torch.cat(
+        [torch.cdist(part, points).kthvalue(k + 1).values for part in points.split(chunk)]
+    )

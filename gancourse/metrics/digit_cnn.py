@@ -32,9 +32,24 @@ class DigitCNN(nn.Module):
         super().__init__()
         self.sha256 = ""
         self.body = nn.Sequential(  # (N, 1, 28, 28) in [-1, 1]
-            *[nn.Conv2d(1, 32, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU()],  # 14 x 14
-            *[nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.ReLU()],  # 7 x 7
-            *[nn.Conv2d(64, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.Flatten()],  # 64 * 5 * 5
+            *[
+                nn.Conv2d(1, 32, 3, padding=1, bias=False),
+                nn.MaxPool2d(2),
+                nn.BatchNorm2d(32),
+                nn.ReLU(),
+            ],  # 14 x 14
+            *[
+                nn.Conv2d(32, 64, 3, padding=1, bias=False),
+                nn.MaxPool2d(2),
+                nn.BatchNorm2d(64),
+                nn.ReLU(),
+            ],  # 7 x 7
+            *[
+                nn.Conv2d(64, 64, 3, bias=False),
+                nn.BatchNorm2d(64),
+                nn.ReLU(),
+                nn.Flatten(),
+            ],  # 64 * 5 * 5
             *[nn.Linear(1600, 128), nn.ReLU()],  # (N, 128)
         )
         self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(128, 10))
@@ -61,11 +76,15 @@ class DigitCNN(nn.Module):
     def _body(self, images: Tensor) -> Tensor:
         images = as_uint8(images)
         if images.shape[1:] != (1, 28, 28):
-            raise CourseError(f"The digit judge reads pictures (N, 1, 28, 28), but these are {tuple(images.shape)}.")
+            raise CourseError(
+                f"The digit judge reads pictures (N, 1, 28, 28), but these are {tuple(images.shape)}."
+            )
         return self.body(images.float() / 127.5 - 1)
 
     @torch.no_grad()
-    def _in_batches(self, function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int) -> Tensor:
+    def _in_batches(
+        self, function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int
+    ) -> Tensor:
         self.eval()
         device = next(self.parameters()).device
         parts = images.split(batch_size) if len(images) else [images]
@@ -78,7 +97,12 @@ def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
     images = F.pad(images, [pixels] * 4)
     down, right = torch.randint(2 * pixels + 1, (2, count, 1), generator=generator)
     rows, columns = torch.arange(height) + down, torch.arange(width) + right  # (N, H), (N, W)
-    index = torch.arange(count)[:, None, None, None], 0, rows[:, None, :, None], columns[:, None, None, :]
+    index = (
+        torch.arange(count)[:, None, None, None],
+        0,
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    )
     return images[index]
 
 
@@ -152,9 +176,13 @@ def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
     """Write `model.safetensors` and, beside it, `card.json`: the file's SHA-256 and bytes, then `numbers` as given."""
     path = Path(folder) / "model.safetensors"
     with replacing(path) as temporary:
-        temporary.write_bytes(save({name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()}))
+        temporary.write_bytes(
+            save({name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()})
+        )
     cnn.sha256 = sha256(path)
-    write_json(path.with_name("card.json"), {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers})
+    write_json(
+        path.with_name("card.json"), {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers}
+    )
     return path
 
 

@@ -21,7 +21,12 @@ STREAM = 1_000_003  # samples drawn from the reference with the same seed must n
 
 
 def digit_scores(
-    samples: Tensor, reference, *, name: str | None = None, judge: DigitCNN | None = None, seed: int = 0
+    samples: Tensor,
+    reference,
+    *,
+    name: str | None = None,
+    judge: DigitCNN | None = None,
+    seed: int = 0,
 ) -> dict:
     """Classifier-FID, KID, recall, density and coverage of generated digits, on the judge's 128 features.
 
@@ -45,12 +50,16 @@ def digit_scores(
     if not isinstance(reference, Tensor):
         name, reference = name or f"{reference.name} ({reference.source})", reference["image"]
     if not name:
-        raise CourseError('A score needs the name of its reference: digit_scores(..., name="MNIST train, 60,000").')
+        raise CourseError(
+            'A score needs the name of its reference: digit_scores(..., name="MNIST train, 60,000").'
+        )
     judge = judge or bundled_judge()
     real, fake = _features(reference, judge), _features(samples, judge)
     size = min(len(real), len(fake), MANIFOLD_LIMIT)
     generator = torch.Generator().manual_seed(seed + STREAM)
-    some_real, some_fake = (x[torch.randperm(len(x), generator=generator)[:size]] for x in (real, fake))
+    some_real, some_fake = (
+        x[torch.randperm(len(x), generator=generator)[:size]] for x in (real, fake)
+    )
     neighbourhood = manifold(some_real, some_fake, NEIGHBOURS)
     kid = kernel(real, fake, seed)
     return {

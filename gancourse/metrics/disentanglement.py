@@ -14,7 +14,13 @@ from gancourse.metrics.inputs import as_class, as_points
 
 
 def factor_vae_score(
-    codes: Tensor, factors: Tensor, *, seed: int = 0, votes: int = 5000, batch: int = 64, chunk: int = 500
+    codes: Tensor,
+    factors: Tensor,
+    *,
+    seed: int = 0,
+    votes: int = 5000,
+    batch: int = 64,
+    chunk: int = 500,
 ) -> float:
     """FactorVAE score (Kim & Mnih 2018, section 4): hold one factor still, and the code that stands stillest names it.
 
@@ -44,12 +50,20 @@ def factor_vae_score(
     still = spread <= 1e-9 * spread.max()  # also when all of them are, and the division gave NaN
     generator = torch.Generator().manual_seed(seed)
     rows = [_rows(factors[:, f], f, batch) for f in range(count)]
-    table = torch.zeros(2, codes.shape[1], count, dtype=torch.float64)  # votes to learn from and to score: code, factor
+    table = torch.zeros(
+        2, codes.shape[1], count, dtype=torch.float64
+    )  # votes to learn from and to score: code, factor
     for half in table:
         for drawn in torch.randint(count, (votes,), generator=generator).split(chunk):
-            groups = torch.stack([_group(rows[f], batch, generator) for f in drawn.tolist()])  # (chunk, batch)
+            groups = torch.stack(
+                [_group(rows[f], batch, generator) for f in drawn.tolist()]
+            )  # (chunk, batch)
             variance = codes[groups].var(1).where(~still, torch.inf)  # (chunk, K)
-            half.index_put_((variance.argmin(1), drawn), torch.ones(len(drawn), dtype=torch.float64), accumulate=True)
+            half.index_put_(
+                (variance.argmin(1), drawn),
+                torch.ones(len(drawn), dtype=torch.float64),
+                accumulate=True,
+            )
     learn, score = table
     named = learn.argmax(1, keepdim=True)  # the factor that each code stands for
     return (score.gather(1, named).sum() / votes).item()
@@ -123,8 +137,12 @@ def _checked(codes: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
         raise CourseError(
             f"{len(codes):,} rows of codes need one row of factors each, (N, F), but these are {tuple(factors.shape)}."
         )
-    factors = torch.stack([as_class(f, len(codes), f"pictures (factor {i})") for i, f in enumerate(factors.T)], 1)
+    factors = torch.stack(
+        [as_class(f, len(codes), f"pictures (factor {i})") for i, f in enumerate(factors.T)], 1
+    )
     same = (factors == factors[0]).all(0)
     if same.any():
-        raise CourseError(f"Factor {same.nonzero()[0].item()} has one value only: there is nothing to tell apart.")
+        raise CourseError(
+            f"Factor {same.nonzero()[0].item()} has one value only: there is nothing to tell apart."
+        )
     return codes, factors

@@ -30,13 +30,17 @@ def without(images: Tensor, labels: Tensor, label: int, seed: int = 0) -> Tensor
     kept = images[~missing]
     if not len(kept):
         raise CourseError(f"Every picture is a {label}: without them nothing is left.")
-    drawn = torch.randint(len(kept), (int(missing.sum()),), generator=torch.Generator().manual_seed(seed))
+    drawn = torch.randint(
+        len(kept), (int(missing.sum()),), generator=torch.Generator().manual_seed(seed)
+    )
     return torch.cat([kept, kept[drawn]])
 
 
 def uniform(like: Tensor, seed: int = 0) -> Tensor:
     """Pictures of the shape of `like` whose pixels are drawn uniformly from 0..255."""
-    return torch.randint(256, like.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return torch.randint(
+        256, like.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 def spoilt(images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, Tensor]:

@@ -35,7 +35,9 @@ def frechet(real: Tensor, fake: Tensor) -> float:
     return max(metric.compute().item(), 0.0)
 
 
-def kernel(real: Tensor, fake: Tensor, seed: int = 0, *, subsets: int = 20, subset_size: int = 1000) -> dict:
+def kernel(
+    real: Tensor, fake: Tensor, seed: int = 0, *, subsets: int = 20, subset_size: int = 1000
+) -> dict:
     """Squared maximum mean discrepancy under the kernel (x.y / D + 1)^3 (Binkowski et al. 2018, section 4).
 
     Args:
@@ -55,8 +57,12 @@ def kernel(real: Tensor, fake: Tensor, seed: int = 0, *, subsets: int = 20, subs
     size = min(subset_size, len(real), len(fake))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer")
-        torch.default_generator.manual_seed(seed)  # torchmetrics draws the subsets from the global generator
-        metric = KernelInceptionDistance(feature=_given(real.shape[1]), subsets=subsets, subset_size=size)
+        torch.default_generator.manual_seed(
+            seed
+        )  # torchmetrics draws the subsets from the global generator
+        metric = KernelInceptionDistance(
+            feature=_given(real.shape[1]), subsets=subsets, subset_size=size
+        )
         metric.update(real, real=True)
         metric.update(fake, real=False)
         mean, std = metric.compute()

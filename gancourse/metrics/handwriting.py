@@ -81,7 +81,9 @@ def stroke_width(images: Tensor) -> Tensor:
 
 def _width(picture: Tensor) -> float:
     """One picture (H, W) in 0..1 -> pixels."""
-    finer = F.interpolate(F.pad(picture, [1] * 4)[None, None], scale_factor=FINER, mode="bilinear")  # paper all round
+    finer = F.interpolate(
+        F.pad(picture, [1] * 4)[None, None], scale_factor=FINER, mode="bilinear"
+    )  # paper all round
     ink = finer > 0.5
     if not ink.any():
         return 0.0

@@ -15,11 +15,15 @@ def checked(images: Tensor) -> Tensor:
         CourseError: another shape or dtype, values that are not finite, or values outside [-1, 1].
     """
     if images.ndim != 4:
-        raise CourseError(f"Pictures must have the shape (N, C, H, W), but these have {tuple(images.shape)}.")
+        raise CourseError(
+            f"Pictures must have the shape (N, C, H, W), but these have {tuple(images.shape)}."
+        )
     if images.dtype == torch.uint8:
         return images
     if not images.is_floating_point():
-        raise CourseError(f"Pictures must be uint8 (0..255) or float in [-1, 1], but these are {images.dtype}.")
+        raise CourseError(
+            f"Pictures must be uint8 (0..255) or float in [-1, 1], but these are {images.dtype}."
+        )
     images = images.detach().float()
     low, high = (images.min().item(), images.max().item()) if images.numel() else (0.0, 0.0)
     if not (low >= -1.001 and high <= 1.001):
@@ -36,7 +40,11 @@ def as_uint8(images: Tensor) -> Tensor:
     So a picture has one score, whether it comes from a generator or from the PNG it was saved in.
     """
     images = checked(images)
-    return images if images.dtype == torch.uint8 else ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return (
+        images
+        if images.dtype == torch.uint8
+        else ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    )
 
 
 def as_unit(images: Tensor) -> Tensor:
@@ -53,11 +61,15 @@ def as_points(points: Tensor, what: str, least: int = 1) -> Tensor:
         CourseError: not two-dimensional, fewer than `least` rows, or values that are not finite.
     """
     if points.ndim != 2 or len(points) < least:
-        raise CourseError(f"{what} must be {least} or more rows of numbers (N, D), not of shape {tuple(points.shape)}.")
+        raise CourseError(
+            f"{what} must be {least} or more rows of numbers (N, D), not of shape {tuple(points.shape)}."
+        )
     points = points.detach().cpu().double()
     broken = (~points.isfinite()).any(1).sum().item()
     if broken:
-        raise CourseError(f"{what} must be finite, but {broken:,} of {len(points):,} rows hold NaN or infinity.")
+        raise CourseError(
+            f"{what} must be finite, but {broken:,} of {len(points):,} rows hold NaN or infinity."
+        )
     return points
 
 
@@ -68,12 +80,18 @@ def as_class(labels: Tensor, count: int, what: str, classes: int | None = None) 
         CourseError: none at all, another shape or dtype, or a label out of range.
     """
     if labels.shape != (count,) or not count:
-        raise CourseError(f"The {count:,} {what} need one label each, but the labels have shape {tuple(labels.shape)}.")
+        raise CourseError(
+            f"The {count:,} {what} need one label each, but the labels have shape {tuple(labels.shape)}."
+        )
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise CourseError(f"Labels of the {what} must be whole numbers, but these are {labels.dtype}: use .long().")
+        raise CourseError(
+            f"Labels of the {what} must be whole numbers, but these are {labels.dtype}: use .long()."
+        )
     labels = labels.detach().cpu().long()
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or (classes is not None and high >= classes):
         limit = "0 or more" if classes is None else f"0..{classes - 1}"
-        raise CourseError(f"Labels of the {what} must be {limit}, but these reach from {low} to {high}.")
+        raise CourseError(
+            f"Labels of the {what} must be {limit}, but these reach from {low} to {high}."
+        )
     return labels

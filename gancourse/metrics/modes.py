@@ -33,7 +33,9 @@ def toy_modes(points: Tensor, centres: Tensor, std: float, *, least: int = 1) ->
     """
     points, centres = as_points(points, "Points"), as_points(centres, "Centres")
     if points.shape[1] != centres.shape[1]:
-        raise CourseError(f"Points have {points.shape[1]} coordinates and centres {centres.shape[1]}.")
+        raise CourseError(
+            f"Points have {points.shape[1]} coordinates and centres {centres.shape[1]}."
+        )
     distance, nearest = torch.cdist(points, centres).min(1)  # (N,)
     good = distance <= 3 * std
     counts = nearest.bincount(minlength=len(centres))
@@ -63,10 +65,17 @@ def stacked_modes(images: Tensor, judge: DigitCNN) -> dict:
         CourseError: another shape.
     """
     if images.ndim != 4 or images.shape[1:] != (3, 28, 28):
-        raise CourseError(f"Stacked digits must be (N, 3, 28, 28), but these are {tuple(images.shape)}.")
+        raise CourseError(
+            f"Stacked digits must be (N, 3, 28, 28), but these are {tuple(images.shape)}."
+        )
     hundreds, tens, units = judge.labels(images.reshape(-1, 1, 28, 28)).view(-1, 3).T
     counts = (100 * hundreds + 10 * tens + units).bincount(minlength=1000)
-    return {"modes": int((counts > 0).sum()), "of": 1000, "kl": _kl_to_uniform(counts), "samples": len(images)}
+    return {
+        "modes": int((counts > 0).sum()),
+        "of": 1000,
+        "kl": _kl_to_uniform(counts),
+        "samples": len(images),
+    }
 
 
 def _kl_to_uniform(counts: Tensor) -> float:

@@ -18,7 +18,9 @@ from gancourse.metrics.inputs import as_unit
 SIGMAS = tuple(10 ** (exponent / 9 - 1) for exponent in range(10))  # logspace(-1, 0, 10)
 
 
-def parzen(samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[float] = SIGMAS) -> dict:
+def parzen(
+    samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[float] = SIGMAS
+) -> dict:
     """Mean log-likelihood of the test pictures (Goodfellow et al. 2014, section 5; Breuleux et al. 2011).
 
         log p(x) = log mean_i exp(-|x - s_i|^2 / (2 sigma^2)) - D log(sigma sqrt(2 pi))
@@ -38,7 +40,9 @@ def parzen(samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[f
     """
     samples, test, validation = as_unit(samples), as_unit(test), as_unit(validation)
     if not (len(samples) and len(test) and len(validation)):
-        raise CourseError("The Parzen window needs samples, test and validation pictures, and one of them is empty.")
+        raise CourseError(
+            "The Parzen window needs samples, test and validation pictures, and one of them is empty."
+        )
     if not samples.shape[1] == test.shape[1] == validation.shape[1]:
         raise CourseError(
             f"Samples have {samples.shape[1]} numbers a picture, test pictures {test.shape[1]}, "
@@ -47,10 +51,16 @@ def parzen(samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[f
     likelihoods = log_likelihoods(samples, validation, sigmas).mean(1)
     sigma = sigmas[int(likelihoods.argmax())]
     nats = log_likelihoods(samples, test, [sigma])[0]
-    return {"nats": nats.mean().item(), "standard_error": nats.std().item() / math.sqrt(len(test)), "sigma": sigma}
+    return {
+        "nats": nats.mean().item(),
+        "standard_error": nats.std().item() / math.sqrt(len(test)),
+        "sigma": sigma,
+    }
 
 
-def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], chunk: int = 500) -> Tensor:
+def log_likelihoods(
+    samples: Tensor, points: Tensor, sigmas: Sequence[float], chunk: int = 500
+) -> Tensor:
     """Log densities (S, M) in nats of `points` (M, D) under a window on `samples` (N, D), a row for each of S sigmas.
 
     `chunk` points are compared with all samples at a time: chunk * N * 8 bytes, twice over.
@@ -59,6 +69,8 @@ def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], ch
     columns = []
     for part in points.split(chunk):
         squared = torch.cdist(part, samples).square_()  # (chunk, N)
-        columns.append(torch.stack([torch.logsumexp(squared / (-2 * s * s), 1) for s in sigmas]))  # (S, chunk)
+        columns.append(
+            torch.stack([torch.logsumexp(squared / (-2 * s * s), 1) for s in sigmas])
+        )  # (S, chunk)
     constants = [math.log(count) + width * math.log(s * math.sqrt(2 * math.pi)) for s in sigmas]
     return torch.cat(columns, 1) - torch.tensor(constants, dtype=points.dtype)[:, None]

@@ -16,9 +16,25 @@ from gancourse.show.style import Plate, house
 from gancourse.show.toy import chase, field, scatter
 
 __all__ = [
-    "Live", "Plate", "chase", "codes", "compare", "curves", "field", "film", "film_of_run", "grid", "house", "knobs",
-    "latent_walk", "save_grid", "scatter", "sketch", "tile", "walk",
-]  # fmt: skip
+    "Live",
+    "Plate",
+    "chase",
+    "codes",
+    "compare",
+    "curves",
+    "field",
+    "film",
+    "film_of_run",
+    "grid",
+    "house",
+    "knobs",
+    "latent_walk",
+    "save_grid",
+    "scatter",
+    "sketch",
+    "tile",
+    "walk",
+]
 
 
 def __getattr__(name: str):

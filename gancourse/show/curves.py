@@ -59,16 +59,27 @@ def curves(
     plate = Plate(height=3.5)
     with house():
         axes = plate.add_subplot()
-        names, window = draw_curves(axes, metrics, names, healthy, references, log_steps, smoothing, unit)
+        names, window = draw_curves(
+            axes, metrics, names, healthy, references, log_steps, smoothing, unit
+        )
         note = f"Faint: every record. Bold: running mean of {window} records." if window > 1 else ""
         caption_below(plate, "\n".join(filter(None, (caption, note))))
     first, last = metrics[0]["step"], metrics[-1]["step"]
-    plate.alt = f"Curves of {', '.join(names)} from step {first:,} to {last:,}. {caption or ''}".strip()
+    plate.alt = (
+        f"Curves of {', '.join(names)} from step {first:,} to {last:,}. {caption or ''}".strip()
+    )
     return plate
 
 
 def draw_curves(
-    axes: Axes, metrics, names=None, healthy=None, references=None, log_steps=False, smoothing=None, unit="nats"
+    axes: Axes,
+    metrics,
+    names=None,
+    healthy=None,
+    references=None,
+    log_steps=False,
+    smoothing=None,
+    unit="nats",
 ) -> tuple[list[str], int]:
     """Draw on `axes` what `curves` describes; return the names drawn and the records in the running mean."""
     names = _chosen(metrics, names)
@@ -95,7 +106,10 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
     sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(finite)])
     places = np.arange(len(values))
-    low, high = np.maximum(places - (window - 1) // 2, 0), np.minimum(places + window // 2 + 1, len(values))
+    low, high = (
+        np.maximum(places - (window - 1) // 2, 0),
+        np.minimum(places + window // 2 + 1, len(values)),
+    )
     with np.errstate(invalid="ignore"):
         return (sums[high] - sums[low]) / (counts[high] - counts[low])
 
@@ -103,7 +117,10 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
 def curve_names(metrics) -> list[str]:
     """Names in `metrics` that can be drawn as curves, in the order in which they first appear."""
     names = dict.fromkeys(
-        name for record in metrics for name, value in record.items() if isinstance(value, (int, float))
+        name
+        for record in metrics
+        for name, value in record.items()
+        if isinstance(value, (int, float))
     )
     return [name for name in names if name not in NOT_CURVES]
 
@@ -129,10 +146,18 @@ def _chosen(metrics, names) -> list[str]:
 
 
 def _series(metrics, name: str, log_steps: bool) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(record["step"], record[name]) for record in metrics if isinstance(record.get(name), (int, float))]
-    steps, values = np.array([pair for pair in pairs if pair[0] > 0 or not log_steps], float).reshape(-1, 2).T
+    pairs = [
+        (record["step"], record[name])
+        for record in metrics
+        if isinstance(record.get(name), (int, float))
+    ]
+    steps, values = (
+        np.array([pair for pair in pairs if pair[0] > 0 or not log_steps], float).reshape(-1, 2).T
+    )
     if not np.isfinite(values).any():
-        raise CourseError(f"Metric {name!r} holds no finite number: the training diverged before its first record.")
+        raise CourseError(
+            f"Metric {name!r} holds no finite number: the training diverged before its first record."
+        )
     return steps, values
 
 
@@ -160,6 +185,18 @@ def _references(axes: Axes, references: Mapping[str, float]) -> None:
         if low < value < high:
             axes.axhline(value, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1.5)
             note = f"{label} = {value:.3g}"
-            place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-            text = axes.annotate(note, xytext=(-2, 2), textcoords="offset points", fontsize=SMALL, color=MUTED, **place)
+            place = {
+                "xy": (1, value),
+                "xycoords": ("axes fraction", "data"),
+                "ha": "right",
+                "va": "bottom",
+            }
+            text = axes.annotate(
+                note,
+                xytext=(-2, 2),
+                textcoords="offset points",
+                fontsize=SMALL,
+                color=MUTED,
+                **place,
+            )
             text.set_path_effects([effects.withStroke(linewidth=3, foreground=FIELD)])

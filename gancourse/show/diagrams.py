@@ -40,7 +40,9 @@ def layers(network, example, title: str) -> Diagram:
     stand the layers on the way, with the kernel and stride of convolutions. The network is left in the mode it was in.
     """
     steps = trace(network, example)
-    rows = [steps[i : i + 4] for i in range(0, len(steps), 4)]  # four blocks a row stay legible on a phone
+    rows = [
+        steps[i : i + 4] for i in range(0, len(steps), 4)
+    ]  # four blocks a row stay legible on a phone
     shapes, top = [], 20.0
     for row in rows:
         shapes.append(_row(row, top))
@@ -76,7 +78,12 @@ def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
 
 def _name(module) -> str:
     kind = type(module).__name__.removeprefix("Joined")
-    arrow = {"Conv2d": "conv", "ReadOut": "conv", "ConvTranspose2d": "up-conv", "Project": "project"}.get(kind)
+    arrow = {
+        "Conv2d": "conv",
+        "ReadOut": "conv",
+        "ConvTranspose2d": "up-conv",
+        "Project": "project",
+    }.get(kind)
     if arrow:
         stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
         return f"{arrow} {module.kernel_size[0]}×{module.kernel_size[1]}{stride}"
@@ -138,7 +145,9 @@ def turns(told: bool = False) -> Diagram:
         end = [(420, 96, "D", player == "D"), (566, 56, "logit", False)]
         for x, width, label, learns in fake_path + end:
             shapes.append(_box(x, y, width, label, learns))
-        shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(fake_path + end)]
+        shapes += [
+            _arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(fake_path + end)
+        ]
         if player == "D":
             shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
             back, stop, words = 592, 470, f"loss: call x real and {made} made up"
@@ -146,7 +155,9 @@ def turns(told: bool = False) -> Diagram:
             back, stop, words = 592, 180, f"loss: have {made} called real"
         dash = 'stroke-dasharray="6 4"'
         low = y + 48
-        shapes.append(f'<path d="M{back} {y + 24}V{low}H{stop}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+        shapes.append(
+            f'<path d="M{back} {y + 24}V{low}H{stop}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
+        )
         shapes.append(_arrow(stop, low, stop, y + 26, FAKE))
         anchor = f'x="{back + 26}" text-anchor="end"'
         shapes.append(f'<text {anchor} y="{low + 22}" fill="{INK}">{words}</text>')
@@ -158,21 +169,35 @@ def turns(told: bool = False) -> Diagram:
     title = "One step of training is two turns"
     if told:
         title += ", and both players are told the label"
-        description += " In both turns the same label y goes to G and to D; a real picture comes with its own."
+        description += (
+            " In both turns the same label y goes to G and to D; a real picture comes with its own."
+        )
     return Diagram(title, description, "".join(shapes), 370 + 2 * above)
 
 
 def coded() -> Diagram:
     """InfoGAN's game: a code goes into the generator, and Q, a second head on the discriminator's trunk, reads it back."""
     shapes = [
-        _box(18, 74, 92, "noise z", False), _box(18, 150, 92, "code c", False), _box(160, 112, 56, "G", True),
-        _box(266, 112, 84, "G(z, c)", False), _box(266, 200, 84, "real x", False), _box(398, 148, 72, "trunk", True),
-        _box(520, 74, 106, "D: real?", True), _box(520, 222, 106, "Q: which c?", True),
-        _arrow(114, 78, 156, 100), _arrow(114, 146, 156, 124), _arrow(220, 112, 262, 112), _arrow(354, 116, 394, 138),
-        _arrow(354, 196, 394, 160), _arrow(474, 138, 516, 86), _arrow(474, 158, 516, 210),
-    ]  # fmt: skip
+        _box(18, 74, 92, "noise z", False),
+        _box(18, 150, 92, "code c", False),
+        _box(160, 112, 56, "G", True),
+        _box(266, 112, 84, "G(z, c)", False),
+        _box(266, 200, 84, "real x", False),
+        _box(398, 148, 72, "trunk", True),
+        _box(520, 74, 106, "D: real?", True),
+        _box(520, 222, 106, "Q: which c?", True),
+        _arrow(114, 78, 156, 100),
+        _arrow(114, 146, 156, 124),
+        _arrow(220, 112, 262, 112),
+        _arrow(354, 116, 394, 138),
+        _arrow(354, 196, 394, 160),
+        _arrow(474, 138, 516, 86),
+        _arrow(474, 158, 516, 210),
+    ]
     dash = 'stroke-dasharray="6 4"'
-    shapes.append(f'<path d="M573 246V288H64" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+    shapes.append(
+        f'<path d="M573 246V288H64" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
+    )
     shapes.append(_arrow(64, 288, 64, 178, FAKE))
     words = "log Q(c | G(z, c)): what G, the trunk and Q are paid"
     shapes.append(f'<text x="318" y="312" text-anchor="middle">{words}</text>')
@@ -182,7 +207,9 @@ def coded() -> Diagram:
         "A dashed arrow leads from Q back to the code c: the logarithm of the probability that Q gave to the right code is what "
         "G, the trunk and Q are all paid."
     )
-    return Diagram("A code goes in, and a second head reads it back", description, "".join(shapes), 330)
+    return Diagram(
+        "A code goes in, and a second head reads it back", description, "".join(shapes), 330
+    )
 
 
 def paired() -> Diagram:
@@ -195,22 +222,37 @@ def paired() -> Diagram:
         learns = player == "G"
         shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
         y = top + 80
-        boxes = [(18, 84, "input x", False), (150, 56, "G", learns), (254, 100, "output G(x)", False)]
+        boxes = [
+            (18, 84, "input x", False),
+            (150, 56, "G", learns),
+            (254, 100, "output G(x)", False),
+        ]
         end = [(430, 70, "D", not learns), (560, 66, "logits", False)]
         shapes += [_box(each[0], y, *each[1:]) for each in boxes + end]
         shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(boxes + end)]
         over = y - 44  # the input on its way to D, above G
-        shapes.append(f'<path d="M60 {y - 24}V{over}H465" stroke="{MUTED}" stroke-width="2" fill="none"/>')
+        shapes.append(
+            f'<path d="M60 {y - 24}V{over}H465" stroke="{MUTED}" stroke-width="2" fill="none"/>'
+        )
         shapes.append(_arrow(465, over, 465, y - 28))
         shapes.append(_box(254, y + 92, 100, "target y", False))
         if learns:
-            shapes.append(f'<path d="M594 {y + 24}V{y + 48}H178" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+            shapes.append(
+                f'<path d="M594 {y + 24}V{y + 48}H178" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
+            )
             shapes.append(_arrow(178, y + 48, 178, y + 28, FAKE))
-            shapes.append(f'<path d="M254 {y + 92}H178V{y + 48}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
-            words = ("through D: have (x, G(x)) called a target", 368, y + 70), ("100 · |y − G(x)|", 60, y + 96)
+            shapes.append(
+                f'<path d="M254 {y + 92}H178V{y + 48}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
+            )
+            words = (
+                ("through D: have (x, G(x)) called a target", 368, y + 70),
+                ("100 · |y − G(x)|", 60, y + 96),
+            )
         else:
             shapes.append(_arrow(358, y + 78, 428, y + 28))
-            shapes.append(f'<path d="M594 {y + 24}V{y + 62}H478" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>')
+            shapes.append(
+                f'<path d="M594 {y + 24}V{y + 62}H478" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
+            )
             shapes.append(_arrow(478, y + 62, 478, y + 28, FAKE))
             words = (("call (x, y) true, (x, G(x)) made up", 384, y + 86),)
         shapes += [f'<text x="{x}" y="{at}">{escape(text)}</text>' for text, x, at in words]
@@ -230,9 +272,12 @@ def unet(network, example) -> Diagram:
     """
     sizes: dict[str, list[tuple[int, ...]]] = {"down": [tuple(example.shape[1:])], "up": []}
     hooks = [
-        block.register_forward_hook(lambda module, given, made, way=way: sizes[way].append(tuple(made.shape[1:])))
-        for way in sizes for block in getattr(network, way)
-    ]  # fmt: skip
+        block.register_forward_hook(
+            lambda module, given, made, way=way: sizes[way].append(tuple(made.shape[1:]))
+        )
+        for way in sizes
+        for block in getattr(network, way)
+    ]
     mode = network.training
     try:
         network.eval()
@@ -246,7 +291,10 @@ def unet(network, example) -> Diagram:
     for level, (below, above) in enumerate(rows):
         y, step = 44 + high * level, 14 * level
         left, right = 18 + step, WIDE - 18 - wide - step
-        shapes += [_box(left, y, wide, _size(below), False), _box(right, y, wide, _size(above), False)]
+        shapes += [
+            _box(left, y, wide, _size(below), False),
+            _box(right, y, wide, _size(above), False),
+        ]
         if network.skips and level:
             shapes.append(_arrow(left + wide + 4, y, right - 4, y, BLUE, 'stroke-dasharray="2 4"'))
         if level:

@@ -66,9 +66,13 @@ def knobs(
     """
     start = dict(start or {})
     if unknown := set(start) - set(controls):
-        raise CourseError(f"start names {', '.join(sorted(unknown))}; the controls are: {', '.join(controls)}.")
+        raise CourseError(
+            f"start names {', '.join(sorted(unknown))}; the controls are: {', '.join(controls)}."
+        )
     inputs = {name: _control(name, choice, start.get(name)) for name, choice in controls.items()}
-    redraw, screen = _screen(lambda: draw(**{name: control.value for name, control in inputs.items()}), columns, scale)
+    redraw, screen = _screen(
+        lambda: draw(**{name: control.value for name, control in inputs.items()}), columns, scale
+    )
     for control in inputs.values():
         control.observe(redraw, names="value")
     return _column(*inputs.values(), screen)
@@ -93,7 +97,9 @@ def latent_walk(
     random = np.random.default_rng(seed)
     ends = random.standard_normal((2, count, latent_dim), dtype=np.float32)
     slider = _control("walk", (0.0, 1.0, 0.01), 0.0)
-    redraw, screen = _screen(lambda: sample_from_latent(torch.from_numpy(walk(*ends, slider.value))), columns, scale)
+    redraw, screen = _screen(
+        lambda: sample_from_latent(torch.from_numpy(walk(*ends, slider.value))), columns, scale
+    )
 
     def renew(end: int) -> None:
         ends[end] = random.standard_normal((count, latent_dim), dtype=np.float32)
@@ -145,8 +151,13 @@ def codes(
 
     def draw():
         picked, moved = inputs[: len(sizes)], inputs[len(sizes) :]
-        category = [choice.index(control.value) for choice, control in zip(choices.values(), picked, strict=True)]
-        return game.sample(noise=noise[0], category=category, continuous=[control.value for control in moved])
+        category = [
+            choice.index(control.value)
+            for choice, control in zip(choices.values(), picked, strict=True)
+        ]
+        return game.sample(
+            noise=noise[0], category=category, continuous=[control.value for control in moved]
+        )
 
     def renew() -> None:
         noise[:] = [torch.rand(count, game.config.latent, generator=dice) * 2 - 1]
@@ -163,7 +174,9 @@ def codes(
 def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:
     """A name for each code, categorical ones first: the given ones, or numbered from 0 as `sample` counts them."""
     kinds = {"category": len(sizes), "code": continuous}
-    numbered = [f"{kind} {i}" if count > 1 else kind for kind, count in kinds.items() for i in range(count)]
+    numbered = [
+        f"{kind} {i}" if count > 1 else kind for kind, count in kinds.items() for i in range(count)
+    ]
     names = numbered if given is None else list(given)
     if len(names) != len(numbered) or len(set(names)) != len(names):
         raise CourseError(
@@ -176,9 +189,13 @@ def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | 
 def _choices(sizes: Mapping[str, int], words: Mapping[str, Sequence[str]]) -> dict[str, list]:
     """Name of a categorical code -> its values as the picker shows them: words, or numbers from 0."""
     choices = {name: list(words.get(name, range(size))) for name, size in sizes.items()}
-    if not set(words) <= set(sizes) or any(len(choices[name]) != size for name, size in sizes.items()):
+    if not set(words) <= set(sizes) or any(
+        len(choices[name]) != size for name, size in sizes.items()
+    ):
         given = {name: len(of) for name, of in words.items()}
-        raise CourseError(f"Words were given for {given} (name: how many); this game's categories are {dict(sizes)}.")
+        raise CourseError(
+            f"Words were given for {given} (name: how many); this game's categories are {dict(sizes)}."
+        )
     return choices
 
 
@@ -190,10 +207,13 @@ def walk(start, end, t) -> np.ndarray:
     """
     start, end = as_array(start), as_array(end)
     cosine = (start * end).sum(-1, keepdims=True) / np.maximum(
-        np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True), 1e-12
+        np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True),
+        1e-12,
     )
     angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
-    return ((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)).astype(start.dtype)
+    return ((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)).astype(
+        start.dtype
+    )
 
 
 def _screen(draw: Callable, columns: int | None, scale: int):
@@ -244,18 +264,28 @@ def _control(name: str, choice, value):
 
 def _slider(widgets, name: str, choice: tuple, value, how: dict):
     if len(choice) != 3 or not all(isinstance(number, (int, float)) for number in choice):
-        raise CourseError(f"Control {name!r} was given as {choice!r}; expected (low, high, step) or a list of choices.")
+        raise CourseError(
+            f"Control {name!r} was given as {choice!r}; expected (low, high, step) or a list of choices."
+        )
     low, high, step = choice
     if not (low < high and step > 0):
-        raise CourseError(f"Control {name!r} was given as {choice!r}; expected low below high and a step above 0.")
+        raise CourseError(
+            f"Control {name!r} was given as {choice!r}; expected low below high and a step above 0."
+        )
     if value is None:
         value = low + round((high - low) / 2 / step) * step
-    kind = widgets.IntSlider if all(isinstance(number, int) for number in choice) else widgets.FloatSlider
+    kind = (
+        widgets.IntSlider
+        if all(isinstance(number, int) for number in choice)
+        else widgets.FloatSlider
+    )
     return kind(value=value, min=low, max=high, step=step, **how)
 
 
 def _png(pictures, columns: int | None, scale: int) -> bytes:
     sheet = tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
     buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format="PNG", compress_level=1)  # for speed: it travels to the browser at once
+    Image.fromarray(sheet).save(
+        buffer, format="PNG", compress_level=1
+    )  # for speed: it travels to the browser at once
     return buffer.getvalue()

@@ -45,7 +45,9 @@ def film(
     if not len(frames):
         raise CourseError("A film of no frames was asked for; expected at least one picture.")
     if captions is not None and len(captions) != len(frames):
-        raise CourseError(f"{len(captions)} captions were given for {len(frames)} frames; expected one each.")
+        raise CourseError(
+            f"{len(captions)} captions were given for {len(frames)} frames; expected one each."
+        )
     if seconds <= 0 or hold <= 0:
         raise CourseError(f"seconds={seconds} and hold={hold} were given; expected both above 0.")
     pictures = _of_one_size([_picture(frame) for frame in frames])
@@ -53,14 +55,26 @@ def film(
     pictures = [_enlarged(picture, times) for picture in pictures]
     if captions is not None:
         pictures = [_captioned(*pair) for pair in zip(pictures, captions, strict=True)]
-    each = max(20, round(1000 * seconds / max(1, len(pictures) - 1)))  # milliseconds; browsers slow anything under 20
+    each = max(
+        20, round(1000 * seconds / max(1, len(pictures) - 1))
+    )  # milliseconds; browsers slow anything under 20
     durations = [each] * (len(pictures) - 1) + [round(1000 * hold)]
     with replacing(path.with_name(f"{path.stem}-still.png")) as temporary:
         pictures[-1].save(temporary, optimize=True)
     with replacing(path) as temporary:
-        how = {"save_all": True, "append_images": pictures[1:], "duration": durations, "loop": 0, "minimize_size": True}
+        how = {
+            "save_all": True,
+            "append_images": pictures[1:],
+            "duration": durations,
+            "loop": 0,
+            "minimize_size": True,
+        }
         # Enlarged pixels stay sharp without loss; of large frames the encoder takes the smaller form of each.
-        kind = {"lossless": True, "method": 4} if times > 1 else {"allow_mixed": True, "quality": 80, "method": 4}
+        kind = (
+            {"lossless": True, "method": 4}
+            if times > 1
+            else {"allow_mixed": True, "quality": 80, "method": 4}
+        )
         pictures[0].save(temporary, format=FORMATS[path.suffix.lower()], **how, **kind)
     return path
 
@@ -81,7 +95,12 @@ def film_of_run(folder: str | Path, path: str | Path, *, seconds: float = 6.0) -
             "Give the folder of a run: what train(..., folder=...) wrote to."
         )
     order = sorted(steps)
-    return film([steps[step] for step in order], path, seconds=seconds, captions=[f"step {step:,}" for step in order])
+    return film(
+        [steps[step] for step in order],
+        path,
+        seconds=seconds,
+        captions=[f"step {step:,}" for step in order],
+    )
 
 
 def _picture(frame) -> Image.Image:
@@ -94,7 +113,11 @@ def _picture(frame) -> Image.Image:
                 f"{frame} cannot be read as a picture ({error}). Delete it, or train again to write it anew."
             ) from error
     array = as_array(frame)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+    if (
+        array.dtype != np.uint8
+        or array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] != 3)
+    ):
         raise CourseError(
             f"A frame of type {array.dtype} and shape {array.shape} was given; expected uint8 (H, W) or (H, W, 3), "
             "as gancourse.show.tile makes it."
@@ -106,7 +129,9 @@ def _of_one_size(pictures: list[Image.Image]) -> list[Image.Image]:
     sizes = {picture.size for picture in pictures}
     if len(sizes) > 1:
         given = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
-        raise CourseError(f"Frames of different sizes were given ({given} pixels); expected one size.")
+        raise CourseError(
+            f"Frames of different sizes were given ({given} pixels); expected one size."
+        )
     return pictures
 
 
@@ -119,5 +144,7 @@ def _captioned(picture: Image.Image, caption: str) -> Image.Image:
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
     whole = Image.new("RGB", (picture.width, picture.height + 2 * size), PANEL)
     whole.paste(picture)
-    ImageDraw.Draw(whole).text((size // 2, picture.height + size), str(caption), fill=INK, font=font, anchor="lm")
+    ImageDraw.Draw(whole).text(
+        (size // 2, picture.height + size), str(caption), fill=INK, font=font, anchor="lm"
+    )
     return whole

@@ -11,7 +11,19 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from gancourse.files import CourseError, replacing
-from gancourse.show.style import DPI, INK, MUTED, PANEL, SMALL, TEXT, WIDTH, Plate, as_array, house, wrapped
+from gancourse.show.style import (
+    DPI,
+    INK,
+    MUTED,
+    PANEL,
+    SMALL,
+    TEXT,
+    WIDTH,
+    Plate,
+    as_array,
+    house,
+    wrapped,
+)
 
 GAP = 2  # picture pixels of panel between neighbours
 
@@ -31,12 +43,16 @@ def to_bytes(images) -> np.ndarray:
     if array.dtype != np.uint8:
         array = _from_game(array)
     height, width = array.shape[2:]
-    return np.ascontiguousarray(np.broadcast_to(array.transpose(0, 2, 3, 1), (len(array), height, width, 3)))
+    return np.ascontiguousarray(
+        np.broadcast_to(array.transpose(0, 2, 3, 1), (len(array), height, width, 3))
+    )
 
 
 def _from_game(array: np.ndarray) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.floating):
-        raise CourseError(f"Pictures of type {array.dtype} were given; expected uint8, or float in [-1, 1].")
+        raise CourseError(
+            f"Pictures of type {array.dtype} were given; expected uint8, or float in [-1, 1]."
+        )
     low, high = float(array.min()), float(array.max())
     if not (low >= -1.001 and high <= 1.001):  # written so that a NaN fails too
         raise CourseError(
@@ -91,7 +107,12 @@ def save_grid(path: str | Path, images, columns: int | None = None) -> Path:
 
 
 def grid(
-    images, *, columns: int | None = None, caption: str | None = None, labels: Sequence | None = None, scale: int = 2
+    images,
+    *,
+    columns: int | None = None,
+    caption: str | None = None,
+    labels: Sequence | None = None,
+    scale: int = 2,
 ) -> Plate:
     """A figure of pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, each pixel drawn as `scale` x `scale` pixels.
 
@@ -104,15 +125,25 @@ def grid(
     below = GAP if labels is None else _strip(scale)
     sheet = tile(images, columns, gap=(below, GAP))
     rows, columns = shape_of_sheet(len(images), columns)
-    plate = _plate(sheet, scale, caption, f"A sheet of {len(images)} pictures, {rows} by {columns}.")
+    plate = _plate(
+        sheet, scale, caption, f"A sheet of {len(images)} pictures, {rows} by {columns}."
+    )
     labels = labels.tolist() if hasattr(labels, "tolist") else labels
     if labels is not None and len(labels) != len(images):
-        raise CourseError(f"{len(labels)} labels were given for {len(images)} pictures; expected one each.")
+        raise CourseError(
+            f"{len(labels)} labels were given for {len(images)} pictures; expected one each."
+        )
     height, width = images.shape[2:]
     for index, label in enumerate(labels or ()):
         row, column = divmod(index, columns)
         middle = GAP + column * (width + GAP) + width / 2
-        _write(plate, middle, GAP + row * (height + below) + height + below / 2, str(label), ha="center")
+        _write(
+            plate,
+            middle,
+            GAP + row * (height + below) + height + below / 2,
+            str(label),
+            ha="center",
+        )
     return plate
 
 
@@ -126,19 +157,38 @@ def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: in
         CourseError: no row, rows of different lengths, or a size that fits into the largest no whole number of times.
     """
     if not rows:
-        raise CourseError('No rows were given; expected names and pictures, as {"real": ..., "generated": ...}.')
+        raise CourseError(
+            'No rows were given; expected names and pictures, as {"real": ..., "generated": ...}.'
+        )
     rows = {name: to_bytes(images) for name, images in rows.items()}
     if len({len(pictures) for pictures in rows.values()}) > 1:
         given = ", ".join(f"{name}: {len(pictures)}" for name, pictures in rows.items())
-        raise CourseError(f"Rows of different lengths were given ({given}); expected as many pictures in each.")
+        raise CourseError(
+            f"Rows of different lengths were given ({given}); expected as many pictures in each."
+        )
     height, width = np.max([pictures.shape[1:3] for pictures in rows.values()], axis=0)
-    sheets = [tile(_enlarged(name, pictures, height, width), len(pictures)) for name, pictures in rows.items()]
+    sheets = [
+        tile(_enlarged(name, pictures, height, width), len(pictures))
+        for name, pictures in rows.items()
+    ]
     name_strip = panel(_strip(scale), sheets[0].shape[1])
     sheet = np.concatenate([part for sheet in sheets for part in (name_strip, sheet)])
     count = len(next(iter(rows.values())))
-    plate = _plate(sheet, scale, caption, f"{len(rows)} rows of {count} pictures, from the top: {', '.join(rows)}.")
+    plate = _plate(
+        sheet,
+        scale,
+        caption,
+        f"{len(rows)} rows of {count} pictures, from the top: {', '.join(rows)}.",
+    )
     for index, name in enumerate(rows):
-        _write(plate, GAP, (index + 0.55) * len(name_strip) + index * len(sheets[0]), name, ha="left", weight="bold")
+        _write(
+            plate,
+            GAP,
+            (index + 0.55) * len(name_strip) + index * len(sheets[0]),
+            name,
+            ha="left",
+            weight="bold",
+        )
     return plate
 
 
@@ -166,14 +216,23 @@ def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plat
     margin, least = 12, 300  # pixels
     high, wide = sheet.shape[0] * scale, sheet.shape[1] * scale
     width = max(wide + 2 * margin, least)
-    points = SMALL * max(1.0, width / DPI / WIDTH)  # a wide sheet is shown smaller, so its type must start larger
+    points = SMALL * max(
+        1.0, width / DPI / WIDTH
+    )  # a wide sheet is shown smaller, so its type must start larger
     text = wrapped(caption, (width - 2 * margin) / DPI, points) if caption else ""
     foot = round(len(text.splitlines()) * 1.4 * points * DPI / 72) + (margin // 2 if text else 0)
     height = high + 2 * margin + foot
     plate = Plate(width / DPI, height / DPI, alt=f"{alt} {caption or ''}".strip(), layout=None)
     with house():
-        axes = plate.add_axes((margin / width, (foot + margin) / height, wide / width, high / height))
-        axes.imshow(sheet, interpolation="nearest", aspect="auto", extent=(0, sheet.shape[1], sheet.shape[0], 0))
+        axes = plate.add_axes(
+            (margin / width, (foot + margin) / height, wide / width, high / height)
+        )
+        axes.imshow(
+            sheet,
+            interpolation="nearest",
+            aspect="auto",
+            extent=(0, sheet.shape[1], sheet.shape[0], 0),
+        )
         axes.axis("off")
         place = ((margin + GAP * scale) / width, (foot + margin // 2) / height)
         plate.text(*place, text, va="top", color=MUTED, fontsize=points, linespacing=1.35)

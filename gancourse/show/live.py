@@ -60,7 +60,9 @@ class Live:
         began = time.monotonic()
         try:
             self._show(self.figure(view.step, view.steps, view.metrics, self._pictures).bundle())
-        except CourseError as error:  # a picture that cannot be drawn is no reason to stop a training
+        except (
+            CourseError
+        ) as error:  # a picture that cannot be drawn is no reason to stop a training
             self._show({"text/plain": f"Nothing to draw at step {view.step:,}: {error}"})
         ended = time.monotonic()
         self._not_before = ended + (ended - began) / self.share
@@ -74,7 +76,9 @@ class Live:
         plate.alt = f"Training at step {step:,} of {steps:,}."
         with house():
             title = f"step {step:,} of {steps:,}"
-            plate.text(0.02, 1 - TITLE / 2 / height, title, va="center", fontsize=TEXT, fontweight="bold")
+            plate.text(
+                0.02, 1 - TITLE / 2 / height, title, va="center", fontsize=TEXT, fontweight="bold"
+            )
             if samples is not None:
                 self._draw_samples(plate, samples, below / height, above / height)
             if below:
@@ -84,14 +88,19 @@ class Live:
                 draw_curves(plate.add_subplot(), metrics, names, *how)
         return plate
 
-    def _draw_samples(self, plate: Plate, samples: np.ndarray, bottom: float, height: float) -> None:
+    def _draw_samples(
+        self, plate: Plate, samples: np.ndarray, bottom: float, height: float
+    ) -> None:
         if samples.ndim == 2:
             axes = plate.add_axes((0.1, bottom + 0.12 * height, 0.87, 0.8 * height))
             name_axes(axes, draw_points(axes, self.real, samples, centres=self.centres))
             legend_above(axes, columns=3, handlelength=0.9)
         else:
             scale = _scale(samples)
-            high, wide = np.multiply(samples.shape[:2], scale / DPI) / (plate.get_figheight(), WIDTH)
+            high, wide = np.multiply(samples.shape[:2], scale / DPI) / (
+                plate.get_figheight(),
+                WIDTH,
+            )
             axes = plate.add_axes(((1 - wide) / 2, bottom + height - high, wide, high))
             axes.imshow(samples, aspect="auto", interpolation="nearest" if scale >= 1 else None)
             axes.axis("off")

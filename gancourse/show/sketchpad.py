@@ -93,7 +93,10 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
             an error stand in its place.
         hint: what the sheet says while it is blank.
     """
-    sheet, screen = Sketchpad(), ipywidgets.Image(value=NOTHING, format="png", width=SIDE, height=SIDE)
+    sheet, screen = (
+        Sketchpad(),
+        ipywidgets.Image(value=NOTHING, format="png", width=SIDE, height=SIDE),
+    )
     words = ipywidgets.HTML(html.escape(hint))
 
     def redraw() -> None:
@@ -105,10 +108,15 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
         except CourseError as error:
             screen.value, words.value = NOTHING, html.escape(str(error))
         except Exception as error:  # in an event loop it would vanish in a log
-            screen.value, words.value = NOTHING, f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+            screen.value, words.value = (
+                NOTHING,
+                f"<b>{type(error).__name__}</b>: {html.escape(str(error))}",
+            )
 
     sheet.observe(Soon(redraw), names="drawing")
-    side_by_side = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px")
+    side_by_side = ipywidgets.Layout(
+        display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="12px"
+    )
     return ipywidgets.VBox([ipywidgets.Box([sheet, screen], layout=side_by_side), words])
 
 
@@ -122,9 +130,18 @@ def picture(address: str) -> Image.Image:
     try:
         if head != "data:image/png;base64":
             raise ValueError(head[:40])
-        return Image.open(io.BytesIO(base64.b64decode(body, validate=True)), formats=("PNG",)).convert("L")
-    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:  # what PIL has for broken files
-        raise CourseError(f"The sheet sent no PNG picture ({error}). Clear it and draw again.") from error
+        return Image.open(
+            io.BytesIO(base64.b64decode(body, validate=True)), formats=("PNG",)
+        ).convert("L")
+    except (
+        ValueError,
+        OSError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as error:  # what PIL has for broken files
+        raise CourseError(
+            f"The sheet sent no PNG picture ({error}). Clear it and draw again."
+        ) from error
 
 
 def png(image: Image.Image) -> bytes:
@@ -133,4 +150,6 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-NOTHING = png(Image.new("LA", (1, 1)))  # transparent: of no bytes at all, a browser makes the sign of a broken picture
+NOTHING = png(
+    Image.new("LA", (1, 1))
+)  # transparent: of no bytes at all, a browser makes the sign of a broken picture

@@ -19,7 +19,9 @@ from matplotlib.figure import Figure
 
 from gancourse.files import CourseError
 
-PANEL = "#EEEAE2"  # behind everything: warm, softer than paper on a white page, no lamp on a dark one
+PANEL = (
+    "#EEEAE2"  # behind everything: warm, softer than paper on a white page, no lamp on a dark one
+)
 FIELD = "#F7F5F0"  # behind data, a shade lighter
 RULE = "#D5CFC3"  # grid lines
 MUTED = "#565B62"  # ticks, captions, notes
@@ -96,7 +98,14 @@ class Plate(Figure):
     has chosen a backend. `alt` says in words what the picture shows; it stands wherever the picture cannot.
     """
 
-    def __init__(self, width: float = WIDTH, height: float = 3.2, *, alt: str = "", layout: str | None = "constrained"):
+    def __init__(
+        self,
+        width: float = WIDTH,
+        height: float = 3.2,
+        *,
+        alt: str = "",
+        layout: str | None = "constrained",
+    ):
         with house():
             super().__init__(figsize=(width, height), layout=layout)
         self.alt = alt
@@ -117,7 +126,10 @@ class Plate(Figure):
 
     def bundle(self) -> dict[str, str]:
         """The figure as a notebook's display data: a picture, and words for those who have none."""
-        return {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt or repr(self)}
+        return {
+            "image/png": base64.b64encode(self.png()).decode(),
+            "text/plain": self.alt or repr(self),
+        }
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -134,13 +146,17 @@ def as_array(values) -> np.ndarray:
     try:
         return np.asarray(values)
     except ValueError as error:
-        raise CourseError(f"A list of arrays of different shapes was given ({error}); expected one array.") from error
+        raise CourseError(
+            f"A list of arrays of different shapes was given ({error}); expected one array."
+        ) from error
 
 
 def wrapped(text: str, width: float, points: float = SMALL) -> str:
     """`text` broken into lines that fit `width` inches; DejaVu Sans is about 0.56 em wide a letter."""
     letters = max(8, int(width * 72 / (0.56 * points)))
-    return "\n".join(line for part in text.split("\n") for line in (textwrap.wrap(part, letters) or [""]))
+    return "\n".join(
+        line for part in text.split("\n") for line in (textwrap.wrap(part, letters) or [""])
+    )
 
 
 def caption_below(figure: Figure, caption: str | None) -> None:
@@ -152,5 +168,10 @@ def caption_below(figure: Figure, caption: str | None) -> None:
 
 def legend_above(axes: Axes, columns: int, handlelength: float = 1.9) -> None:
     """A legend above the axes, flush left, where it can hide no data and stays readable on a phone."""
-    spacing = {"borderaxespad": 0.2, "columnspacing": 1.4, "handletextpad": 0.6, "handlelength": handlelength}
+    spacing = {
+        "borderaxespad": 0.2,
+        "columnspacing": 1.4,
+        "handletextpad": 0.6,
+        "handlelength": handlelength,
+    }
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, **spacing)

@@ -27,7 +27,9 @@ from gancourse.show.style import (
 Limits = tuple[float, float, float, float]  # left, right, bottom, top
 
 
-def scatter(real, fake, *, centres=None, limits: Limits | None = None, caption: str | None = None) -> Plate:
+def scatter(
+    real, fake, *, centres=None, limits: Limits | None = None, caption: str | None = None
+) -> Plate:
     """A figure of real and generated points (N, 2), with the modes' centres (K, 2) as crosses when given.
 
     `limits` are (left, right, bottom, top); without them a square round the real points with a fifth to spare.
@@ -42,12 +44,19 @@ def scatter(real, fake, *, centres=None, limits: Limits | None = None, caption: 
         name_axes(axes, draw_points(axes, real, fake, centres=centres, limits=limits))
         legend_above(axes, columns=3, handlelength=0.9)
         caption_below(plate, caption)
-    plate.alt = f"{len(real)} real and {len(fake)} generated points in the plane. {caption or ''}".strip()
+    plate.alt = (
+        f"{len(real)} real and {len(fake)} generated points in the plane. {caption or ''}".strip()
+    )
     return plate
 
 
 def chase(
-    frames: Sequence[tuple[int, object]], real, *, centres=None, limits: Limits | None = None, caption=None
+    frames: Sequence[tuple[int, object]],
+    real,
+    *,
+    centres=None,
+    limits: Limits | None = None,
+    caption=None,
 ) -> Plate:
     """Small multiples of the generator chasing the data: a panel for each (step, generated points (N, 2)) in `frames`.
 
@@ -73,16 +82,29 @@ def chase(
             axes.axis("off")
         handles, _ = panels[0].get_legend_handles_labels()
         plate.legend(
-            handles=handles, loc="outside upper left", ncols=3, markerscale=2, handlelength=0.9, columnspacing=1.4
+            handles=handles,
+            loc="outside upper left",
+            ncols=3,
+            markerscale=2,
+            handlelength=0.9,
+            columnspacing=1.4,
         )
         caption_below(plate, caption)
     steps = f"steps {frames[0][0]:,} to {frames[-1][0]:,}"
-    plate.alt = f"{len(frames)} panels of real and generated points, {steps}. {caption or ''}".strip()
+    plate.alt = (
+        f"{len(frames)} panels of real and generated points, {steps}. {caption or ''}".strip()
+    )
     return plate
 
 
 def field(
-    discriminator: Callable, limits: Limits, *, real=None, fake=None, caption: str | None = None, resolution: int = 120
+    discriminator: Callable,
+    limits: Limits,
+    *,
+    real=None,
+    fake=None,
+    caption: str | None = None,
+    resolution: int = 120,
 ) -> Plate:
     """A figure of the discriminator's belief over the plane, with points above it when given.
 
@@ -97,13 +119,17 @@ def field(
         axes = plate.add_subplot()
         surface = draw_belief(axes, discriminator, limits, resolution)
         name_axes(axes, draw_points(axes, real, fake, limits=limits))
-        bar = plate.colorbar(surface, ax=axes, location="bottom", ticks=(0, 0.5, 1), shrink=0.9, aspect=32, pad=0.02)
+        bar = plate.colorbar(
+            surface, ax=axes, location="bottom", ticks=(0, 0.5, 1), shrink=0.9, aspect=32, pad=0.02
+        )
         bar.set_label("D(x): probability that x is real")
         bar.outline.set_visible(False)
         if real is not None or fake is not None:
             legend_above(axes, columns=3, handlelength=0.9)
         caption_below(plate, caption)
-    plate.alt = f"The discriminator's belief that a point of the plane is real. {caption or ''}".strip()
+    plate.alt = (
+        f"The discriminator's belief that a point of the plane is real. {caption or ''}".strip()
+    )
     return plate
 
 
@@ -118,14 +144,30 @@ def draw_points(
     outside = 0
     if real is not None:
         axes.scatter(
-            *points(real).T, s=size * 1.6, facecolors="none", edgecolors=REAL, linewidths=0.9, label="real", zorder=2
+            *points(real).T,
+            s=size * 1.6,
+            facecolors="none",
+            edgecolors=REAL,
+            linewidths=0.9,
+            label="real",
+            zorder=2,
         )
     if fake is not None:
         x, y = points(fake).T
-        axes.scatter(x, y, s=size, color=FAKE, linewidths=0, alpha=0.85, label="generated", zorder=3)
+        axes.scatter(
+            x, y, s=size, color=FAKE, linewidths=0, alpha=0.85, label="generated", zorder=3
+        )
         outside = int(np.count_nonzero(~((x >= left) & (x <= right) & (y >= bottom) & (y <= top))))
     if centres is not None:
-        axes.scatter(*points(centres).T, s=size * 5, marker="+", color=INK, linewidths=1.2, label="centre", zorder=4)
+        axes.scatter(
+            *points(centres).T,
+            s=size * 5,
+            marker="+",
+            color=INK,
+            linewidths=1.2,
+            label="centre",
+            zorder=4,
+        )
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     return outside
 
@@ -142,9 +184,18 @@ def draw_belief(axes: Axes, discriminator: Callable, limits: Limits, resolution:
         raise CourseError(
             f"The discriminator returned logits of shape {logits.shape} for {len(plane)} points; expected one each."
         )
-    belief = 1 / (1 + np.exp(-np.clip(logits.reshape(resolution, resolution).astype(float), -60, 60)))
+    belief = 1 / (
+        1 + np.exp(-np.clip(logits.reshape(resolution, resolution).astype(float), -60, 60))
+    )
     surface = axes.imshow(
-        belief, origin="lower", extent=limits, cmap=BELIEF, vmin=0, vmax=1, interpolation="bilinear", zorder=0
+        belief,
+        origin="lower",
+        extent=limits,
+        cmap=BELIEF,
+        vmin=0,
+        vmax=1,
+        interpolation="bilinear",
+        zorder=0,
     )
     axes.contour(across, up, belief, levels=[0.5], colors=[MUTED], linewidths=1.2, zorder=1)
     axes.grid(visible=False)
@@ -162,7 +213,9 @@ def points(values) -> np.ndarray:
     """Points as an array (N, 2). Raises `CourseError` for any other shape."""
     array = as_array(values)
     if array.ndim != 2 or array.shape[1] != 2 or not len(array):
-        raise CourseError(f"Points of shape {array.shape} were given; expected (N, 2) with at least one point.")
+        raise CourseError(
+            f"Points of shape {array.shape} were given; expected (N, 2) with at least one point."
+        )
     return array
 
 

@@ -20,10 +20,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gancourse.files import CourseError, DamagedFile, read_json, sha256, sync, verify, write_json, writing
+from gancourse.files import (
+    CourseError,
+    DamagedFile,
+    read_json,
+    sha256,
+    sync,
+    verify,
+    write_json,
+    writing,
+)
 
 
-def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], numbers: dict, keep: int = 2) -> Path:
+def save(
+    folder: str | Path, step: int, tensors: dict[str, torch.Tensor], numbers: dict, keep: int = 2
+) -> Path:
     """Write `folder/step-NNNNNNNN` under a temporary name, sync and rename it; then drop all but the last `keep`."""
     folder = Path(folder)
     final = folder / f"step-{step:08d}"
@@ -36,14 +47,20 @@ def save(folder: str | Path, step: int, tensors: dict[str, torch.Tensor], number
             temporary.mkdir(parents=True)
             save_file(own, temporary / TENSORS)
             sync(temporary / TENSORS)
-            write_json(temporary / STATE, sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}))
+            write_json(
+                temporary / STATE,
+                sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}),
+            )
             sync(temporary)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(temporary, final)
             sync(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in [*sorted(folder.glob("step-*"))[:-keep], *folder.glob(".step-*.part")]:  # and what a killed process left
+    for old in [
+        *sorted(folder.glob("step-*"))[:-keep],
+        *folder.glob(".step-*.part"),
+    ]:  # and what a killed process left
         shutil.rmtree(old)
     return final
 
@@ -53,7 +70,9 @@ TENSORS, STATE, SEAL = "tensors.safetensors", "state.json", "checksum"
 
 def sealed(numbers: dict) -> dict:
     """`numbers` with the SHA-256 of all of them, written as JSON with sorted names."""
-    text = json.dumps({name: value for name, value in numbers.items() if name != SEAL}, sort_keys=True)
+    text = json.dumps(
+        {name: value for name, value in numbers.items() if name != SEAL}, sort_keys=True
+    )
     return {**numbers, SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
@@ -62,8 +81,12 @@ def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     path, remedy = Path(path), "Delete this checkpoint; training goes on from the one before."
     numbers = read_json(path / STATE)
     verify(path / TENSORS, numbers["sha256"], remedy)
-    if SEAL in numbers and sealed(numbers) != numbers:  # the first checkpoints of the course had none
-        raise DamagedFile(f"{path / STATE} is damaged: its values are not those that were written. {remedy}")
+    if (
+        SEAL in numbers and sealed(numbers) != numbers
+    ):  # the first checkpoints of the course had none
+        raise DamagedFile(
+            f"{path / STATE} is damaged: its values are not those that were written. {remedy}"
+        )
     try:
         return load_file(path / TENSORS), numbers
     except SafetensorError as error:
@@ -76,7 +99,9 @@ def latest(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict] | None:
         try:
             return load(path)
         except (CourseError, OSError, KeyError, TypeError) as error:
-            warnings.warn(f"Checkpoint {path.name} cannot be used and is passed over: {error}", stacklevel=2)
+            warnings.warn(
+                f"Checkpoint {path.name} cannot be used and is passed over: {error}", stacklevel=2
+            )
     return None
 
 
@@ -100,14 +125,18 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, t
     }
 
 
-def unpack_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+def unpack_optimizer(
+    prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
+) -> None:
     """Put `pack_optimizer`'s tensors back. Learning rates are the phase's, not state: they come from its schedule."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict] = {}
     for key, value in with_prefix(tensors, prefix).items():
         index, name = key.split("/", 1)
         parameter = parameters[int(index)]
-        if value.shape == parameter.shape:  # a fused optimizer reads moments in its parameter's memory order, unchecked
+        if (
+            value.shape == parameter.shape
+        ):  # a fused optimizer reads moments in its parameter's memory order, unchecked
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
@@ -115,4 +144,8 @@ def unpack_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: dic
 
 def with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The tensors below `prefix/`, named without it."""
-    return {name.removeprefix(prefix + "/"): value for name, value in tensors.items() if name.startswith(prefix + "/")}
+    return {
+        name.removeprefix(prefix + "/"): value
+        for name, value in tensors.items()
+        if name.startswith(prefix + "/")
+    }

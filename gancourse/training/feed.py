@@ -28,9 +28,19 @@ class Rows(Dataset):
 class Order:
     """The rows of every step from `start` on: a fresh shuffle each epoch, incomplete last batches left out."""
 
-    def __init__(self, rows: int, batch_size: int, seed: int, start: int = 0, rank: int = 0, processes: int = 1):
+    def __init__(
+        self,
+        rows: int,
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+    ):
         if batch_size % processes:
-            raise CourseError(f"batch_size={batch_size} cannot be split over {processes} processes; give a multiple.")
+            raise CourseError(
+                f"batch_size={batch_size} cannot be split over {processes} processes; give a multiple."
+            )
         if rows < batch_size:
             raise CourseError(
                 f"The data has {rows} samples, a batch {batch_size}. Give more data or a smaller batch_size."
@@ -67,7 +77,13 @@ class Feed:
     datasets, go through a DataLoader with `workers` processes, in the same order.
     """
 
-    def __init__(self, data: Mapping[str, Tensor] | Dataset, order: Order, device: torch.device, workers: int = 2):
+    def __init__(
+        self,
+        data: Mapping[str, Tensor] | Dataset,
+        order: Order,
+        device: torch.device,
+        workers: int = 2,
+    ):
         self.order, self.device = order, device
         if isinstance(data, Mapping) and fits(data, device):
             self.tensors = {name: value.to(device) for name, value in data.items()}
@@ -78,7 +94,9 @@ class Feed:
                 batch_sampler=Indices(order),
                 num_workers=workers,
                 pin_memory=device.type == "cuda",
-                generator=torch.Generator().manual_seed(order.seed),  # or it would draw from the run's own random state
+                generator=torch.Generator().manual_seed(
+                    order.seed
+                ),  # or it would draw from the run's own random state
             )
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
@@ -88,7 +106,9 @@ class Feed:
                 yield {name: value[rows] for name, value in self.tensors.items()}
         else:
             for batch in self.loader:
-                yield {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+                yield {
+                    name: value.to(self.device, non_blocking=True) for name, value in batch.items()
+                }
 
 
 def fits(data: Mapping[str, Tensor], device: torch.device) -> bool:
@@ -104,7 +124,9 @@ def rows_of(data) -> int:
         return len(data)
     lengths = {name: len(value) for name, value in data.items()}
     if len(set(lengths.values())) != 1:
-        raise CourseError(f"The tensors of a data set must have one length, and were given with {lengths or 'none'}.")
+        raise CourseError(
+            f"The tensors of a data set must have one length, and were given with {lengths or 'none'}."
+        )
     return next(iter(lengths.values()))
 
 

@@ -22,9 +22,17 @@ def offered(device: str | None = None) -> str:
     Raises:
         CourseError: this machine's torch does not offer it.
     """
-    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    best = (
+        "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
     if device not in (None, "cpu", best):
-        raise CourseError(f"device={device!r} was asked for; this machine's torch offers: {', '.join({best, 'cpu'})}.")
+        raise CourseError(
+            f"device={device!r} was asked for; this machine's torch offers: {', '.join({best, 'cpu'})}."
+        )
     return device or best
 
 
@@ -51,7 +59,9 @@ def random_state() -> dict:
     _, keys, *rest = numpy.random.get_state(legacy=True)  # noqa: NPY002 - the global state is what must be kept
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else torch.empty(0, dtype=torch.uint8),
+        "cuda": torch.cuda.get_rng_state()
+        if torch.cuda.is_available()
+        else torch.empty(0, dtype=torch.uint8),
         "numpy": torch.from_numpy(keys.astype("int64")),
         "plain": {"python": [version, list(words), gauss], "numpy": rest},
     }
@@ -61,7 +71,8 @@ def set_random_state(state: dict) -> None:
     torch.set_rng_state(state["torch"])
     if len(state["cuda"]) and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-    numpy.random.set_state(("MT19937", state["numpy"].numpy().astype("uint32"), *state["plain"]["numpy"]))  # noqa: NPY002
+    keys = state["numpy"].numpy().astype("uint32")
+    numpy.random.set_state(("MT19937", keys, *state["plain"]["numpy"]))  # noqa: NPY002
     version, words, gauss = state["plain"]["python"]
     random.setstate((version, tuple(words), gauss))
 
@@ -83,7 +94,9 @@ def describe(handle: Accelerator) -> dict:
     device = handle.device
     cuda = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device) if cuda else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device)
+        if cuda
+        else platform.processor() or platform.machine(),
         "kind": device.type,
         "processes": handle.num_processes,
         "precision": handle.mixed_precision,
@@ -91,5 +104,7 @@ def describe(handle: Accelerator) -> dict:
         "system": platform.system(),
         "python": platform.python_version(),
         "cuda": torch.version.cuda if cuda else None,
-        "packages": {name: metadata.version(name) for name in ("torch", "torchvision", "accelerate", "numpy")},
+        "packages": {
+            name: metadata.version(name) for name in ("torch", "torchvision", "accelerate", "numpy")
+        },
     }

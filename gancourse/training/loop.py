@@ -88,11 +88,19 @@ def train(
         CourseError: the folder's run had other hyper-parameters or data, another process trains there, a loss is no
             longer finite, or torch.compile was asked for with a loss that differentiates twice.
     """
-    options = {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
+    options = (
+        {"log_with": "tensorboard", "project_dir": str(folder)} if tensorboard and folder else {}
+    )
     handle = hardware.accelerator(device, precision, **options)
     config = config or getattr(game, "config", None)
-    settings = {**describe_config(config), "seed": seed, "batch_size": batch_size,
-                "ema": ema, "processes": handle.num_processes, "data": identity(data)}  # fmt: skip
+    settings = {
+        **describe_config(config),
+        "seed": seed,
+        "batch_size": batch_size,
+        "ema": ema,
+        "processes": handle.num_processes,
+        "data": identity(data),
+    }
     torch.manual_seed(seed + handle.process_index)
     game.begin(data)
     play = Play(game, handle, ema, compile, channels_last)
@@ -102,7 +110,9 @@ def train(
 
     def look(step: int) -> None:
         if handle.is_main_process:
-            with torch.random.fork_rng(devices=[handle.device] if handle.device.type == "cuda" else []):
+            with torch.random.fork_rng(
+                devices=[handle.device] if handle.device.type == "cuda" else []
+            ):
                 pictures = preview(record.game)
                 record.pictures(step, pictures)
                 for watcher in watch:
@@ -115,9 +125,17 @@ def train(
         if handle.is_main_process and folder:
             record.write("config", settings)
             record.write("environment", hardware.describe(handle))
-        order = Order(rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes)
+        order = Order(
+            rows_of(data), batch_size, seed, step, handle.process_index, handle.num_processes
+        )
         batches = iter(Feed(data, order, handle.device, workers))
-        bar = tqdm(total=steps, initial=step, unit="step", mininterval=1, disable=not (progress and handle.is_main_process))
+        bar = tqdm(
+            total=steps,
+            initial=step,
+            unit="step",
+            mininterval=1,
+            disable=not (progress and handle.is_main_process),
+        )
 
         game.train()
         logged = time.perf_counter()
@@ -132,9 +150,14 @@ def train(
             last = step == steps or all_stop(handle, stop, step % log_every == 0)
             if step % log_every == 0 or step % checkpoint_every == 0 or last:
                 now = time.perf_counter()
-                line = {"step": step, "seconds": round(now - began, 3),
-                        "images_per_second": round(batch_size * (step - logged_step) / (now - logged), 1),
-                        **play.means()}  # fmt: skip
+                line = {
+                    "step": step,
+                    "seconds": round(now - began, 3),
+                    "images_per_second": round(
+                        batch_size * (step - logged_step) / (now - logged), 1
+                    ),
+                    **play.means(),
+                }
                 logged, logged_step = now, step
                 if handle.is_main_process:
                     record.log(line)
@@ -148,8 +171,12 @@ def train(
                 break
     bar.close()
     seconds = time.perf_counter() - began
-    record.summary = {"step": step, "seconds": round(seconds, 1), "images_per_second": round(step * batch_size / seconds, 1),
-                      "peak_memory": hardware.peak_memory(handle.device)}  # fmt: skip
+    record.summary = {
+        "step": step,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(step * batch_size / seconds, 1),
+        "peak_memory": hardware.peak_memory(handle.device),
+    }
     if handle.is_main_process:
         record.write("summary", record.summary)
     if options:
@@ -172,22 +199,31 @@ class Play:
         usual = channels_last and handle.device.type not in game.contiguous_on
         self.format = torch.channels_last if usual else torch.contiguous_format
         game.to(handle.device)
-        if handle.num_processes > 1:  # all begin with the first one's weights, or they would drift apart unseen
+        if (
+            handle.num_processes > 1
+        ):  # all begin with the first one's weights, or they would drift apart unseen
             for value in game.state_dict().values():
                 value.copy_(broadcast(value.contiguous()))
         for module in game.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=self.format)
         game.requires_grad_(False)
-        self.turns = [(phase, fused(phase), compiled(phase) if compile else phase.loss) for phase in game.phases()]
+        self.turns = [
+            (phase, fused(phase), compiled(phase) if compile else phase.loss)
+            for phase in game.phases()
+        ]
         self.share = torch.compile(game.share, fullgraph=True) if compile else game.share
-        self.averages = {name: average(getattr(game, name), ema) for name in (game.averaged if ema else ())}
+        self.averages = {
+            name: average(getattr(game, name), ema) for name in (game.averaged if ema else ())
+        }
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
 
     def step(self, batch: dict[str, Tensor], step: int) -> None:
-        batch = {name: value.contiguous(memory_format=self.format) if value.dim() == 4 else value
-                 for name, value in self.game.prepare(batch).items()}  # fmt: skip
+        batch = {
+            name: value.contiguous(memory_format=self.format) if value.dim() == 4 else value
+            for name, value in self.game.prepare(batch).items()
+        }
         turns = [turn for turn in self.turns if not (step + 1) % turn[0].every]
         with learning(*(phase for phase, _, _ in turns)), self.handle.autocast():
             batch = self.share(batch)
@@ -211,9 +247,15 @@ class Play:
     def share_gradients(self, phase: Phase) -> None:
         """Mean gradient over all processes: what DistributedDataParallel does, for any subset of a game's networks."""
         if self.handle.num_processes > 1:
-            gradients = [parameter.grad for parameter in phase.parameters if parameter.grad is not None]
-            mean = self.handle.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
-            for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
+            gradients = [
+                parameter.grad for parameter in phase.parameters if parameter.grad is not None
+            ]
+            mean = self.handle.reduce(
+                torch.cat([gradient.flatten() for gradient in gradients]), "mean"
+            )
+            for gradient, part in zip(
+                gradients, mean.split([g.numel() for g in gradients]), strict=True
+            ):
                 gradient.copy_(part.view_as(gradient))
 
     def means(self) -> dict[str, float]:
@@ -224,20 +266,30 @@ class Play:
         return mean_terms(sums, counts)
 
     def averaged_game(self) -> Game:
-        return self.game.with_networks(**{name: averaged.module for name, averaged in self.averages.items()})
+        return self.game.with_networks(
+            **{name: averaged.module for name, averaged in self.averages.items()}
+        )
 
     def save(self, folder: Path, step: int, settings: dict, seconds: float) -> None:
         states = gather_object([hardware.random_state()])
         if self.handle.is_main_process:
             tensors = {f"game/{name}": value for name, value in self.game.state_dict().items()}
             for name, averaged in self.averages.items():
-                tensors |= {f"ema/{name}/{key}": value for key, value in averaged.state_dict().items()}
+                tensors |= {
+                    f"ema/{name}/{key}": value for key, value in averaged.state_dict().items()
+                }
             for phase, optimizer, _ in self.turns:
                 tensors |= checkpoint.pack_optimizer(f"optimizer/{phase.name}", optimizer)
             for rank, state in enumerate(states):
-                tensors |= {f"random/{rank}/{name}": state[name] for name in ("torch", "cuda", "numpy")}
-            numbers = {"settings": settings, "seconds": seconds, "scheduled": self.scheduled(step - 1),
-                       "random": [state["plain"] for state in states]}  # fmt: skip
+                tensors |= {
+                    f"random/{rank}/{name}": state[name] for name in ("torch", "cuda", "numpy")
+                }
+            numbers = {
+                "settings": settings,
+                "seconds": seconds,
+                "scheduled": self.scheduled(step - 1),
+                "random": [state["plain"] for state in states],
+            }
             checkpoint.save(folder / CHECKPOINTS, step, tensors, numbers)
         self.handle.wait_for_everyone()
 
@@ -268,15 +320,21 @@ def resume(play: Play, record: Record, settings: dict, usual: dict) -> tuple[int
     # A run may be made longer, if its last step would have been the same. An old one may lack its data's checksum, and
     # numbers that its chapter did not have yet: what they usually are is what it did.
     now = {**describe(settings), "steps": 0}
-    changed = before and checkpoint.differences({**usual, "data": now["data"], **before, "steps": 0}, now)
+    changed = before and checkpoint.differences(
+        {**usual, "data": now["data"], **before, "steps": 0}, now
+    )
     if changed:
         raise CourseError(
-            f"{record.folder} holds a run with other hyper-parameters or data:\n  " + "\n  ".join(changed)
+            f"{record.folder} holds a run with other hyper-parameters or data:\n  "
+            + "\n  ".join(changed)
             + "\nGo on with the same ones, or choose another folder."
-        )  # fmt: skip
+        )
     if found:
         scheduled = found[1].get("scheduled")
-        if before.get("steps") != settings.get("steps") and scheduled not in (None, play.scheduled(found[1]["step"] - 1)):
+        if before.get("steps") != settings.get("steps") and scheduled not in (
+            None,
+            play.scheduled(found[1]["step"] - 1),
+        ):
             raise CourseError(
                 f"{record.folder} holds a run of {before['steps']:,} steps whose rates fall towards its end; of "
                 f"{settings['steps']:,} steps it would have been another run. Choose another folder for that."
@@ -299,12 +357,16 @@ def defaults(config) -> dict:
     """The default of each of a dataclass's fields that has one; nothing for another config."""
     if not is_dataclass(config):
         return {}
-    return describe({field.name: field.default for field in fields(config) if field.default is not MISSING})
+    return describe(
+        {field.name: field.default for field in fields(config) if field.default is not MISSING}
+    )
 
 
 def describe(settings: dict) -> dict:
     """Settings as JSON gives them back: tuples become lists."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()
+    }
 
 
 def fused(phase: Phase) -> torch.optim.Optimizer:
@@ -340,7 +402,9 @@ def average(network: nn.Module, decay: float) -> AveragedModel:
         get_ema_multi_avg_fn(min(decay, (1 + int(n)) / (10 + int(n))))(averaged, current, n)
 
     averaged = AveragedModel(network, multi_avg_fn=update, use_buffers=True).requires_grad_(False)
-    averaged.n_averaged = averaged.n_averaged.cpu()  # the library compares it with 0 at every step: on a GPU, a wait
+    averaged.n_averaged = (
+        averaged.n_averaged.cpu()
+    )  # the library compares it with 0 at every step: on a GPU, a wait
     return averaged
 
 
@@ -348,13 +412,23 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
     """Whether to stop now. Several processes stop together or wait for each other for ever, so they ask at log lines only."""
     if handle.num_processes == 1:
         return stop.is_set()
-    return may_wait and bool(handle.reduce(torch.tensor(float(stop.is_set()), device=handle.device)) > 0)
+    return may_wait and bool(
+        handle.reduce(torch.tensor(float(stop.is_set()), device=handle.device)) > 0
+    )
 
 
 def refuse_non_finite(line: dict, folder: str | Path | None) -> None:
-    bad = [name for name, value in line.items() if value != value or value in (float("inf"), float("-inf"))]
+    bad = [
+        name
+        for name, value in line.items()
+        if value != value or value in (float("inf"), float("-inf"))
+    ]
     if bad:
-        where = f"in a new folder; checkpoints in {folder} are from before" if folder else "again; nothing was kept"
+        where = (
+            f"in a new folder; checkpoints in {folder} are from before"
+            if folder
+            else "again; nothing was kept"
+        )
         raise CourseError(
             f"At step {line['step']} {', '.join(bad)} is no longer a finite number. Lower the learning rate, or the weight of "
             f"a penalty such as r1 if there is one, and train {where}."

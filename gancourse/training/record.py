@@ -51,7 +51,9 @@ class Record:
         """Forget lines after `step`: the run was stopped there, and is about to write them again."""
         if self.folder:
             self.metrics = [line for line in read_metrics(self.folder) if line["step"] <= step]
-            write_text(self.folder / METRICS, "".join(json.dumps(line) + "\n" for line in self.metrics))
+            write_text(
+                self.folder / METRICS, "".join(json.dumps(line) + "\n" for line in self.metrics)
+            )
 
     def log(self, line: dict) -> None:
         self.metrics.append(line)
@@ -64,7 +66,14 @@ class Record:
         """Save a grid of (N, C, H, W) pictures in [-1, 1]; anything else, such as points, is left to the watchers."""
         if self.folder and images.dim() == 4:
             columns = math.ceil(math.sqrt(len(images)))
-            grid = make_grid(images.float().cpu(), columns, padding=1, normalize=True, value_range=(-1, 1), pad_value=1)
+            grid = make_grid(
+                images.float().cpu(),
+                columns,
+                padding=1,
+                normalize=True,
+                value_range=(-1, 1),
+                pad_value=1,
+            )
             path = self.folder / "samples" / f"step-{step:08d}.png"
             with replacing(path) as temporary:
                 to_pil_image(grid).save(temporary)
@@ -99,7 +108,9 @@ def alone_in(folder: Path | None):
 
 def hold(lock: int, folder: Path) -> None:
     try:
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # flock's would live on in a killed run's data loaders
+        fcntl.lockf(
+            lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+        )  # flock's would live on in a killed run's data loaders
     except (BlockingIOError, PermissionError) as error:
         raise CourseError(
             f"Another process is training in {folder}. Wait for its end, or stop it, or choose another folder."

@@ -31,9 +31,17 @@ def wanted(page: BeautifulSoup) -> list[str]:
     found = [tag[name] for name in ("src", "poster") for tag in page.find_all(attrs={name: True})]
     found += [tag["data"] for tag in page.find_all("object", data=True)]
     found += [tag["href"] for tag in page.find_all(("use", "image"), href=True)]
-    found += [part.split()[0] for tag in page.find_all(srcset=True) for part in tag["srcset"].split(",")]
-    found += [tag["href"] for tag in page.find_all("link", href=True) if not set(tag.get("rel", [])) <= PASSIVE]
-    styles = [tag["style"] for tag in page.find_all(style=True)] + [tag.get_text() for tag in page.find_all("style")]
+    found += [
+        part.split()[0] for tag in page.find_all(srcset=True) for part in tag["srcset"].split(",")
+    ]
+    found += [
+        tag["href"]
+        for tag in page.find_all("link", href=True)
+        if not set(tag.get("rel", [])) <= PASSIVE
+    ]
+    styles = [tag["style"] for tag in page.find_all(style=True)] + [
+        tag.get_text() for tag in page.find_all("style")
+    ]
     return found + [url for style in styles for url in addresses(style)]
 
 
@@ -59,12 +67,16 @@ def wordless(page: BeautifulSoup) -> list[str]:
     """Pictures without words: an empty or missing alt, one that is a file's name, a drawing without a name."""
 
     def says_nothing(words: str) -> bool:
-        return not words.strip() or bool(re.search(r"\.(png|svg|webp|jpe?g|gif)$|^_images|[0-9a-f]{16}", words.strip()))
+        return not words.strip() or bool(
+            re.search(r"\.(png|svg|webp|jpe?g|gif)$|^_images|[0-9a-f]{16}", words.strip())
+        )
 
     found = [str(tag)[:120] for tag in page.find_all("img") if says_nothing(tag.get("alt", ""))]
     for svg in page.find_all("svg"):
         labels = [page.find(id=name) for name in svg.get("aria-labelledby", "").split()]
-        named = svg.get("aria-label") or (labels and all(label and label.get_text(strip=True) for label in labels))
+        named = svg.get("aria-label") or (
+            labels and all(label and label.get_text(strip=True) for label in labels)
+        )
         if svg.get("aria-hidden") != "true" and not (svg.get("role") == "img" and named):
             found.append(str(svg)[:120])
     return found
@@ -75,10 +87,16 @@ def headings(page: BeautifulSoup) -> list[str]:
 
     The theme repeats the title on paper only, in a block that a screen never shows.
     """
-    shown = [tag for tag in page.find_all(re.compile(r"^h[1-6]$")) if not tag.find_parent(class_="onlyprint")]
+    shown = [
+        tag
+        for tag in page.find_all(re.compile(r"^h[1-6]$"))
+        if not tag.find_parent(class_="onlyprint")
+    ]
     levels = [int(tag.name[1]) for tag in shown]
     found = [] if levels.count(1) == 1 else [f"{levels.count(1)} h1 headings"]
-    return found + [f"h{a} is followed by h{b}" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1]
+    return found + [
+        f"h{a} is followed by h{b}" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1
+    ]
 
 
 def anchors(page: BeautifulSoup) -> set[str]:
@@ -169,10 +187,19 @@ def test_a_broken_link_is_found(tmp_path):
     page.write_text("<h1 id='top'>a</h1>", encoding="utf-8")
 
     def links(address: str) -> list[str]:
-        return broken(soup(f'<a href="{address}">x</a>'), page, lambda path: anchors(soup(path.read_text("utf-8"))))
+        return broken(
+            soup(f'<a href="{address}">x</a>'),
+            page,
+            lambda path: anchors(soup(path.read_text("utf-8"))),
+        )
 
     assert links("nowhere.html") and links("page.html#nowhere") and links("#nowhere")
-    assert not links("page.html") and not links("page.html#top") and not links("#top") and not links("https://x.org/y")
+    assert (
+        not links("page.html")
+        and not links("page.html#top")
+        and not links("#top")
+        and not links("https://x.org/y")
+    )
 
 
 # --- the book ---
@@ -183,7 +210,12 @@ def is_current(index: Path) -> bool:
     if not index.is_file():
         return False
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
-    sources += [path for room in ("book", "notebooks") for path in (ROOT / room).rglob("*") if path.is_file()]
+    sources += [
+        path
+        for room in ("book", "notebooks")
+        for path in (ROOT / room).rglob("*")
+        if path.is_file()
+    ]
     return max(path.stat().st_mtime for path in sources) <= index.stat().st_mtime
 
 
@@ -195,7 +227,9 @@ def book(tmp_path_factory) -> Path:
         return built
     output = tmp_path_factory.mktemp("book")
     program = Path(sys.executable).with_name("jupyter-book")
-    done = subprocess.run([program, *COMMAND, "--path-output", output, ROOT], capture_output=True, text=True)
+    done = subprocess.run(
+        [program, *COMMAND, "--path-output", output, ROOT], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     return output / "_build" / "html"
 
@@ -203,8 +237,15 @@ def book(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def pages(book) -> dict[str, BeautifulSoup]:
     """Address in the book -> page. index.html only sends the browser on to the first page."""
-    paths = [path for path in book.rglob("*.html") if "_static" not in path.parts and path.name != "index.html"]
-    return {path.relative_to(book).as_posix(): soup(path.read_text(encoding="utf-8")) for path in sorted(paths)}
+    paths = [
+        path
+        for path in book.rglob("*.html")
+        if "_static" not in path.parts and path.name != "index.html"
+    ]
+    return {
+        path.relative_to(book).as_posix(): soup(path.read_text(encoding="utf-8"))
+        for path in sorted(paths)
+    }
 
 
 def complaints(pages, check) -> dict[str, list[str]]:
@@ -212,7 +253,9 @@ def complaints(pages, check) -> dict[str, list[str]]:
 
 
 def test_every_listed_page_was_built(pages):
-    listed = re.findall(r"(?:file|root): ([\w./-]+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = re.findall(
+        r"(?:file|root): ([\w./-]+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    )
     assert {f"{name}.html" for name in listed} <= pages.keys()
 
 
@@ -221,19 +264,36 @@ def test_no_page_asks_another_host(pages):
 
 
 def test_no_style_sheet_asks_another_host(book):
-    sheets = {path.name: addresses(path.read_text(encoding="utf-8")) for path in book.rglob("*.css")}
+    sheets = {
+        path.name: addresses(path.read_text(encoding="utf-8")) for path in book.rglob("*.css")
+    }
     assert "course.css" in sheets
-    assert [(name, address) for name, found in sheets.items() for address in found if is_foreign(address)] == []
+    assert [
+        (name, address)
+        for name, found in sheets.items()
+        for address in found
+        if is_foreign(address)
+    ] == []
 
 
 def test_every_internal_link_leads_somewhere(book, pages):
     @cache
     def anchors_of(path: Path) -> set[str]:
-        return anchors(pages.get(path.relative_to(book.resolve()).as_posix()) or soup(path.read_text(encoding="utf-8")))
+        return anchors(
+            pages.get(path.relative_to(book.resolve()).as_posix())
+            or soup(path.read_text(encoding="utf-8"))
+        )
 
-    found = {name: broken(page, (book / name).resolve(), anchors_of) for name, page in pages.items()}
+    found = {
+        name: broken(page, (book / name).resolve(), anchors_of) for name, page in pages.items()
+    }
     assert {name: links for name, links in found.items() if links} == {}
-    assert broken(soup((book / "index.html").read_text(encoding="utf-8")), book / "index.html", anchors_of) == []
+    assert (
+        broken(
+            soup((book / "index.html").read_text(encoding="utf-8")), book / "index.html", anchors_of
+        )
+        == []
+    )
 
 
 def test_every_picture_has_words(pages):
@@ -250,10 +310,18 @@ def test_a_notebook_can_be_opened_in_colab_and_binder(pages):
     for name in notebooks:
         links = " ".join(tag["href"] for tag in pages[name].find_all("a", href=True))
         path = name.replace(".html", ".ipynb")
-        assert f"https://colab.research.google.com/github/gancourse/gancourse/blob/main/{path}" in links
+        assert (
+            f"https://colab.research.google.com/github/gancourse/gancourse/blob/main/{path}"
+            in links
+        )
         assert "https://mybinder.org/v2/gh/gancourse/gancourse/main" in links
 
 
 def test_formulas_are_set_by_the_vendored_mathjax(book, pages):
-    assert any(page.find("script", src=re.compile(r"_static/mathjax/es5/tex-mml-chtml\.js")) for page in pages.values())
-    assert (book / "_static/mathjax/es5/output/chtml/fonts/woff-v2/MathJax_Math-Italic.woff").is_file()
+    assert any(
+        page.find("script", src=re.compile(r"_static/mathjax/es5/tex-mml-chtml\.js"))
+        for page in pages.values()
+    )
+    assert (
+        book / "_static/mathjax/es5/output/chtml/fonts/woff-v2/MathJax_Math-Italic.woff"
+    ).is_file()

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from gancourse import runs
 from gancourse.files import BUNDLED, read_json
-from gancourse.published import published
-from gancourse.runs import NOTEBOOKS
+from gancourse.models import published
+from gancourse.press import runs
+from gancourse.press.runs import NOTEBOOKS
 
 BOOK = NOTEBOOKS.parent / "book"
 FULL = "10,000 of MNIST test against 60,000 of MNIST train"
@@ -64,7 +64,9 @@ def test_the_precision_table_is_the_cards(page, card):
     }
     for shown, name in rows.items():
         scores = card["floors"][FULL][name]
-        assert row(page, shown) == pytest.approx([scores[key] for key in ("precision", "recall", "coverage")], abs=0.0051)
+        assert row(page, shown) == pytest.approx(
+            [scores[key] for key in ("precision", "recall", "coverage")], abs=0.0051
+        )
 
 
 @pytest.mark.parametrize("name", published())

@@ -20,7 +20,10 @@ def small(form: str = "conv", seed: int = 0, **changes) -> cgan.CGAN:
 
 def batch_of(n: int = 8) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
-    return {"image": torch.rand(n, 1, 28, 28, generator=generator) * 2 - 1, "label": torch.arange(n) % 10}
+    return {
+        "image": torch.rand(n, 1, 28, 28, generator=generator) * 2 - 1,
+        "label": torch.arange(n) % 10,
+    }
 
 
 def count(network: nn.Module) -> int:
@@ -34,9 +37,17 @@ def test_parameter_counts_of_the_paper():
     """Section 4.1: z -> 200, y -> 1000, joint 1200 -> 784; x -> maxout 240 x 5, y -> 50 x 5, joint 240 x 4 -> 1."""
     game = Config().build()
     joint, output = 1200 * 1200 + 1200, 1200 * 784 + 784
-    assert count(game.generator) == (100 * 200 + 200) + (10 * 1000 + 1000) + joint + output == 2_413_984
+    assert (
+        count(game.generator)
+        == (100 * 200 + 200) + (10 * 1000 + 1000) + joint + output
+        == 2_413_984
+    )
     of_image, of_label = 784 * 1200 + 1200, 10 * 250 + 250
-    assert count(game.discriminator) == of_image + of_label + (290 * 960 + 960) + (240 + 1) == 1_224_351
+    assert (
+        count(game.discriminator)
+        == of_image + of_label + (290 * 960 + 960) + (240 + 1)
+        == 1_224_351
+    )
 
 
 def test_parameter_counts_of_radfords_conditional_networks():
@@ -49,7 +60,12 @@ def test_parameter_counts_of_radfords_conditional_networks():
 
 def test_the_defaults_are_the_papers():
     config = Config()
-    assert (config.batch_size, config.lr, config.lr_decay, config.optimizer) == (100, 0.1, 1.00004, "sgd")
+    assert (config.batch_size, config.lr, config.lr_decay, config.optimizer) == (
+        100,
+        0.1,
+        1.00004,
+        "sgd",
+    )
     game = small("paper")
     assert [m.p for m in game.generator.modules() if isinstance(m, Noise)] == [0.5] * 3
     assert [m.p for m in game.discriminator.modules() if isinstance(m, nn.Dropout)] == [0.5] * 3
@@ -63,7 +79,13 @@ def test_the_convolutional_recipe_is_the_codes():
     for phase in small().phases():
         assert phase.optimizer(phase.parameters).defaults["lr"] == Config.at("check").lr
     full = Config.at("full", "conv")
-    assert (full.lr, full.beta1, full.weight_decay, full.batch_size, full.width) == (2e-4, 0.5, 2.5e-5, 128, 64)
+    assert (full.lr, full.beta1, full.weight_decay, full.batch_size, full.width) == (
+        2e-4,
+        0.5,
+        2.5e-5,
+        128,
+        64,
+    )
     (phase, _) = full.build().phases()
     assert phase.optimizer(phase.parameters).defaults["weight_decay"] == 2.5e-5
 
@@ -90,7 +112,9 @@ def test_other_sizes_colours_and_numbers_of_classes(side, condition):
 def test_every_layer_is_called_once(form, condition, player):
     game = small(form, condition=condition)
     network, calls = getattr(game, player), []
-    leaves = {name: module for name, module in network.named_modules() if not list(module.children())}
+    leaves = {
+        name: module for name, module in network.named_modules() if not list(module.children())
+    }
     for name, module in leaves.items():
         module.register_forward_hook(lambda module, inputs, output, name=name: calls.append(name))
     batch = batch_of()
@@ -102,8 +126,12 @@ def test_every_layer_is_called_once(form, condition, player):
 def test_the_label_joins_at_the_door_of_every_layer(player):
     ten, four = (getattr(small(classes=classes), player).blocks for classes in (10, 4))
     for wide, narrow in zip(ten, four, strict=True):
-        wide, narrow = (next(p for p in block.parameters() if p.dim() > 1).shape for block in (wide, narrow))
-        assert sum(a - b for a, b in zip(wide, narrow, strict=True)) == 6, "six classes more, six inputs more"
+        wide, narrow = (
+            next(p for p in block.parameters() if p.dim() > 1).shape for block in (wide, narrow)
+        )
+        assert sum(a - b for a, b in zip(wide, narrow, strict=True)) == 6, (
+            "six classes more, six inputs more"
+        )
 
 
 @pytest.mark.parametrize(("form", "condition"), KINDS)
@@ -111,7 +139,9 @@ def test_both_players_hear_the_label(form, condition):
     game = small(form, condition=condition).eval()
     image, zeros = batch_of()["image"], torch.zeros(8, dtype=torch.long)
     latent = torch.rand(8, 6)
-    assert not torch.allclose(game.generator(latent, zeros), game.generator(latent, zeros + 1), atol=1e-7)
+    assert not torch.allclose(
+        game.generator(latent, zeros), game.generator(latent, zeros + 1), atol=1e-7
+    )
     assert not torch.equal(game.discriminator(image, zeros), game.discriminator(image, zeros + 1))
 
 
@@ -119,7 +149,9 @@ def test_projection_is_the_inner_product_of_equation_8():
     game = small(condition="projection").eval()
     d, batch = game.discriminator, batch_of()
     phi = d.features(batch["image"])
-    expected = phi @ d.real.weight[0] + d.real.bias + (phi * d.of_class.weight.T[batch["label"]]).sum(1)
+    expected = (
+        phi @ d.real.weight[0] + d.real.bias + (phi * d.of_class.weight.T[batch["label"]]).sum(1)
+    )
     assert torch.allclose(d(batch["image"], batch["label"]), expected, atol=1e-6)
 
 
@@ -152,7 +184,9 @@ def test_a_turn_differentiates_its_own_player_and_no_other(form, condition):
 def test_generated_pictures_are_judged_by_the_label_they_were_made_for():
     game, made, judged = small().train(), [], []
     game.generator.register_forward_pre_hook(lambda module, inputs: made.append(inputs[1].clone()))
-    game.discriminator.register_forward_pre_hook(lambda module, inputs: judged.append(inputs[1].clone()))
+    game.discriminator.register_forward_pre_hook(
+        lambda module, inputs: judged.append(inputs[1].clone())
+    )
     batch = batch_of()
     game.discriminator_loss(batch)
     game.generator_loss(batch)
@@ -188,7 +222,10 @@ def test_the_papers_game_begins_at_the_mean_picture():
     ("data", "words"),
     [
         ({"image": torch.zeros(2, 1, 28, 28)}, "pictures with a label; these have image"),
-        ({"image": torch.zeros(2, 1, 28, 28), "label": torch.tensor([0, 10])}, "label=10.*from 0 to 9"),
+        (
+            {"image": torch.zeros(2, 1, 28, 28), "label": torch.tensor([0, 10])},
+            "label=10.*from 0 to 9",
+        ),
     ],
 )
 def test_data_without_fitting_labels_are_refused_before_training(data, words):
@@ -200,7 +237,9 @@ def test_data_without_fitting_labels_are_refused_before_training(data, words):
 
 
 def test_pictures_of_another_shape_are_refused_before_training():
-    with pytest.raises(CourseError, match=r"'image' of shape=\(1, 28, 28\); the data have \{'image': \(3, 28, 28\)"):
+    with pytest.raises(
+        CourseError, match=r"'image' of shape=\(1, 28, 28\); the data have \{'image': \(3, 28, 28\)"
+    ):
         small().begin({"image": torch.zeros(4, 3, 28, 28), "label": torch.arange(4)})
 
 
@@ -228,7 +267,9 @@ def test_a_seed_is_a_sample_and_leaves_no_trace():
     first = game.sample(4, seed=1)
     assert torch.equal(game.sample(4, seed=1), first) and torch.equal(torch.get_rng_state(), state)
     assert not torch.equal(game.sample(4, seed=2), first)
-    assert all(module.training for module in game.modules()), "dropout and BatchNorm are as they were"
+    assert all(module.training for module in game.modules()), (
+        "dropout and BatchNorm are as they were"
+    )
 
 
 def test_the_first_of_a_seed_do_not_depend_on_how_many_come():
@@ -266,7 +307,10 @@ def test_the_dropout_does_not_repeat_the_numbers_that_the_latents_were_drawn_fro
         ({"n": 0, "label": 1}, "from 1 up"),
         ({"n": True, "label": 1}, "from 1 up"),
         ({"n": "a", "label": 1}, "sample.n='a'. was called; n is a whole number"),
-        ({"n": 3, "label": "8"}, "label='8' was given. Give a whole number, or one for each picture"),
+        (
+            {"n": 3, "label": "8"},
+            "label='8' was given. Give a whole number, or one for each picture",
+        ),
         ({"n": 2, "label": ["8", None]}, "Give a whole number, or one"),
         ({"latent": [[0.0] * 6]}, "latent is a list; give a tensor"),
         ({"label": 3}, "from 1 up"),
@@ -287,22 +331,32 @@ def test_bad_questions(given, words):
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert isinstance(config, gan.Config) and config.form == form
-    assert config.steps <= Config.at("full", form).steps and config.width <= Config.at("full", form).width
+    assert (
+        config.steps <= Config.at("full", form).steps
+        and config.width <= Config.at("full", form).width
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"form": "dcgan"}, "form='dcgan'.*paper, conv"),
-        ({"condition": "film"}, "condition='film' is not known. Choose one of: one-hot, embedding, projection"),
+        (
+            {"condition": "film"},
+            "condition='film' is not known. Choose one of: one-hot, embedding, projection",
+        ),
         ({"form": "paper", "condition": "projection"}, 'is for form="conv"'),
     ],
 )
 def test_unknown_names(change, words):
     with pytest.raises(CourseError, match=words):
-        Config.at("check", change.get("form", "conv"), **{k: v for k, v in change.items() if k != "form"})
+        Config.at(
+            "check", change.get("form", "conv"), **{k: v for k, v in change.items() if k != "form"}
+        )
 
 
 def test_latents_may_be_doubles():
     game, latent = small(), torch.zeros(2, 6)
-    assert torch.equal(game.sample(label=1, latent=latent.double()), game.sample(label=1, latent=latent))
+    assert torch.equal(
+        game.sample(label=1, latent=latent.double()), game.sample(label=1, latent=latent)
+    )

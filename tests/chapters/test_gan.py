@@ -68,10 +68,16 @@ def test_parameter_counts_of_the_28_px_dcgan():
 
 def test_the_full_layer_is_normalised_bent_and_called():
     game = small("dcgan", full=12).train()
-    for network, inputs in ((game.generator, torch.randn(5, 6)), (game.discriminator, batch_of(game, 5)["image"])):
+    for network, inputs in (
+        (game.generator, torch.randn(5, 6)),
+        (game.discriminator, batch_of(game, 5)["image"]),
+    ):
         kinds = [type(module).__name__ for module in network]
         place = kinds.index("Linear")
-        assert kinds[place + 1].startswith("BatchNorm") and kinds[place + 2] in ("ReLU", "LeakyReLU")
+        assert kinds[place + 1].startswith("BatchNorm") and kinds[place + 2] in (
+            "ReLU",
+            "LeakyReLU",
+        )
         assert network[place + 1].num_features == 12
         assert len(network(inputs)) == 5
 
@@ -79,19 +85,39 @@ def test_the_full_layer_is_normalised_bent_and_called():
 def test_parameter_counts_of_the_paper():
     """100 -> 1200 -> 1200 -> 784, and maxout 240 x 5 twice -> 1, biases included."""
     game = Config().build()
-    assert count(game.generator) == (100 * 1200 + 1200) + (1200 * 1200 + 1200) + (1200 * 784 + 784) == 2_503_984
-    assert count(game.discriminator) == (784 * 1200 + 1200) + (240 * 1200 + 1200) + (240 + 1) == 1_231_441
+    assert (
+        count(game.generator)
+        == (100 * 1200 + 1200) + (1200 * 1200 + 1200) + (1200 * 784 + 784)
+        == 2_503_984
+    )
+    assert (
+        count(game.discriminator)
+        == (784 * 1200 + 1200) + (240 * 1200 + 1200) + (240 + 1)
+        == 1_231_441
+    )
 
 
 def test_the_defaults_are_the_papers():
     config = Config()
-    assert (config.batch_size, config.lr, config.optimizer, config.split) == (100, 0.1, "sgd", "train-50000")
+    assert (config.batch_size, config.lr, config.optimizer, config.split) == (
+        100,
+        0.1,
+        "sgd",
+        "train-50000",
+    )
     assert config.steps == 250 * 50_000 // 100
     game = small("paper")
-    dropouts = [module.p for module in game.discriminator.modules() if isinstance(module, nn.Dropout)]
+    dropouts = [
+        module.p for module in game.discriminator.modules() if isinstance(module, nn.Dropout)
+    ]
     assert dropouts == [0.2, 0.5, 0.5]  # it keeps .8 of the input, .5 of the hidden units
-    assert [module.pieces for module in game.discriminator.modules() if isinstance(module, Maxout)] == [5, 5]
-    rates = {"discriminator": 0.05, "generator": 0.1}  # the authors' code halves the discriminator's objective
+    assert [
+        module.pieces for module in game.discriminator.modules() if isinstance(module, Maxout)
+    ] == [5, 5]
+    rates = {
+        "discriminator": 0.05,
+        "generator": 0.1,
+    }  # the authors' code halves the discriminator's objective
     for phase in game.phases():
         (group,) = phase.optimizer(phase.parameters).param_groups
         assert group["lr"] == rates[phase.name] == phase.schedule(0)["lr"]
@@ -122,14 +148,27 @@ def test_batchnorm_has_the_default_eps_and_momentum():
 
 def test_dcgan_has_batchnorm_but_at_gs_output_and_ds_input_and_no_conv_bias():
     game = small("dcgan", shape=(1, 64, 64))
-    kinds = {name: [type(module).__name__ for module in getattr(game, name)] for name in ("generator", "discriminator")}
-    assert kinds["generator"][1:4] == ["Project", "BatchNorm2d", "ReLU"] and "ReadOut" in kinds["discriminator"]
+    kinds = {
+        name: [type(module).__name__ for module in getattr(game, name)]
+        for name in ("generator", "discriminator")
+    }
+    assert (
+        kinds["generator"][1:4] == ["Project", "BatchNorm2d", "ReLU"]
+        and "ReadOut" in kinds["discriminator"]
+    )
     assert kinds["generator"][-2:] == ["ConvTranspose2d", "Tanh"]
     assert kinds["discriminator"][:2] == ["Conv2d", "LeakyReLU"]
-    assert kinds["generator"].count("BatchNorm2d") == 4 and kinds["discriminator"].count("BatchNorm2d") == 3
-    convolutions = [module for module in game.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
+    assert (
+        kinds["generator"].count("BatchNorm2d") == 4
+        and kinds["discriminator"].count("BatchNorm2d") == 3
+    )
+    convolutions = [
+        module for module in game.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+    ]
     assert len(convolutions) == 10 and all(module.bias is None for module in convolutions)
-    assert {module.negative_slope for module in game.modules() if isinstance(module, nn.LeakyReLU)} == {0.2}
+    assert {
+        module.negative_slope for module in game.modules() if isinstance(module, nn.LeakyReLU)
+    } == {0.2}
     weights = torch.cat([module.weight.flatten() for module in convolutions])
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)
 
@@ -164,7 +203,10 @@ def test_shapes_and_ranges(form):
     samples = game.sample(5, seed=1)
     assert samples.shape == (5, *game.config.shape) and samples.dtype == torch.float32
     assert game.key == ("point" if form == "toy" else "image")
-    for player in ("generator", "discriminator"):  # driven hard, each shows the range of its last layer
+    for player in (
+        "generator",
+        "discriminator",
+    ):  # driven hard, each shows the range of its last layer
         getattr(game, player).apply(louder)
     logits = game.discriminator(batch_of(game)[game.key])
     assert logits.shape == (8,) and logits.abs().max() > 1, "logits, not probabilities"
@@ -187,7 +229,9 @@ def test_every_layer_is_called(form, player):
     """Museum 13: an up-block that never calls its ReLU. Every leaf module runs exactly once a forward."""
     game = small(form)
     network, calls = getattr(game, player), []
-    leaves = {name: module for name, module in network.named_modules() if not list(module.children())}
+    leaves = {
+        name: module for name, module in network.named_modules() if not list(module.children())
+    }
     for name, module in leaves.items():
         module.register_forward_hook(lambda module, inputs, output, name=name: calls.append(name))
     network(torch.randn(4, 6) if player == "generator" else batch_of(game)[game.key])
@@ -202,7 +246,9 @@ def test_no_two_layers_collapse_into_one(form):
     for network in (small(form).generator, small(form).discriminator):
         order = [m for m in network.modules() if isinstance(m, (*linear, *bends, Maxout))]
         # A Maxout is listed before the linear map inside it, and bends after it.
-        kinds = "".join("M" if isinstance(m, Maxout) else "b" if isinstance(m, bends) else "w" for m in order)
+        kinds = "".join(
+            "M" if isinstance(m, Maxout) else "b" if isinstance(m, bends) else "w" for m in order
+        )
         assert "ww" not in kinds.replace("Mw", "wb"), kinds
 
 
@@ -236,7 +282,9 @@ def test_ds_turn_builds_no_graph_through_g_even_where_g_asks_for_gradients(form)
 def test_real_and_fake_are_two_batches_for_batchnorm():
     """Museum 16: joined in one batch, each is normalised by the statistics of both, and D reads the mixture."""
     game, seen = small("dcgan").train(), []
-    norm = next(module for module in game.discriminator.modules() if isinstance(module, nn.BatchNorm2d))
+    norm = next(
+        module for module in game.discriminator.modules() if isinstance(module, nn.BatchNorm2d)
+    )
     norm.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
     play(game, "discriminator", n=6)
     assert seen == [6, 6]
@@ -249,7 +297,9 @@ def test_the_losses_take_float_logits_and_the_batch_alone():
     """Museum 12: integer targets. There are none: what a loss needs is in the logits' signs."""
     game = small("mlp").train()
     dtypes = []
-    game.discriminator.register_forward_hook(lambda module, inputs, output: dtypes.append(output.dtype))
+    game.discriminator.register_forward_hook(
+        lambda module, inputs, output: dtypes.append(output.dtype)
+    )
     play(game, "discriminator")
     play(game, "generator")
     assert set(dtypes) == {torch.float32}
@@ -268,11 +318,15 @@ def test_loss_at_chance_is_2_ln_2():
     game = small("mlp")
     nn.init.zeros_(game.discriminator[-2].weight)
     nn.init.zeros_(game.discriminator[-2].bias)
-    assert sum(game.discriminator_loss(batch_of(game)).values()).item() == pytest.approx(2 * math.log(2))
+    assert sum(game.discriminator_loss(batch_of(game)).values()).item() == pytest.approx(
+        2 * math.log(2)
+    )
     assert game.generator_loss(batch_of(game))["fake"].item() == pytest.approx(math.log(2))
 
 
-@pytest.mark.parametrize(("number", "term"), [("r1", "r1"), ("r2", "r2"), ("gradient_penalty", "slope")])
+@pytest.mark.parametrize(
+    ("number", "term"), [("r1", "r1"), ("r2", "r2"), ("gradient_penalty", "slope")]
+)
 def test_a_penalty_is_a_term_of_its_own_with_its_weight(number, term):
     values = {}
     for weight in (0.0, 1.0, 10.0):
@@ -297,7 +351,9 @@ def test_r1_is_measured_on_real_and_r2_on_fake():
     batch = {"point": torch.full((8, 2), 3.0)}
     terms = game.discriminator_loss(batch)
     assert terms["r1"].item() == pytest.approx(9)
-    assert terms["r2"].item() == pytest.approx((fakes[0].square().sum(1).mean() / 2).item(), rel=1e-5)
+    assert terms["r2"].item() == pytest.approx(
+        (fakes[0].square().sum(1).mean() / 2).item(), rel=1e-5
+    )
 
 
 def test_generator_every_is_the_generators_alone():
@@ -315,7 +371,10 @@ def test_phases_cover_all_parameters_once():
 @pytest.mark.parametrize("form", ["dcgan", "mlp"])
 def test_annealed_rates_fall_along_a_line_at_the_end_each_from_its_own(form):
     config = gan.Config.at("check", form, width=4, steps=10, anneal=4, lr=0.1, lr_generator=0.5)
-    rates = {phase.name: [phase.schedule(step)["lr"] for step in range(10)] for phase in config.build().phases()}
+    rates = {
+        phase.name: [phase.schedule(step)["lr"] for step in range(10)]
+        for phase in config.build().phases()
+    }
     line = [1.0] * 7 + [0.75, 0.5, 0.25]
     assert rates == {
         "discriminator": pytest.approx([0.1 * part for part in line]),
@@ -326,9 +385,14 @@ def test_annealed_rates_fall_along_a_line_at_the_end_each_from_its_own(form):
 def test_the_papers_schedule():
     """lr .1 / 1.000004^t down to 1e-6; momentum .5 to .7 over 250 epochs of 500 updates, then constant."""
     for step in (0, 1, 500, 62_500, 125_000):
-        expected = {"lr": 0.1 * math.exp(-step * math.log(1.000004)), "momentum": 0.5 + 0.2 * step / 125_000}
+        expected = {
+            "lr": 0.1 * math.exp(-step * math.log(1.000004)),
+            "momentum": 0.5 + 0.2 * step / 125_000,
+        }
         assert gan.paper_schedule(0.1, step) == pytest.approx(expected, rel=1e-12)
-    assert gan.paper_schedule(0.1, 125_000) == pytest.approx({"lr": 0.06065, "momentum": 0.7}, rel=1e-4)
+    assert gan.paper_schedule(0.1, 125_000) == pytest.approx(
+        {"lr": 0.06065, "momentum": 0.7}, rel=1e-4
+    )
     assert gan.paper_schedule(0.1, 10_000_000) == {"lr": 1e-6, "momentum": 0.7}
     assert gan.paper_schedule(0.1, 100_000, decay=2.0)["lr"] == 1e-6, "2 to the 100,000 is no float"
     assert {phase.name: phase.schedule(0)["lr"] for phase in small("paper", lr=0.5).phases()} == {
@@ -341,9 +405,20 @@ def test_the_papers_schedule():
 def test_data_of_another_shape_are_refused_before_training(form):
     game = small(form)
     grey, points = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.zeros(4, 2)
-    right, wrong = (points, {"image": grey}) if form == "toy" else (grey, {"image": grey.expand(-1, 3, -1, -1)})
-    for data in (wrong, {"label": torch.zeros(4)}, [{name: value[0] for name, value in wrong.items()}]):
-        with pytest.raises(CourseError, match=f"for '{game.key}' of shape=.*; the data have .*Give it the shape of the data"):
+    right, wrong = (
+        (points, {"image": grey})
+        if form == "toy"
+        else (grey, {"image": grey.expand(-1, 3, -1, -1)})
+    )
+    for data in (
+        wrong,
+        {"label": torch.zeros(4)},
+        [{name: value[0] for name, value in wrong.items()}],
+    ):
+        with pytest.raises(
+            CourseError,
+            match=f"for '{game.key}' of shape=.*; the data have .*Give it the shape of the data",
+        ):
             game.begin(data)
     game.begin({game.key: right})
     if form == "dcgan":
@@ -436,7 +511,9 @@ def test_latents_of_another_shape(shape):
 def test_latents_that_are_no_tensor():
     with pytest.raises(CourseError, match="latent is a list; give a tensor"):
         small("mlp").sample(latent=[[0.0] * 6])
-    assert small("mlp").sample(numpy.int64(2)).shape[0] == 2, "a whole number is one whoever made it"
+    assert small("mlp").sample(numpy.int64(2)).shape[0] == 2, (
+        "a whole number is one whoever made it"
+    )
 
 
 # Config
@@ -447,7 +524,10 @@ def test_latents_that_are_no_tensor():
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert config.form == form
-    assert config.steps <= Config.at("full", form).steps and config.width <= Config.at("full", form).width
+    assert (
+        config.steps <= Config.at("full", form).steps
+        and config.width <= Config.at("full", form).width
+    )
 
 
 def test_the_full_scale_of_the_paper_is_the_paper():
@@ -456,7 +536,9 @@ def test_the_full_scale_of_the_paper_is_the_paper():
 
 def test_changes_outrank_the_recipe():
     config = Config.at("check", "dcgan", steps=7, loss="hinge")
-    assert (config.steps, config.loss) == (7, "hinge") and config.width == Config.at("check", "dcgan").width
+    assert (config.steps, config.loss) == (7, "hinge") and config.width == Config.at(
+        "check", "dcgan"
+    ).width
 
 
 def test_a_config_cannot_be_changed_behind_a_games_back():
@@ -477,18 +559,43 @@ def test_a_config_cannot_be_changed_behind_a_games_back():
         ({"width": 0}, "width=0 was given"),
         ({"latent": 0}, "latent=0 was given"),
         ({"lr": float("inf")}, "lr=inf was given; it must be above 0 and finite"),
-        *(({name: -1}, f"{name}=-1 was given; it must be 0 or more")
-          for name in ("full", "lr_generator", "weight_decay", "r1", "r2", "gradient_penalty", "beta1", "ema")),
+        *(
+            ({name: -1}, f"{name}=-1 was given; it must be 0 or more")
+            for name in (
+                "full",
+                "lr_generator",
+                "weight_decay",
+                "r1",
+                "r2",
+                "gradient_penalty",
+                "beta1",
+                "ema",
+            )
+        ),
         ({"ema": 2.0}, "ema=2.0 was given; it must be 0 or more, and below 1"),
         ({"beta1": 2.0}, "beta1=2.0 was given; it must be 0 or more, and below 1"),
         ({"lr_decay": 0.0}, "lr_decay=0.0 was given; it must be 1 or more"),
-        ({"form": "dcgan", "optimizer": "adam", "steps": 5, "anneal": 6}, "anneal=6 was given. Of steps=5 it takes 0 to all"),
+        (
+            {"form": "dcgan", "optimizer": "adam", "steps": 5, "anneal": 6},
+            "anneal=6 was given. Of steps=5 it takes 0 to all",
+        ),
         ({"form": "dcgan", "optimizer": "adam", "anneal": -1}, "anneal=-1 was given"),
-        ({"anneal": 10}, "anneal=10 was given. Of steps=125000 it takes 0 to all, and it is for Adam"),
+        (
+            {"anneal": 10},
+            "anneal=10 was given. Of steps=125000 it takes 0 to all, and it is for Adam",
+        ),
         ({"r1": float("nan")}, "r1=nan was given"),
-        *(({"shape": shape}, f"shape={shape} was given; of form='paper' it must be whole numbers above 0, as many as in (1, 28")
-          for shape in ((1, 28), (1, 28, 28, 28), (), (2,), (1, 28, 0))),
-        ({"form": "toy", "shape": (1, 28, 28)}, "of form='toy' it must be whole numbers above 0, as many as in (2,)"),
+        *(
+            (
+                {"shape": shape},
+                f"shape={shape} was given; of form='paper' it must be whole numbers above 0, as many as in (1, 28",
+            )
+            for shape in ((1, 28), (1, 28, 28, 28), (), (2,), (1, 28, 0))
+        ),
+        (
+            {"form": "toy", "shape": (1, 28, 28)},
+            "of form='toy' it must be whole numbers above 0, as many as in (2,)",
+        ),
     ],
 )
 def test_impossible_numbers_are_refused_in_words(change, words):
@@ -500,6 +607,7 @@ def test_impossible_numbers_are_refused_in_words(change, words):
 @pytest.mark.parametrize(("scale", "form"), [("huge", "mlp"), ("check", "vae")])
 def test_unknown_scale_or_form(scale, form):
     with pytest.raises(
-        CourseError, match=f"{form}.*{scale}.*Forms: paper, mlp, dcgan, toy. Scales: check, class, full"
+        CourseError,
+        match=f"{form}.*{scale}.*Forms: paper, mlp, dcgan, toy. Scales: check, class, full",
     ):
         Config.at(scale, form)

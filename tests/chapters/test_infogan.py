@@ -18,7 +18,10 @@ def small(form: str = "digits", seed: int = 0, **changes) -> infogan.InfoGAN:
 
 
 def batch_of(game: infogan.InfoGAN, n: int = 8) -> dict[str, torch.Tensor]:
-    return {"image": torch.rand(n, *game.config.shape, generator=torch.Generator().manual_seed(3)) * 2 - 1}
+    return {
+        "image": torch.rand(n, *game.config.shape, generator=torch.Generator().manual_seed(3)) * 2
+        - 1
+    }
 
 
 def count(network: nn.Module) -> int:
@@ -42,7 +45,12 @@ def test_parameter_counts_of_the_mnist_networks():
 def test_the_defaults_are_the_codes():
     config = Config()
     assert (config.latent, config.categories, config.continuous, config.codes) == (62, (10,), 2, 12)
-    assert (config.steps, config.batch_size, config.information, config.leak) == (5_000, 128, 1.0, 0.01)
+    assert (config.steps, config.batch_size, config.information, config.leak) == (
+        5_000,
+        128,
+        1.0,
+        0.01,
+    )
     discriminator, generator = small(lr=2e-4, lr_generator=1e-3).phases()
     assert discriminator.optimizer(discriminator.parameters).defaults["lr"] == 2e-4
     assert generator.optimizer(generator.parameters).defaults["lr"] == 1e-3
@@ -54,9 +62,13 @@ def test_two_turns_two_optimizers_and_q_learns_with_d():
     """Museum 3: a third optimizer for the information updates the generator twice a step."""
     game = small()
     discriminator, generator = game.phases()
-    assert {id(p) for p in discriminator.parameters} == {id(p) for p in game.discriminator.parameters()}
+    assert {id(p) for p in discriminator.parameters} == {
+        id(p) for p in game.discriminator.parameters()
+    }
     assert {id(p) for p in generator.parameters} == {id(p) for p in game.generator.parameters()}
-    assert {id(p) for p in game.discriminator.code.parameters()} <= {id(p) for p in discriminator.parameters}
+    assert {id(p) for p in game.discriminator.code.parameters()} <= {
+        id(p) for p in discriminator.parameters
+    }
 
 
 @pytest.mark.parametrize("form", infogan.FORMS)
@@ -72,7 +84,9 @@ def test_shapes_and_ranges(form):
     assert all(torch.allclose(p.sum(1), torch.ones(5)) for p in probabilities)
 
 
-@pytest.mark.parametrize("categories, continuous", [((10,), 0), ((), 3), ((2, 3, 4), 1), ((2,) * 7, 6)])
+@pytest.mark.parametrize(
+    "categories, continuous", [((10,), 0), ((), 3), ((2, 3, 4), 1), ((2,) * 7, 6)]
+)
 def test_codes_of_any_number_and_size(categories, continuous):
     game = small(categories=categories, continuous=continuous)
     terms = game.discriminator_loss(batch_of(game))
@@ -99,11 +113,17 @@ def test_pixel_art_is_made_and_judged_in_blocks():
 
 def test_codes_are_drawn_from_the_prior():
     """Museum 18: N(-1, 1) for a code that is uniform on -1 .. 1."""
-    noise, category, continuous = small(categories=(10, 3)).draw(6000, torch.Generator().manual_seed(0))
-    assert noise.shape == (6000, 6) and category.shape == (6000, 2) and continuous.shape == (6000, 2)
+    noise, category, continuous = small(categories=(10, 3)).draw(
+        6000, torch.Generator().manual_seed(0)
+    )
+    assert (
+        noise.shape == (6000, 6) and category.shape == (6000, 2) and continuous.shape == (6000, 2)
+    )
     for uniform in (noise, continuous):
         assert -1 <= uniform.min() < -0.99 and 0.99 < uniform.max() <= 1
-        assert abs(uniform.mean().item()) < 0.03 and uniform.std().item() == pytest.approx(1 / math.sqrt(3), rel=0.03)
+        assert abs(uniform.mean().item()) < 0.03 and uniform.std().item() == pytest.approx(
+            1 / math.sqrt(3), rel=0.03
+        )
     for column, size in zip(category.T, (10, 3), strict=True):
         shares = column.bincount(minlength=size) / 6000
         assert len(shares) == size and (shares - 1 / size).abs().max() < 0.03
@@ -111,7 +131,9 @@ def test_codes_are_drawn_from_the_prior():
 
 def test_the_generator_takes_noise_then_categories_one_hot_then_continuous_codes():
     game = small(categories=(2, 3))
-    latent = game.latent_of(torch.full((1, 6), 7.0), torch.tensor([[1, 2]]), torch.tensor([[0.5, -0.5]]))
+    latent = game.latent_of(
+        torch.full((1, 6), 7.0), torch.tensor([[1, 2]]), torch.tensor([[0.5, -0.5]])
+    )
     assert latent.tolist() == [[7.0] * 6 + [0, 1] + [0, 0, 1] + [0.5, -0.5]]
 
 
@@ -137,9 +159,13 @@ def test_the_information_terms_are_minus_log_q():
     knows_nothing = game.surprise(torch.zeros(2, 16), code, 1.0)
     assert knows_nothing["category"].item() == pytest.approx(math.log(10) + math.log(4))
     assert knows_nothing["continuous"].item() == pytest.approx((0.25 + 1 + 0 + 1) / 2 / 2)
-    sure = torch.cat([100 * nn.functional.one_hot(code[1][:, i], size) for i, size in enumerate((10, 4))], 1)
+    sure = torch.cat(
+        [100 * nn.functional.one_hot(code[1][:, i], size) for i, size in enumerate((10, 4))], 1
+    )
     right = game.surprise(torch.cat([sure.float(), code[2]], 1), code, 1.0)
-    assert right["category"].item() == pytest.approx(0, abs=1e-6), "no softmax before the cross entropy"
+    assert right["category"].item() == pytest.approx(0, abs=1e-6), (
+        "no softmax before the cross entropy"
+    )
     assert right["continuous"].item() == 0
 
 
@@ -177,14 +203,20 @@ def test_with_augment_q_reads_a_moved_copy_and_the_verdict_the_picture(turn):
     seen = {}
     for augment in (0.0, 1.0):
         game, seen[augment] = small(augment=augment, continuous=1).train(), []
-        game.discriminator.register_forward_hook(lambda module, x, y, seen=seen[augment]: seen.append((x[0], y)))
+        game.discriminator.register_forward_hook(
+            lambda module, x, y, seen=seen[augment]: seen.append((x[0], y))
+        )
         surprise, asked = game.surprise, []
-        game.surprise = lambda guess, *rest, asked=asked, ask=surprise: asked.append(guess) or ask(guess, *rest)
+        game.surprise = lambda guess, *rest, asked=asked, ask=surprise: (
+            asked.append(guess) or ask(guess, *rest)
+        )
         torch.manual_seed(5)
         terms = getattr(game, turn)(batch_of(game))
         assert torch.equal(asked[0], seen[augment][-1][1][1])  # what Q said in the last pass
         sum(terms.values()).backward()
-        assert all(p.grad.abs().sum() > 0 for p in game.discriminator.code.parameters() if p.dim() > 1)
+        assert all(
+            p.grad.abs().sum() > 0 for p in game.discriminator.code.parameters() if p.dim() > 1
+        )
     plain, moved = seen[0.0], seen[1.0]
     assert len(moved) == len(plain) + 1
     assert torch.equal(moved[-2][0], plain[-1][0]) and torch.equal(moved[-2][1][0], plain[-1][1][0])
@@ -207,19 +239,28 @@ def test_unmoved_codes_are_read_off_the_picture_itself(unmoved):
 
 @pytest.mark.parametrize("unmoved", [-1, 3])
 def test_no_more_codes_can_stay_unmoved_than_there_are(unmoved):
-    with pytest.raises(CourseError, match=r"unmoved=.* was given; it counts continuous codes: 0 to 2"):
+    with pytest.raises(
+        CourseError, match=r"unmoved=.* was given; it counts continuous codes: 0 to 2"
+    ):
         Config(unmoved=unmoved)
 
 
 def test_annealed_rates_fall_to_zero_at_the_end():
     phases = small(steps=10, anneal=4, lr=0.1, lr_generator=0.5).phases()
     ends = {phase.name: [phase.schedule(step)["lr"] for step in (0, 6, 8, 10)] for phase in phases}
-    assert ends == {"discriminator": pytest.approx([0.1, 0.1, 0.05, 0]), "generator": pytest.approx([0.5, 0.5, 0.25, 0])}
+    assert ends == {
+        "discriminator": pytest.approx([0.1, 0.1, 0.05, 0]),
+        "generator": pytest.approx([0.5, 0.5, 0.25, 0]),
+    }
     assert all(phase.schedule is None for phase in small().phases())
 
 
 def test_half_the_deviation_is_four_times_the_price():
-    code = (torch.zeros(3, 5), torch.zeros(3, 1, dtype=torch.long), torch.tensor([[0.5], [-1.0], [0.0]]))
+    code = (
+        torch.zeros(3, 5),
+        torch.zeros(3, 1, dtype=torch.long),
+        torch.tensor([[0.5], [-1.0], [0.0]]),
+    )
     games = [small(deviation=deviation, categories=(4,), continuous=1) for deviation in (1.0, 0.5)]
     prices = [game.surprise(torch.zeros(3, 5), code, 1.0)["continuous"].item() for game in games]
     assert prices == pytest.approx([1.25 / 3 / 2, 4 * 1.25 / 3 / 2])
@@ -229,7 +270,9 @@ def test_half_the_deviation_is_four_times_the_price():
 
 @pytest.mark.parametrize("amount", [-0.1, 2.0, 2.5, float("nan")])
 def test_augment_has_limits(amount):
-    with pytest.raises(CourseError, match="augment=.* was given; it must be 0 or more, and below 2"):
+    with pytest.raises(
+        CourseError, match="augment=.* was given; it must be 0 or more, and below 2"
+    ):
         Config(augment=amount)
 
 
@@ -269,7 +312,9 @@ def test_what_is_given_is_used_and_the_rest_is_as_the_seed_drew_it():
 
 def test_one_code_may_be_given_bare_and_tensors_say_how_many():
     game = small(continuous=1)
-    assert torch.equal(game.sample(2, category=3, continuous=0.5), game.sample(2, category=(3,), continuous=[0.5]))
+    assert torch.equal(
+        game.sample(2, category=3, continuous=0.5), game.sample(2, category=(3,), continuous=[0.5])
+    )
     category = torch.tensor([1, 5, 9])
     assert torch.equal(game.sample(category=category), game.sample(3, category=category[:, None]))
     assert torch.equal(game.sample(category=category)[:1], game.sample(3, category=1)[:1])
@@ -280,7 +325,10 @@ def test_one_code_may_be_given_bare_and_tensors_say_how_many():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"n": 3, "category": 10}, "category=10 was asked of categorical code 0; it goes from 0 to 9"),
+        (
+            {"n": 3, "category": 10},
+            "category=10 was asked of categorical code 0; it goes from 0 to 9",
+        ),
         ({"n": 3, "category": -1}, "category=-1"),
         ({"n": 3, "category": 2.5}, "1 categorical code: give whole numbers"),
         ({"n": 3, "category": True}, "give whole numbers"),
@@ -321,10 +369,15 @@ def test_q_reads_bytes_and_floats_alike_and_refuses_other_sizes():
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert config.form == form
-    assert config.steps <= Config.at("full", form).steps and config.width <= Config.at("full", form).width
+    assert (
+        config.steps <= Config.at("full", form).steps
+        and config.width <= Config.at("full", form).width
+    )
 
 
-@pytest.mark.parametrize("change", [{"categories": (1,)}, {"continuous": -1}, {"categories": (), "continuous": 0}])
+@pytest.mark.parametrize(
+    "change", [{"categories": (1,)}, {"continuous": -1}, {"categories": (), "continuous": 0}]
+)
 def test_codes_that_cannot_be(change):
     with pytest.raises(CourseError, match="there must be one code"):
         Config(**change)
@@ -355,11 +408,17 @@ def test_what_is_no_tensor_cannot_be_read(pictures):
 def test_numpys_numbers_arrays_and_doubles_are_taken():
     game = small()
     wanted = game.sample(3, category=3, continuous=(0.5, -1.0), seed=1)
-    assert torch.equal(game.sample(3, category=np.int64(3), continuous=(np.float32(0.5), np.float64(-1)), seed=1), wanted)
+    assert torch.equal(
+        game.sample(3, category=np.int64(3), continuous=(np.float32(0.5), np.float64(-1)), seed=1),
+        wanted,
+    )
     rows = np.tile([0.5, -1.0], (3, 1))
     assert torch.equal(game.sample(category=np.array([3, 3, 3]), continuous=rows, seed=1), wanted)
     noise = torch.zeros(3, game.config.latent)
-    assert torch.equal(game.sample(category=3, noise=noise.double(), seed=1), game.sample(category=3, noise=noise, seed=1))
+    assert torch.equal(
+        game.sample(category=3, noise=noise.double(), seed=1),
+        game.sample(category=3, noise=noise, seed=1),
+    )
 
 
 @pytest.mark.parametrize("categories", [10, (1,), ("10",), (2.5,), None])

@@ -10,7 +10,14 @@ from torch import nn
 from torch.nn.functional import dropout, leaky_relu, pad, relu
 
 from gancourse.chapters import pix2pix
-from gancourse.chapters.pix2pix import Config, UNet, falling, jitter, patch_discriminator, receptive_field
+from gancourse.chapters.pix2pix import (
+    Config,
+    UNet,
+    falling,
+    jitter,
+    patch_discriminator,
+    receptive_field,
+)
 from gancourse.files import CourseError
 from gancourse.layers import Noise
 from gancourse.training import checkpoint, train
@@ -29,7 +36,10 @@ def small(seed: int = 0, **changes) -> pix2pix.Pix2Pix:
 def pairs(n: int = 4, inputs: int = 1, side: int = SIDE, seed: int = 3) -> dict[str, torch.Tensor]:
     dice = torch.Generator().manual_seed(seed)
     shapes = {"input": (n, inputs, side, side), "target": (n, 3, side, side)}
-    return {name: torch.randint(0, 256, shape, dtype=torch.uint8, generator=dice) for name, shape in shapes.items()}
+    return {
+        name: torch.randint(0, 256, shape, dtype=torch.uint8, generator=dice)
+        for name, shape in shapes.items()
+    }
 
 
 def batch_of(n: int = 4, **options) -> dict[str, torch.Tensor]:
@@ -38,7 +48,11 @@ def batch_of(n: int = 4, **options) -> dict[str, torch.Tensor]:
 
 def line_art(n: int = 2, height: int = SIDE, width: int = SIDE, seed: int = 5) -> torch.Tensor:
     return torch.randint(
-        0, 256, (n, 1, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+        0,
+        256,
+        (n, 1, height, width),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(seed),
     )
 
 
@@ -47,7 +61,11 @@ def count(network: nn.Module) -> int:
 
 
 def convolutions(network: nn.Module) -> list[nn.Module]:
-    return [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
+    ]
 
 
 # The generator
@@ -59,9 +77,16 @@ def test_parameter_counts_of_the_papers_networks():
     game = Config().build()
     kernel = 4 * 4
     # C64 and the bottleneck have a bias and no BatchNorm, all between two numbers a channel of BatchNorm and no bias.
-    encoder = sum(a * b * kernel for a, b in pairwise([3, *C64_ON])) + 64 + 2 * sum(C64_ON[1:-1]) + 512
-    taken, given = [512, 1024, 1024, 1024, 1024, 512, 256, 128], [512, 512, 512, 512, 256, 128, 64, 3]
-    decoder = sum(a * b * kernel for a, b in zip(taken, given, strict=True)) + 2 * sum(given[:-1]) + 3
+    encoder = (
+        sum(a * b * kernel for a, b in pairwise([3, *C64_ON])) + 64 + 2 * sum(C64_ON[1:-1]) + 512
+    )
+    taken, given = (
+        [512, 1024, 1024, 1024, 1024, 512, 256, 128],
+        [512, 512, 512, 512, 256, 128, 64, 3],
+    )
+    decoder = (
+        sum(a * b * kernel for a, b in zip(taken, given, strict=True)) + 2 * sum(given[:-1]) + 3
+    )
     assert count(game.generator.down) == encoder and count(game.generator.up) == decoder
     assert count(game.generator) == encoder + decoder == 54_414_531
     layers = [6, 64, 128, 256, 512, 1]
@@ -77,7 +102,16 @@ def test_the_papers_channels():
         down, up = (convolutions(part) for part in (network.down, network.up))
         assert [layer.out_channels for layer in down] == C64_ON
         if form == "unet":
-            assert [layer.in_channels for layer in up] == [512, 1024, 1024, 1024, 1024, 512, 256, 128]
+            assert [layer.in_channels for layer in up] == [
+                512,
+                1024,
+                1024,
+                1024,
+                1024,
+                512,
+                256,
+                128,
+            ]
         assert [layer.out_channels for layer in up] == [512, 512, 512, 512, 256, 128, 64, 3]
         for layer in [*down, *up]:
             assert (layer.kernel_size, layer.stride, layer.padding) == ((4, 4), (2, 2), (1, 1))
@@ -98,18 +132,24 @@ def test_which_layers_have_norm_and_noise(norm):
         network = UNet(3, 3, 256, 2, 0.5, norm)
         judge = patch_discriminator(6, 70, 2, norm)
     kinds = [
-        [any(isinstance(m, NORMED) for m in block.modules()) for block in part] for part in (network.down, network.up)
+        [any(isinstance(m, NORMED) for m in block.modules()) for block in part]
+        for part in (network.down, network.up)
     ]
     assert kinds == [[False] + [True] * 6 + [False], [True] * 7 + [False]]
     noisy = [
-        [any(isinstance(m, Noise) for m in block.modules()) for block in part] for part in (network.down, network.up)
+        [any(isinstance(m, Noise) for m in block.modules()) for block in part]
+        for part in (network.down, network.up)
     ]
     assert noisy == [[False] * 8, [True] * 3 + [False] * 5]
     assert not any(isinstance(module, nn.Dropout) for module in network.modules())
     at = [i for i, layer in enumerate(judge) if isinstance(layer, NORMED)]
     assert [type(judge[i - 1]) for i in at] == [nn.Conv2d] * 3 and len(convolutions(judge)) == 5
     assert not isinstance(judge[1], NORMED) and isinstance(judge[-2], nn.Conv2d)
-    kept = [getattr(m, "running_mean", None) is not None for m in [*network.modules(), *judge] if isinstance(m, NORMED)]
+    kept = [
+        getattr(m, "running_mean", None) is not None
+        for m in [*network.modules(), *judge]
+        if isinstance(m, NORMED)
+    ]
     assert kept == [norm == "running"] * len(kept)
 
 
@@ -143,7 +183,9 @@ def test_first_weights(norm):
     assert len(biases) == 5 and not any(bias.any() for bias in biases)
     norms = [module for module in game.modules() if isinstance(module, NORMED)]
     gains = torch.cat([module.weight for module in norms])
-    assert gains.mean().item() == pytest.approx(1, abs=0.005) and gains.std().item() == pytest.approx(0.02, rel=0.15)
+    assert gains.mean().item() == pytest.approx(
+        1, abs=0.005
+    ) and gains.std().item() == pytest.approx(0.02, rel=0.15)
     assert not any(module.bias.any() for module in norms)
 
 
@@ -180,7 +222,9 @@ def test_without_skips_everything_passes_the_bottleneck():
     x = batch_of(2)["input"]
     for form in Config.FORMS:
         game = small(form=form, norm="instance", noise=0.0)
-        game.generator.down[-1].register_forward_hook(lambda module, inputs, output: torch.ones_like(output))
+        game.generator.down[-1].register_forward_hook(
+            lambda module, inputs, output: torch.ones_like(output)
+        )
         first, second = game.generator(x)
         assert torch.equal(first, second) == (form == "encoder-decoder")
 
@@ -198,7 +242,9 @@ def test_every_skip_carries_something():
             block, below = game.generator.down[muted], game.generator.down[muted + 1]
             hook = [
                 block.register_forward_hook(
-                    lambda module, inputs, output, kept=kept: (kept.update(map=output), 0 * output)[1]
+                    lambda module, inputs, output, kept=kept: (kept.update(map=output), 0 * output)[
+                        1
+                    ]
                 ),
                 below.register_forward_pre_hook(lambda module, inputs, kept=kept: (kept["map"],)),
             ]
@@ -215,7 +261,10 @@ def test_every_skip_carries_something():
 @pytest.mark.parametrize("patch", pix2pix.PATCHES)
 def test_receptive_fields(patch):
     assert list(pix2pix.PATCHES) == [1, 16, 34, 70, 142, 286]
-    assert receptive_field(patch_discriminator(2, patch, 2, "running"), 2, side=max(64, 2 * patch)) == patch
+    assert (
+        receptive_field(patch_discriminator(2, patch, 2, "running"), 2, side=max(64, 2 * patch))
+        == patch
+    )
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
@@ -270,14 +319,24 @@ def test_the_papers_discriminators(patch, channels):
 def test_a_logit_a_patch():
     """At 256 px and 70 px patches 30 x 30, as in the authors' code; of single pixels one each."""
     with torch.device("meta"):
-        assert patch_discriminator(6, 70, 2, "batch")(torch.zeros(2, 6, 256, 256)).shape == (2, 30, 30)
+        assert patch_discriminator(6, 70, 2, "batch")(torch.zeros(2, 6, 256, 256)).shape == (
+            2,
+            30,
+            30,
+        )
         assert patch_discriminator(6, 1, 2, "batch")(torch.zeros(2, 6, 32, 32)).shape == (2, 32, 32)
-        assert patch_discriminator(6, 286, 2, "batch")(torch.zeros(2, 6, 256, 256)).shape == (2, 6, 6)
+        assert patch_discriminator(6, 286, 2, "batch")(torch.zeros(2, 6, 256, 256)).shape == (
+            2,
+            6,
+            6,
+        )
 
 
 def seen_by(game: pix2pix.Pix2Pix) -> list[torch.Tensor]:
     seen = []
-    game.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    game.discriminator.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach())
+    )
     return seen
 
 
@@ -288,7 +347,10 @@ def test_the_discriminator_sees_pairs(conditional):
     game.discriminator_loss(batch)
     game.generator_loss(batch)
     beside = [batch["input"]] if conditional else []
-    expected = [torch.cat([*beside, picture], 1) for picture in (batch["target"], batch["output"], batch["output"])]
+    expected = [
+        torch.cat([*beside, picture], 1)
+        for picture in (batch["target"], batch["output"], batch["output"])
+    ]
     assert len(seen) == 3 and all(map(torch.equal, seen, expected))
 
 
@@ -303,7 +365,11 @@ def test_one_run_of_the_generator_serves_both_turns():
     before = {name: value.clone() for name, value in game.state_dict().items()}
     play.step(batch_of(), 0)
     assert len(runs) == 1 and runs[0].requires_grad
-    moved = {name.partition(".")[0] for name, value in game.state_dict().items() if not torch.equal(value, before[name])}
+    moved = {
+        name.partition(".")[0]
+        for name, value in game.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
     assert moved == {"generator", "discriminator"}
 
 
@@ -344,7 +410,9 @@ def test_l1_is_the_mean_over_all_pixels_times_its_weight():
     for weight in (100.0, 10.0):
         game = small(l1=weight, noise=0.0)
         expected = weight * (batch["target"] - game.generator(batch["input"])).abs().mean()
-        assert game.generator_loss(game.share(batch))["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
+        assert game.generator_loss(game.share(batch))["l1"].item() == pytest.approx(
+            expected.item(), rel=1e-5
+        )
 
 
 def test_the_weight_of_the_game():
@@ -395,7 +463,11 @@ def test_both_optimizers_and_their_schedule():
         assert (group["lr"], group["betas"]) == (2e-4, (0.5, 0.999))
         rates = [phase.schedule(step)["lr"] for step in range(101)]
         assert rates[:51] == [2e-4] * 51
-        assert rates[75] == pytest.approx(1e-4) and rates[99] == pytest.approx(2e-4 / 50) and rates[100] == 0
+        assert (
+            rates[75] == pytest.approx(1e-4)
+            and rates[99] == pytest.approx(2e-4 / 50)
+            and rates[100] == 0
+        )
         assert all(a > b for a, b in pairwise(rates[50:]))
 
 
@@ -418,7 +490,9 @@ def test_jitter_treats_both_pictures_of_a_pair_alike():
     game = small(enlarge=8, flip=True)
     batch = game.prepare(coordinates(64))
     assert torch.equal(batch["input"][:, 0], batch["target"][:, 0])
-    assert torch.allclose(batch["target"][:, 2, 0, 0], torch.arange(64.0)), "pairs stay in their order"
+    assert torch.allclose(batch["target"][:, 2, 0, 0], torch.arange(64.0)), (
+        "pairs stay in their order"
+    )
     assert {name: value.shape for name, value in batch.items()} == {
         "input": (64, 1, SIDE, SIDE),
         "target": (64, 3, SIDE, SIDE),
@@ -440,7 +514,9 @@ def test_jitter_enlarges_and_cuts_every_square():
     )
     corners = torch.stack([y[:, 0, 0], x[:, 0, 0]], 1)
     squares, counts = corners.mul(1e3).round().unique(dim=0, return_counts=True)
-    assert len(squares) == (enlarge + 1) ** 2 and counts.min() > n / 25 / 3, "the last row and column belong to it too"
+    assert len(squares) == (enlarge + 1) ** 2 and counts.min() > n / 25 / 3, (
+        "the last row and column belong to it too"
+    )
 
 
 def test_jitter_mirrors_half_of_the_pairs_and_never_upside_down():
@@ -519,7 +595,9 @@ def noises(game: pix2pix.Pix2Pix) -> list[float]:
 
 def test_without_noise_there_is_one_answer():
     game, x = small(noise=0.4), line_art()
-    assert torch.equal(game.translate(x, seed=1, noise=False), game.translate(x, seed=2, noise=False))
+    assert torch.equal(
+        game.translate(x, seed=1, noise=False), game.translate(x, seed=2, noise=False)
+    )
     assert noises(game) == [0.4] * 3
     game.generator.up[-1].register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -549,7 +627,9 @@ def test_batch_statistics_stay_on_and_averages_stand_still():
     x = line_art(1)
     batch, instance = (small(norm=norm) for norm in ("batch", "instance"))
     instance.load_state_dict(batch.state_dict())
-    assert torch.allclose(batch.translate(x, noise=False), instance.translate(x, noise=False), atol=1e-5)
+    assert torch.allclose(
+        batch.translate(x, noise=False), instance.translate(x, noise=False), atol=1e-5
+    )
     running = small(norm="running").train()
     before = {name: value.clone() for name, value in running.state_dict().items()}
     running.translate(x)
@@ -559,7 +639,10 @@ def test_batch_statistics_stay_on_and_averages_stand_still():
 @pytest.mark.parametrize(
     ("pictures", "words"),
     [
-        (line_art().float(), r"float32 from .* to 255 were given; .* Give pictures.byte\(\), or pictures / 127.5 - 1"),
+        (
+            line_art().float(),
+            r"float32 from .* to 255 were given; .* Give pictures.byte\(\), or pictures / 127.5 - 1",
+        ),
         (line_art().long(), "int64 from"),
         (torch.full((1, 1, SIDE, SIDE), torch.nan), "from nan to nan"),
         (torch.full((1, 1, SIDE, SIDE), -torch.inf), "from -inf to -inf"),
@@ -568,7 +651,9 @@ def test_batch_statistics_stay_on_and_averages_stand_still():
 def test_numbers_far_from_minus_1_to_1_are_not_translated(pictures, words):
     with pytest.raises(CourseError, match=words):
         small().translate(pictures)
-    assert small().translate(line_art() / 127.5 * 1.2 - 1.2).isfinite().all(), "resized pictures overshoot a little"
+    assert small().translate(line_art() / 127.5 * 1.2 - 1.2).isfinite().all(), (
+        "resized pictures overshoot a little"
+    )
 
 
 @pytest.mark.parametrize("n", ["a", 2.5, 0])
@@ -577,7 +662,9 @@ def test_no_number_of_samples(n):
         small().sample(n)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, SIDE, SIDE), (SIDE, SIDE), (1, SIDE, SIDE), (0, 1, SIDE, SIDE), (1, 1, 0, 5)])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, SIDE, SIDE), (SIDE, SIDE), (1, SIDE, SIDE), (0, 1, SIDE, SIDE), (1, 1, 0, 5)]
+)
 def test_pictures_that_it_cannot_translate(shape):
     with pytest.raises(CourseError, match=r"this game translates \(N, 1, H, W\), uint8 or floats"):
         small().translate(torch.zeros(shape))
@@ -607,7 +694,9 @@ def test_samples_noise_is_its_seeds():
 def test_the_preview_shows_inputs_above_their_translations():
     game = small(noise=0.0)
     game.begin(pairs(20))
-    sheet = game.preview().unflatten(0, (4, 2, 8))  # a square number, so that a run's sheet has eight columns too
+    sheet = game.preview().unflatten(
+        0, (4, 2, 8)
+    )  # a square number, so that a run's sheet has eight columns too
     given = (game.examples / 127.5 - 1).expand(-1, 3, -1, -1).unflatten(0, (4, 8))
     made = game.sample().unflatten(0, (4, 8))
     assert torch.equal(sheet[:, 0], given) and torch.equal(sheet[:, 1], made)
@@ -639,7 +728,9 @@ def test_the_examples_travel_with_the_weights():
     assert (game.examples == 255).all() and game.examples.dtype == torch.uint8
     game.begin(pairs(20))
     other.load_state_dict(game.state_dict())
-    assert torch.equal(other.examples, game.examples) and torch.equal(other.sample(3), game.sample(3))
+    assert torch.equal(other.examples, game.examples) and torch.equal(
+        other.sample(3), game.sample(3)
+    )
 
 
 @pytest.mark.parametrize(
@@ -671,7 +762,10 @@ def test_every_form_has_every_scale(scale, form):
     with torch.device("meta"):
         game = replace(config, width=2).build()
         assert (game.generator.skips, game.config.inputs) == (form == "unet", 1)
-        batch = {"input": torch.zeros(2, 1, *config.shape[1:]), "target": torch.zeros(2, *config.shape)}
+        batch = {
+            "input": torch.zeros(2, 1, *config.shape[1:]),
+            "target": torch.zeros(2, *config.shape),
+        }
         assert game.judge(game.generator(batch["input"]), batch).dim() == 3
 
 
@@ -679,15 +773,27 @@ def test_the_defaults_are_the_papers():
     config = Config()
     assert (config.l1, config.adversarial, config.patch, config.noise) == (100.0, 1.0, 70, 0.5)
     assert (config.lr, config.beta1, config.batch_size, config.steps) == (2e-4, 0.5, 1, 200 * 400)
-    assert (config.shape, config.shape[1] + config.enlarge, config.flip) == ((3, 256, 256), 286, True)
-    assert (config.norm, config.conditional, config.loss, config.ema) == ("batch", True, "non-saturating", 0.0)
+    assert (config.shape, config.shape[1] + config.enlarge, config.flip) == (
+        (3, 256, 256),
+        286,
+        True,
+    )
+    assert (config.norm, config.conditional, config.loss, config.ema) == (
+        "batch",
+        True,
+        "non-saturating",
+        0.0,
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"form": "resnet"}, "form='resnet' is not known. Choose one of: unet, encoder-decoder"),
-        ({"loss": "relativistic"}, "loss='relativistic' is not known. Choose one of: non-saturating"),
+        (
+            {"loss": "relativistic"},
+            "loss='relativistic' is not known. Choose one of: non-saturating",
+        ),
         ({"patch": 71}, "patch=71 is not known. Choose one of: 1, 16, 34, 70, 142, 286"),
         ({"norm": "layer"}, "norm='layer' is not known. Choose one of: batch, running, instance"),
         ({"inputs": 0}, "inputs=0 was given; it must be above 0"),
@@ -713,7 +819,10 @@ def test_the_defaults_are_the_papers():
         ({"lr": float("inf")}, "lr=inf was given; it must be above 0 and finite"),
         ({"ema": 1.0}, "ema=1.0 was given; it must be 0 or more, and below 1"),
         ({"beta1": -0.5}, "beta1=-0.5"),
-        ({"shape": (3, 32, 32), "patch": 142}, "patch=142 halves pictures of 32 px.*the largest is patch=70"),
+        (
+            {"shape": (3, 32, 32), "patch": 142},
+            "patch=142 halves pictures of 32 px.*the largest is patch=70",
+        ),
     ],
 )
 def test_numbers_that_cannot_be(change, words):
@@ -726,7 +835,9 @@ def test_the_largest_patch_at_every_size_is_convolved():
         for side, largest in ((32, 70), (64, 142), (128, 286), (256, 286)):
             for patch in (patch for patch in pix2pix.PATCHES if patch <= largest):
                 Config(shape=(3, side, side), patch=patch, width=2)
-                assert patch_discriminator(6, patch, 2, "batch")(torch.zeros(2, 6, side, side)).numel()
+                assert patch_discriminator(6, patch, 2, "batch")(
+                    torch.zeros(2, 6, side, side)
+                ).numel()
 
 
 def test_a_patch_that_nobody_looks_at_may_be_any():
@@ -739,8 +850,16 @@ def test_a_patch_that_nobody_looks_at_may_be_any():
 def play(steps: int, folder, seed: int = 0):
     torch.manual_seed(seed)
     game = small(seed=seed, enlarge=4, steps=8, norm="running", patch=16)
-    options = {"batch_size": 2, "ema": 0.9, "checkpoint_every": 3, "device": "cpu", "progress": False}
-    return train(game, pairs(6), steps=steps, folder=folder, preview=lambda game: game.sample(1), **options)
+    options = {
+        "batch_size": 2,
+        "ema": 0.9,
+        "checkpoint_every": 3,
+        "device": "cpu",
+        "progress": False,
+    }
+    return train(
+        game, pairs(6), steps=steps, folder=folder, preview=lambda game: game.sample(1), **options
+    )
 
 
 def stored(folder) -> dict[str, torch.Tensor]:
@@ -768,7 +887,13 @@ def test_the_loop_follows_the_schedule(monkeypatch, tmp_path):
         lambda self, *a, **k: (rates.append(self.param_groups[0]["lr"]), really(self, *a, **k))[1],
     )
     play(8, tmp_path)
-    assert rates[::2] == rates[1::2] == pytest.approx([pix2pix.CHECK["lr"] * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)])
+    assert (
+        rates[::2]
+        == rates[1::2]
+        == pytest.approx(
+            [pix2pix.CHECK["lr"] * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)]
+        )
+    )
 
 
 def test_what_is_no_tensor_cannot_be_translated():

@@ -71,14 +71,20 @@ def test_what_nobody_vouches_for_is_taken_only_on_request_and_checked_ever_after
     assert asked == []
     with pytest.warns(CourseWarning, match="MD5 .* not e2e25dd5"):
         folder = archives.download("facades", tmp_path, trust=True)
-    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == ["train/1.jpg", "val/2.jpg"]
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
+        "train/1.jpg",
+        "val/2.jpg",
+    ]
     assert not list(tmp_path.rglob("evil*")) and not list(tmp_path.rglob("*.part*"))
     kept = tmp_path / "pix2pix" / "facades.tar.gz.sha256"
     assert kept.read_text().strip() == hashlib.sha256(GOOD).hexdigest()
     assert archives.download("facades", tmp_path) == folder and len(asked) == 1
-    assert pairs.side_by_side(folder / "train", direction="AtoB", size=16)["input"][0, :, 8, 8].argmax() == 0, (
-        "red is left"
-    )
+    assert (
+        pairs.side_by_side(folder / "train", direction="AtoB", size=16)["input"][
+            0, :, 8, 8
+        ].argmax()
+        == 0
+    ), "red is left"
     path = tmp_path / "pix2pix" / "facades.tar.gz"
     path.write_bytes(GOOD[:-1])
     with pytest.raises(DamagedFile, match="facades.tar.gz.*Delete"):
@@ -103,7 +109,9 @@ def test_a_hash_that_is_none_is_refused_before_anything_is_asked(tmp_path, serve
 
 def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch):
     _, sent = server
-    monkeypatch.setitem(archives.ARCHIVES, "facades", archives.Archive("a", "b", "BtoA", 20_000, "-"))
+    monkeypatch.setitem(
+        archives.ARCHIVES, "facades", archives.Archive("a", "b", "BtoA", 20_000, "-")
+    )
     for body, reason in (
         (b"x" * 20_001, "longer than the 20,000 bytes"),
         (archive(("facades/train/1.jpg", b"\0" * 60_001)), "unpacks to more than 60,000"),
@@ -122,7 +130,9 @@ def test_an_archive_too_long_or_foreign_is_refused(tmp_path, server, monkeypatch
 def test_without_a_network_the_emoji_are_named(tmp_path, server):
     server[1]["body"] = None
     for known in ({"trust": True}, {"sha256": "0" * 64}):
-        with pytest.raises(CourseError, match=r'Could not download https://.*facades.tar.gz.*data.load\("emoji"\)'):
+        with pytest.raises(
+            CourseError, match=r'Could not download https://.*facades.tar.gz.*data.load\("emoji"\)'
+        ):
             archives.download("facades", tmp_path, **known)
     with pytest.raises(CourseError, match="no archive 'cats'.*facades, maps, edges2shoes"):
         archives.download("cats", tmp_path)

@@ -42,7 +42,9 @@ def test_the_index_names_every_folder():
 @pytest.mark.parametrize("room", [digits, fashion], ids=["digits", "clothes"])
 @pytest.mark.parametrize(("train", "split"), [(True, "train"), (False, "test")])
 def test_torchvision_opens_the_bundled_pictures(room, train, split):
-    theirs = getattr(datasets, "MNIST" if room is digits else "FashionMNIST")(root=files.BUNDLED, train=train)
+    theirs = getattr(datasets, "MNIST" if room is digits else "FashionMNIST")(
+        root=files.BUNDLED, train=train
+    )
     ours = room.load(split, source="bundled")
     assert torch.equal(theirs.data, ours["image"].squeeze(1))
     assert torch.equal(theirs.targets, ours["label"])
@@ -92,7 +94,13 @@ def test_the_script_deals_clothes_in_rounds():
 
 def test_the_script_knows_a_word_for_every_face():
     make = script("faces")
-    shown = {"hair": "long07", "hairColor": "#611c17", "skinColor": "#8d5524", "mouth": "happy11", "hat": "variant01"}
+    shown = {
+        "hair": "long07",
+        "hairColor": "#611c17",
+        "skinColor": "#8d5524",
+        "mouth": "happy11",
+        "hat": "variant01",
+    }
     assert make.in_words("pixel-art", shown, bearded=False) == {
         "glasses": "no glasses",
         "hat": "hat",

@@ -13,7 +13,9 @@ from gancourse.files import CourseError
 pytestmark = pytest.mark.filterwarnings("error::gancourse.data.sources.CourseWarning")
 
 
-@pytest.mark.parametrize(("split", "n"), [("train", 8000), ("test", 2000), ("train-50000", 6666), ("validation", 1334)])
+@pytest.mark.parametrize(
+    ("split", "n"), [("train", 8000), ("test", 2000), ("train-50000", 6666), ("validation", 1334)]
+)
 def test_bundled_digits(split, n):
     found = digits.load(split, source="bundled")
     assert found.source == "bundled" and "CC BY-SA 3.0" in found.licence and len(found) == n
@@ -21,7 +23,9 @@ def test_bundled_digits(split, n):
     assert found["label"].shape == (n,) and found["label"].dtype == torch.int64
     assert found["label"].unique().tolist() == list(range(10))
     assert found["image"].max() == 255 and found["image"].min() == 0
-    assert 0.12 < found["image"].float().mean() / 255 < 0.14  # MNIST's mean is 0.1307: ink is bright, paper 0
+    assert (
+        0.12 < found["image"].float().mean() / 255 < 0.14
+    )  # MNIST's mean is 0.1307: ink is bright, paper 0
 
 
 def test_the_first_digits_are_mnists_own():
@@ -32,9 +36,14 @@ def test_stacked_is_three_digits_as_one_colour_picture():
     ones = digits.load("test")
     found = data.load("stacked", "test", n=500, seed=4)
     assert found["image"].shape == (500, 3, 28, 28) and found["image"].dtype == torch.uint8
-    assert found["label"].dtype == torch.int64 and found["label"].min() >= 0 and found["label"].max() <= 999
+    assert (
+        found["label"].dtype == torch.int64
+        and found["label"].min() >= 0
+        and found["label"].max() <= 999
+    )
     by_picture = {
-        image.numpy().tobytes(): int(label) for image, label in zip(ones["image"], ones["label"], strict=True)
+        image.numpy().tobytes(): int(label)
+        for image, label in zip(ones["image"], ones["label"], strict=True)
     }
     for image, label in zip(found["image"], found["label"].tolist(), strict=True):
         red, green, blue = (by_picture[channel.numpy().tobytes()] for channel in image)
@@ -50,8 +59,13 @@ def test_stacked_reaches_all_thousand_modes():
 
 
 def test_load_by_name():
-    assert repr(data.load("digits", "test", source="bundled")).startswith("Pictures(MNIST test, bundled: image (2000,")
-    with pytest.raises(CourseError, match="digits, stacked, fashion, faces, faces-micah, sprites, emoji, grid, ring, spiral"):
+    assert repr(data.load("digits", "test", source="bundled")).startswith(
+        "Pictures(MNIST test, bundled: image (2000,"
+    )
+    with pytest.raises(
+        CourseError,
+        match="digits, stacked, fashion, faces, faces-micah, sprites, emoji, grid, ring, spiral",
+    ):
         data.load("cats")
     with pytest.raises(AttributeError):
         data.cats  # noqa: B018

@@ -43,7 +43,9 @@ def test_pictures_captions_and_concepts(small):
     seen = set()
     for split, n in COUNTS.items():
         found = small[split]
-        assert list(found.tensors) == ["input", "target", "concept"] and found.licence == emoji.LICENCE
+        assert (
+            list(found.tensors) == ["input", "target", "concept"] and found.licence == emoji.LICENCE
+        )
         assert found["input"].shape == (n, 1, 16, 16) and found["input"].dtype == torch.uint8
         assert found["target"].shape == (n, 3, 16, 16) and found["target"].dtype == torch.uint8
         assert found["concept"].shape == (n,) and found["concept"].dtype == torch.int64
@@ -69,7 +71,9 @@ def test_the_hash_of_its_name_alone_decides_where_a_concept_goes():
 
 def test_gender_skin_and_direction_make_no_new_concept():
     """Told from the code points alone, not by what made the index."""
-    concept = {entry["hexcode"]: entry["concept"] for split in emoji.SPLITS for entry in emoji.index(split)}
+    concept = {
+        entry["hexcode"]: entry["concept"] for split in emoji.SPLITS for entry in emoji.index(split)
+    }
     assert not any(f"1F3F{tone}" in code for code in concept for tone in "BCDEF"), "a skin tone"
     compared = 0
     for code, name in concept.items():
@@ -98,7 +102,11 @@ def test_no_line_art_has_a_near_twin_in_the_other_split(small):
 
 def test_no_line_art_occurs_twice_in_any_split(small):
     with zipfile.ZipFile(files.BUNDLED / emoji.ARCHIVE) as archive:
-        names = [f"line_art/{entry['hexcode']}.svg" for split in emoji.SPLITS for entry in emoji.index(split)]
+        names = [
+            f"line_art/{entry['hexcode']}.svg"
+            for split in emoji.SPLITS
+            for entry in emoji.index(split)
+        ]
         assert len({archive.read(name) for name in names}) == len(names) == sum(COUNTS.values())
         colours = [name.replace("line_art", "colour") for name in names]
         assert sorted(archive.namelist()) == sorted([*names, *colours, "index.json"])
@@ -110,13 +118,24 @@ def test_input_is_grey_line_art_and_target_the_same_in_colour(folder, monkeypatc
     line, colour = found["input"][:, 0], found["target"]
     assert (line[:, 0] == 255).all() and (colour[:, :, 0] == 255).all(), "not on white"
     ink = line < 64
-    assert (ink.float().mean(dim=(1, 2)) > 0.02).all() and (ink.float().mean(dim=(1, 2)) < 0.5).all()
-    covered = torch.stack([(one.amax(dim=0) < 128)[mask].float().mean() for one, mask in zip(colour, ink, strict=True)])
+    assert (ink.float().mean(dim=(1, 2)) > 0.02).all() and (
+        ink.float().mean(dim=(1, 2)) < 0.5
+    ).all()
+    covered = torch.stack(
+        [
+            (one.amax(dim=0) < 128)[mask].float().mean()
+            for one, mask in zip(colour, ink, strict=True)
+        ]
+    )
     assert covered.min() > 0.85
-    assert ((colour.amax(dim=1).int() - colour.amin(dim=1)) > 40).float().mean(dim=(1, 2)).min() > 0.015
+    assert ((colour.amax(dim=1).int() - colour.amin(dim=1)) > 40).float().mean(
+        dim=(1, 2)
+    ).min() > 0.015
     first = emoji.captions("test")[0]
     assert first == "grinning face" and emoji.words(found, 0) == "face grinning"
-    assert (colour[0, :, 22, 36] - torch.tensor([252, 234, 43])).abs().max() < 4, "its forehead is yellow"
+    assert (colour[0, :, 22, 36] - torch.tensor([252, 234, 43])).abs().max() < 4, (
+        "its forehead is yellow"
+    )
     assert line[0, 22, 36] == 255 and (line[0, 31, [27, 45]] == 0).all(), "its eyes are black"
 
 
@@ -124,12 +143,17 @@ def test_what_was_rendered_is_kept_and_a_damaged_file_is_rendered_anew(tmp_path,
     few(monkeypatch)
     drawn = []
     true = emoji._render
-    monkeypatch.setattr(emoji, "_render", lambda split, size: drawn.append((split, size)) or true(split, size))
+    monkeypatch.setattr(
+        emoji, "_render", lambda split, size: drawn.append((split, size)) or true(split, size)
+    )
     first = data.load("emoji", size=20, root=tmp_path)
     (path,) = (tmp_path / "openmoji").iterdir()
     assert path.name.startswith("train-20-") and "resvg" in path.name and drawn == [("train", 20)]
     whole = path.read_bytes()
-    assert torch.equal(data.load("emoji", size=20, root=tmp_path)["target"], first["target"]) and len(drawn) == 1
+    assert (
+        torch.equal(data.load("emoji", size=20, root=tmp_path)["target"], first["target"])
+        and len(drawn) == 1
+    )
     middle = len(whole) // 2
     flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     for n, damaged in enumerate((flipped, whole[:-1], b"", b"\0" * len(whole)), 2):

@@ -13,7 +13,16 @@ from gancourse.data import faces
 from gancourse.files import CourseError, DamagedFile
 
 SETS = {"faces": (9000, 1000, 32), "faces-micah": (3600, 400, 64)}
-SKINS = ("ffdbac", "f5cfa0", "eac393", "e0b687", "cb9e6e", "b68655", "a26d3d", "8d5524")  # in the order of the words
+SKINS = (
+    "ffdbac",
+    "f5cfa0",
+    "eac393",
+    "e0b687",
+    "cb9e6e",
+    "b68655",
+    "a26d3d",
+    "8d5524",
+)  # in the order of the words
 HAIRS = {
     "brown": ("603a14", "603015", "612616", "611c17"),
     "black": ("28150a",),
@@ -41,13 +50,19 @@ def test_pictures_and_attributes(name):
     style, seen = faces.STYLES[name], []
     for split, n in zip(faces.SPLITS, lengths, strict=True):
         found = data.load(name, split)
-        assert found.source == "bundled" and found.name.endswith(split) and found.licence == style.licence
+        assert (
+            found.source == "bundled"
+            and found.name.endswith(split)
+            and found.licence == style.licence
+        )
         assert list(found.tensors) == ["image", *style.attributes]
         assert found["image"].shape == (n, 3, size, size) and found["image"].dtype == torch.uint8
         assert found["image"].is_contiguous()
         for key, words in style.attributes.items():
             assert found[key].shape == (n,) and found[key].dtype == torch.int64
-            assert found[key].unique().tolist() == list(range(len(words))), f"{key}: not every word is in use"
+            assert found[key].unique().tolist() == list(range(len(words))), (
+                f"{key}: not every word is in use"
+            )
         seen += [image.numpy().tobytes() for image in found["image"]]
     assert len(set(seen)) == sum(lengths), "the same picture twice"
 
@@ -60,7 +75,13 @@ def test_licences_name_who_is_to_be_named():
 
 def test_half_the_faces_wear_glasses(pixel_art):
     train, _ = pixel_art
-    for name, share in {"glasses": 0.5, "hat": 0.2, "beard": 0.1, "hair_length": 0.47, "mouth": 0.56}.items():
+    for name, share in {
+        "glasses": 0.5,
+        "hat": 0.2,
+        "beard": 0.1,
+        "hair_length": 0.47,
+        "mouth": 0.56,
+    }.items():
         assert abs(train[name].float().mean() - share) < 0.02, name
 
 
@@ -97,10 +118,15 @@ def test_glasses_change_the_eyes_and_nothing_else(pixel_art):
 def read_off(train, test, attributes: dict[str, tuple[str, ...]], pool: int) -> dict[str, float]:
     """Share of test faces whose attribute a linear map of the pixels, fitted by least squares, gets right."""
     x, y = (
-        torch.cat([avg_pool2d(part["image"].float() / 255, pool).flatten(1), torch.ones(len(part), 1)], dim=1)
+        torch.cat(
+            [avg_pool2d(part["image"].float() / 255, pool).flatten(1), torch.ones(len(part), 1)],
+            dim=1,
+        )
         for part in (train, test)
     )
-    wanted = torch.cat([one_hot(train[key], len(words)) for key, words in attributes.items()], dim=1).float()
+    wanted = torch.cat(
+        [one_hot(train[key], len(words)) for key, words in attributes.items()], dim=1
+    ).float()
     weights = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1]), x.T @ wanted)
     votes = (y @ weights).split([len(words) for words in attributes.values()], dim=1)
     return {
@@ -129,7 +155,11 @@ def test_micahs_attributes_can_be_read_off_the_pictures():
 def test_words_of_a_face(pixel_art):
     train, _ = pixel_art
     told = faces.words(train, 0)
-    assert told["glasses"] == "no glasses" and told["hair_length"] == "long hair" and told["mouth"] == "sad"
+    assert (
+        told["glasses"] == "no glasses"
+        and told["hair_length"] == "long hair"
+        and told["mouth"] == "sad"
+    )
     assert told.keys() == faces.ATTRIBUTES.keys()
     assert faces.words(data.load("faces-micah"), 0, "faces-micah")["frame"] == "square"
 
@@ -152,7 +182,12 @@ def test_damaged_faces_are_named_and_refused(copy, source):
     path, _ = copy
     assert len(data.load("faces", source=source)) == 9000
     whole = path.read_bytes()
-    for damaged in (whole[:-1], b"", bytes([whole[0] ^ 1]) + whole[1:], (path.parent / "micah.npz").read_bytes()):
+    for damaged in (
+        whole[:-1],
+        b"",
+        bytes([whole[0] ^ 1]) + whole[1:],
+        (path.parent / "micah.npz").read_bytes(),
+    ):
         path.write_bytes(damaged)
         with pytest.raises(DamagedFile, match="pixel-art.npz.*not the published file"):
             data.load("faces", source=source)

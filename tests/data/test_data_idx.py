@@ -42,7 +42,9 @@ def official(room, monkeypatch) -> dict[str, bytes]:
     random = torch.Generator().manual_seed(0)
     contents = {}
     for part, n in {"train": 60, "t10k": 12}.items():
-        contents[f"{part}-images-idx3-ubyte"] = written(torch.randint(256, (n, 28, 28), generator=random))
+        contents[f"{part}-images-idx3-ubyte"] = written(
+            torch.randint(256, (n, 28, 28), generator=random)
+        )
         contents[f"{part}-labels-idx1-ubyte"] = written(torch.arange(n) % 10)
     contents |= {f"{name}.gz": gzip.compress(whole, mtime=0) for name, whole in contents.items()}
     hashes = {name: files.hashlib.sha256(whole).hexdigest() for name, whole in contents.items()}
@@ -92,7 +94,9 @@ DAMAGES = {
 
 @pytest.mark.parametrize("source", ["auto", "full"])
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_file_is_named_and_never_replaced_in_silence(room, official, tmp_path, damage, source):
+def test_a_damaged_file_is_named_and_never_replaced_in_silence(
+    room, official, tmp_path, damage, source
+):
     name = "train-images-idx3-ubyte"
     path = put(room, tmp_path, official) / name
     path.write_bytes(damage(official[name]))
@@ -124,7 +128,9 @@ def test_the_other_sets_files_are_refused(room, tmp_path):
 def test_a_zip_bomb_is_not_unpacked(room, official, tmp_path, monkeypatch):
     folder = put(room, tmp_path, official, ".gz")
     (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(5_000_000)))
-    monkeypatch.setattr(gzip, "decompress", lambda *_: pytest.fail("unpacked before its hash was checked"))
+    monkeypatch.setattr(
+        gzip, "decompress", lambda *_: pytest.fail("unpacked before its hash was checked")
+    )
     with pytest.raises(DamagedFile):
         room.load(root=tmp_path)
 
@@ -155,7 +161,9 @@ def test_auto_takes_the_bundled_digits_without_asking_the_network(room, monkeypa
 
 
 def test_auto_warns_when_the_root_it_was_given_holds_no_digits(room, tmp_path):
-    with pytest.warns(CourseWarning, match=f"does not hold {published(room).name}.*bundled") as caught:
+    with pytest.warns(
+        CourseWarning, match=f"does not hold {published(room).name}.*bundled"
+    ) as caught:
         assert room.load(root=tmp_path).source == "bundled"
     assert caught[0].filename == __file__, "the warning does not point to the call"
     with pytest.raises(CourseError, match="may not stand in"):
@@ -168,7 +176,9 @@ def test_full_without_a_network_warns_and_strict_refuses(room, tmp_path, monkeyp
 
     things = published(room).things
     monkeypatch.setattr(getattr(datasets, published(room).torchvision), "download", download)
-    with pytest.warns(CourseWarning, match=f"(?s)Error downloading.*bundled {things}.*put the four official files"):
+    with pytest.warns(
+        CourseWarning, match=f"(?s)Error downloading.*bundled {things}.*put the four official files"
+    ):
         assert room.load(source="full", root=tmp_path).source == "bundled"
     with pytest.raises(CourseError) as caught:
         room.load(source="full", root=tmp_path, strict=True)
@@ -177,7 +187,9 @@ def test_full_without_a_network_warns_and_strict_refuses(room, tmp_path, monkeyp
     assert list(tmp_path.rglob("*ubyte*")) == [] and list(tmp_path.rglob(".download*")) == []
 
 
-@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError(), PermissionError("denied")])
+@pytest.mark.parametrize(
+    "error", [TimeoutError("timed out"), ConnectionResetError(), PermissionError("denied")]
+)
 def test_every_trouble_of_a_download_is_a_warning(room, tmp_path, monkeypatch, error):
     def download(self):
         raise error
@@ -203,7 +215,9 @@ def test_full_downloads_once_whole_and_verified(room, official, tmp_path, monkey
     assert room.load(source="full", root=tmp_path, strict=True).source == "full"
     assert room.load("test", source="full", root=tmp_path, strict=True).source == "full"
     assert len(calls) == 1
-    assert sorted(path.name for path in (tmp_path / published(room).torchvision).rglob("*")) == sorted(["raw", *NAMES])
+    assert sorted(
+        path.name for path in (tmp_path / published(room).torchvision).rglob("*")
+    ) == sorted(["raw", *NAMES])
 
 
 def test_a_download_of_other_files_is_refused_and_not_kept(room, official, tmp_path, monkeypatch):
@@ -217,14 +231,18 @@ def test_a_download_of_other_files_is_refused_and_not_kept(room, official, tmp_p
 
 def test_the_bundled_folder_may_be_the_root_but_is_never_overwritten(room, monkeypatch):
     assert room.load(root=files.BUNDLED).source == "bundled"
-    monkeypatch.setattr(idx, "_download", lambda *_: pytest.fail("the bundled digits would be overwritten"))
+    monkeypatch.setattr(
+        idx, "_download", lambda *_: pytest.fail("the bundled digits would be overwritten")
+    )
     with pytest.raises(CourseError, match="Give another root"):
         room.load(root=files.BUNDLED, source="full", strict=True)
 
 
 @pytest.mark.parametrize(("what", "given"), [("split", "validate"), ("source", "web")])
 def test_an_unknown_word_is_answered_with_the_known_ones(room, what, given):
-    with pytest.raises(CourseError, match=f"no {what} '{given}'.*{'train-50000' if what == 'split' else 'bundled'}"):
+    with pytest.raises(
+        CourseError, match=f"no {what} '{given}'.*{'train-50000' if what == 'split' else 'bundled'}"
+    ):
         room.load(**{what: given})
 
 

@@ -9,7 +9,9 @@ from gancourse.data import line_art
 from gancourse.files import CourseError
 
 
-def drawing(side: int, stroke: float, box=(0.12, 0.12, 0.88, 0.88), dots: bool = True) -> Image.Image:
+def drawing(
+    side: int, stroke: float, box=(0.12, 0.12, 0.88, 0.88), dots: bool = True
+) -> Image.Image:
     """A face: a circle, two eyes, a mouth, black on white, antialiased."""
     fine = Image.new("L", (4 * side, 4 * side), 255)
     pen, width = ImageDraw.Draw(fine), round(4 * side * stroke)
@@ -85,6 +87,9 @@ def test_thinner_strokes_leave_the_eyes_alone():
 
 def test_a_blank_page_has_no_lines():
     paper = (200 + np.random.default_rng(0).normal(0, 6, (300, 400))).clip(0, 255).astype(np.uint8)
-    for page in (Image.fromarray(paper), *(Image.new("L", (99, 99), level) for level in (0, 128, 255))):
+    for page in (
+        Image.fromarray(paper),
+        *(Image.new("L", (99, 99), level) for level in (0, 128, 255)),
+    ):
         with pytest.raises(CourseError, match="No lines found.*dark pen"):
             line_art.line_art(page)

@@ -38,11 +38,16 @@ def png_header(width: int, height: int) -> bytes:
     """A picture of this size in a hundred bytes: decoded, it would fill the memory."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -106,7 +111,10 @@ def test_one_bad_file_never_stops_the_others(tmp_path):
     assert [colour(image) for image in found["input"]] == [RED, GREEN]
     (warning,) = [one for one in caught if one.category is CourseWarning]
     lines = str(warning.message).splitlines()
-    assert lines[0].startswith(f"{len(reasons)} of {len(reasons) + 2} files") and len(lines) == len(reasons) + 1
+    assert (
+        lines[0].startswith(f"{len(reasons)} of {len(reasons) + 2} files")
+        and len(lines) == len(reasons) + 1
+    )
     for name, reason in reasons.items():
         assert any(name in line and reason in line for line in lines), (name, reason, lines)
     with pytest.warns(CourseWarning, match="left out"):
@@ -156,11 +164,17 @@ def test_the_left_half_is_a_and_the_right_half_b(tmp_path):
     back = pairs.side_by_side(tmp_path, direction="BtoA", size=16)
     assert colour(forth["input"][0]) == colour(back["target"][0]) == RED
     assert colour(forth["target"][0]) == colour(back["input"][0]) == BLUE
-    assert forth["input"].shape == forth["target"].shape == (1, 3, 16, 16) and forth["input"].dtype == torch.uint8
+    assert (
+        forth["input"].shape == forth["target"].shape == (1, 3, 16, 16)
+        and forth["input"].dtype == torch.uint8
+    )
     assert forth.source == "yours"
     one = pairs.side_by_side(tmp_path, direction="BtoA", size=16, channels=1)
     assert one["input"].shape == (1, 1, 16, 16) and one["target"].shape == (1, 3, 16, 16)
-    for load in (pairs.side_by_side, lambda folder, **given: pairs.two_folders(folder, folder, **given)):
+    for load in (
+        pairs.side_by_side,
+        lambda folder, **given: pairs.two_folders(folder, folder, **given),
+    ):
         with pytest.raises(TypeError, match="direction"):
             load(tmp_path)
         with pytest.raises(CourseError, match="AtoB.*BtoA.*got 'atob'"):
@@ -176,8 +190,16 @@ def test_two_folders_are_paired_by_stem(tmp_path):
     found = pairs.two_folders(a, b, direction="AtoB", size=16)
     assert [colour(image) for image in found["input"]] == [RED, GREEN]
     assert [colour(image) for image in found["target"]] == [BLUE, RED]
-    assert [colour(i) for i in pairs.two_folders(a, b, direction="BtoA", size=16)["input"]] == [BLUE, RED]
-    for path, size in ((a / "alone.png", 32), (b / "lone.png", 32), (a / "uneven.png", 32), (b / "uneven.png", 33)):
+    assert [colour(i) for i in pairs.two_folders(a, b, direction="BtoA", size=16)["input"]] == [
+        BLUE,
+        RED,
+    ]
+    for path, size in (
+        (a / "alone.png", 32),
+        (b / "lone.png", 32),
+        (a / "uneven.png", 32),
+        (b / "uneven.png", 33),
+    ):
         Image.new("RGB", (size, 20)).save(path)
     Image.new("RGB", (32, 20)).save(b / "y.png")
     with pytest.warns(CourseWarning, match="4 of 5 files") as caught:
@@ -185,7 +207,11 @@ def test_two_folders_are_paired_by_stem(tmp_path):
     told = str(caught[0].message)
     assert "alone.png has no partner: no alone.* in " + str(b) in told
     assert "lone.png has no partner: no lone.* in " + str(a) in told
-    assert "32 x 20 pixels, but" in told and "33 x 20" in told and "several files are called y.*" in told
+    assert (
+        "32 x 20 pixels, but" in told
+        and "33 x 20" in told
+        and "several files are called y.*" in told
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(60, 40), (40, 60), (48, 48), (24, 400)])
@@ -202,11 +228,17 @@ def test_both_pictures_of_a_pair_are_cropped_alike(tmp_path, width, height):
     other = pairs.two_folders(tmp_path / "a", tmp_path / "b", direction="BtoA", size=24)
     expected = pairs.photos(tmp_path / "a", size=24)["target"]
     for found in (one, other):
-        assert torch.equal(found["input"], found["target"]) and torch.equal(found["target"], expected)
+        assert torch.equal(found["input"], found["target"]) and torch.equal(
+            found["target"], expected
+        )
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    middle = shown.crop((left, top, left + side, top + side)).resize((24, 24), Image.Resampling.LANCZOS)
-    assert (expected[0].permute(1, 2, 0).int() - torch.from_numpy(np.array(middle)).int()).abs().max() <= 2
+    middle = shown.crop((left, top, left + side, top + side)).resize(
+        (24, 24), Image.Resampling.LANCZOS
+    )
+    assert (
+        expected[0].permute(1, 2, 0).int() - torch.from_numpy(np.array(middle)).int()
+    ).abs().max() <= 2
 
 
 def test_a_picture_made_smaller_is_averaged_not_sampled(tmp_path):
@@ -248,7 +280,9 @@ def test_photos_give_grey_or_edges(tmp_path):
 
 
 def test_a_larger_sigma_finds_fewer_edges():
-    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8))
+    image = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8)
+    )
     counts = [(pairs.edges(image, sigma) == 0).sum() for sigma in (1.0, 2.0, 4.0)]
     assert counts[0] > counts[1] > counts[2]
     assert (pairs.edges(torch.full((1, 3, 16, 16), 99, dtype=torch.uint8)) == 255).all()

@@ -131,11 +131,15 @@ def shelf(monkeypatch, tmp_path):
 
 
 def test_the_manifest_names_data_files_only(shelf):
-    assert files.read_json(shelf / sources.MANIFEST) == {"set/a.bin": {"sha256": SHA, "bytes": len(BODY)}}
+    assert files.read_json(shelf / sources.MANIFEST) == {
+        "set/a.bin": {"sha256": SHA, "bytes": len(BODY)}
+    }
     assert sources.manifest(shelf) == files.read_json(shelf / sources.MANIFEST)
 
 
-@pytest.mark.parametrize("harm", [BODY[:-1], BODY[::-1], b"", BODY + b"!"], ids=["short", "swapped", "empty", "long"])
+@pytest.mark.parametrize(
+    "harm", [BODY[:-1], BODY[::-1], b"", BODY + b"!"], ids=["short", "swapped", "empty", "long"]
+)
 def test_bundled_refuses_changed_bytes(shelf, harm):
     assert sources.bundled("set/a.bin") == shelf / "set" / "a.bin"
     (shelf / "set" / "a.bin").write_bytes(harm)
@@ -177,5 +181,7 @@ def test_pictures_refuse_what_does_not_fit():
         with pytest.raises(CourseError, match="Ask for 1 to 100"):
             made(100).take(n, seed=0)
     with pytest.raises(CourseError, match="same length"):
-        sources.Pictures({"label": torch.zeros(3), "image": torch.zeros(4, 1, 2, 2)}, "x", "made", "CC0")
+        sources.Pictures(
+            {"label": torch.zeros(3), "image": torch.zeros(4, 1, 2, 2)}, "x", "made", "CC0"
+        )
     assert "label (100,) torch.int64" in repr(made(100))

@@ -15,7 +15,8 @@ MIDDLE = 16  # the place whose centre is the picture's: 16 + 16 = 32
 def factors(**fixed: int) -> torch.Tensor:
     """All combinations of the factors that are not fixed."""
     values = [
-        torch.tensor([fixed[name]]) if name in fixed else torch.arange(count) for name, count in sprites.FACTORS.items()
+        torch.tensor([fixed[name]]) if name in fixed else torch.arange(count)
+        for name, count in sprites.FACTORS.items()
     ]
     return torch.cartesian_prod(*values)
 
@@ -25,7 +26,11 @@ def area_and_centre(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, t
     white = (images.squeeze(1) > 0).double()
     place = (torch.arange(images.shape[-1]) + 0.5) / images.shape[-1]
     area = white.sum(dim=(1, 2))
-    return area, (white.sum(dim=1) * place).sum(dim=1) / area, (white.sum(dim=2) * place).sum(dim=1) / area
+    return (
+        area,
+        (white.sum(dim=1) * place).sum(dim=1) / area,
+        (white.sum(dim=2) * place).sum(dim=1) / area,
+    )
 
 
 @pytest.mark.parametrize("kind", range(3), ids=sprites.SHAPES)
@@ -33,7 +38,9 @@ def test_area_and_centre_of_mass_are_those_of_the_closed_forms(kind):
     """At eight times the resolution: a circumference of 80 pixels can be off by a part of a pixel all the way round."""
     chosen = factors(shape=kind, x=5, y=22)[::7]
     area, x, y = area_and_centre(sprites.render(chosen, size=512))
-    expected = sprites.AREAS[sprites.SHAPES[kind]] * sprites.scales()[chosen[:, 1]].double().square() * 64
+    expected = (
+        sprites.AREAS[sprites.SHAPES[kind]] * sprites.scales()[chosen[:, 1]].double().square() * 64
+    )
     assert (area / expected - 1).abs().max() < 0.01
     assert (64 * x - 21).abs().max() < 0.03 and (64 * y - 38).abs().max() < 0.03
 
@@ -46,7 +53,9 @@ def test_areas_are_known():
 
 def test_an_upright_square_is_exact():
     for scale in range(6):
-        image = sprites.render(factors(shape=0, scale=scale, orientation=0, x=MIDDLE, y=MIDDLE))[0, 0]
+        image = sprites.render(factors(shape=0, scale=scale, orientation=0, x=MIDDLE, y=MIDDLE))[
+            0, 0
+        ]
         half = 5 + scale
         expected = torch.zeros(64, 64, dtype=torch.uint8)
         expected[32 - half : 32 + half, 32 - half : 32 + half] = 255
@@ -60,7 +69,9 @@ def test_an_ellipse_turns_counter_clockwise():
     place = (torch.arange(256) + 0.5) / 4 - 32
     for image, angle in zip(white, sprites.angles(), strict=True):
         down, right = (place[at].double() for at in image.nonzero(as_tuple=True))
-        axis = 0.5 * math.atan2(-2 * (right * down).mean(), right.square().mean() - down.square().mean())
+        axis = 0.5 * math.atan2(
+            -2 * (right * down).mean(), right.square().mean() - down.square().mean()
+        )
         turned = axis - math.pi / 2 - float(angle)
         assert abs(math.remainder(turned, math.pi)) < 0.02
 
@@ -73,7 +84,9 @@ def test_the_heart_points_down_and_turns_counter_clockwise():
     place = (torch.arange(256) + 0.5) / 4 - 32
     for image, angle in zip(images, sprites.angles(), strict=True):
         down, right = (place[at] for at in image.nonzero(as_tuple=True))
-        tip = torch.hypot(down, right).argmax()  # the point is what lies farthest from the centre of mass
+        tip = torch.hypot(
+            down, right
+        ).argmax()  # the point is what lies farthest from the centre of mass
         turned = math.atan2(-float(down[tip]), float(right[tip])) + math.pi / 2 - float(angle)
         assert abs(math.remainder(turned, 2 * math.pi)) < 0.05
 
@@ -85,7 +98,9 @@ def test_a_step_of_place_is_a_pixel_and_nothing_is_cut_off():
         moved = corner.clone()
         moved[:, 3], moved[:, 4] = x, y
         assert torch.equal(sprites.render(moved), drawn.roll((y, x), dims=(2, 3)))
-    edge = torch.cat([drawn[..., 0, :], drawn[..., :, 0], sprites.render(moved)[..., -1, :]], dim=-1)
+    edge = torch.cat(
+        [drawn[..., 0, :], drawn[..., :, 0], sprites.render(moved)[..., -1, :]], dim=-1
+    )
     assert not edge.any()
 
 
@@ -97,7 +112,9 @@ def test_no_grey_and_the_sizes_in_order():
 
 
 def test_a_full_turn_is_no_turn():
-    first, last = (sprites.render(factors(orientation=which, x=MIDDLE, y=MIDDLE)) for which in (0, 39))
+    first, last = (
+        sprites.render(factors(orientation=which, x=MIDDLE, y=MIDDLE)) for which in (0, 39)
+    )
     assert torch.equal(first, last)
     hearts = sprites.render(factors(shape=2, scale=5, x=MIDDLE, y=MIDDLE))
     assert len(hearts.flatten(1).unique(dim=0)) == 39
@@ -105,7 +122,11 @@ def test_a_full_turn_is_no_turn():
 
 def test_load_draws_different_combinations_and_keeps_the_test_apart():
     train, test = data.load("sprites", n=3000, seed=1), data.load("sprites", "test", n=3000, seed=1)
-    assert train.source == "made" and train["image"].shape == (3000, 1, 64, 64) and train["image"].dtype == torch.uint8
+    assert (
+        train.source == "made"
+        and train["image"].shape == (3000, 1, 64, 64)
+        and train["image"].dtype == torch.uint8
+    )
     rows = []
     for found in (train, test):
         assert list(found.tensors) == ["image", *sprites.FACTORS]
@@ -115,17 +136,25 @@ def test_load_draws_different_combinations_and_keeps_the_test_apart():
         assert [len(column.unique()) for column in rows[-1].T] == list(sprites.FACTORS.values())
     assert len(torch.cat(rows).unique(dim=0)) == 6000, "a combination comes twice, or in both parts"
     again, other = data.load("sprites", n=3000, seed=1), data.load("sprites", n=3000, seed=2)
-    assert torch.equal(again["image"], train["image"]) and not torch.equal(other["image"], train["image"])
+    assert torch.equal(again["image"], train["image"]) and not torch.equal(
+        other["image"], train["image"]
+    )
 
 
 def test_impossible_factors_are_explained():
-    for wrong in (torch.zeros(3, 4, dtype=torch.int64), torch.zeros(5, dtype=torch.int64), torch.zeros(2, 5)):
+    for wrong in (
+        torch.zeros(3, 4, dtype=torch.int64),
+        torch.zeros(5, dtype=torch.int64),
+        torch.zeros(2, 5),
+    ):
         with pytest.raises(CourseError, match="shape, scale, orientation, x, y"):
             sprites.render(wrong)
     for column, value in ((0, 3), (2, -1), (4, 32)):
         row = torch.zeros(2, 5, dtype=torch.int64)
         row[1, column] = value
-        with pytest.raises(CourseError, match=f"factor {list(sprites.FACTORS)[column]} goes from 0 to"):
+        with pytest.raises(
+            CourseError, match=f"factor {list(sprites.FACTORS)[column]} goes from 0 to"
+        ):
             sprites.render(row)
     with pytest.raises(CourseError, match="1 pixel or more"):
         sprites.render(torch.zeros(1, 5, dtype=torch.int64), size=0)

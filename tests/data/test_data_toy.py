@@ -20,9 +20,15 @@ SHAPES = {
 
 @pytest.mark.parametrize(("shape", "modes", "std"), SHAPES.values(), ids=SHAPES.keys())
 def test_modes_are_counted_apart_and_equally_likely(shape, modes, std):
-    assert shape.centres.shape == (modes, 2) and shape.centres.dtype == torch.float32 and shape.modes == modes
+    assert (
+        shape.centres.shape == (modes, 2)
+        and shape.centres.dtype == torch.float32
+        and shape.modes == modes
+    )
     apart = torch.cdist(shape.centres, shape.centres) + torch.eye(modes) * 1e9
-    assert apart.min() > 6 * std  # a point within 3 deviations of one centre is nearer to it than to any other
+    assert (
+        apart.min() > 6 * std
+    )  # a point within 3 deviations of one centre is nearer to it than to any other
 
     n = 1000 * modes
     points = shape.sample(n, seed=0)
@@ -68,7 +74,11 @@ def test_splits_are_different_draws(name):
 
 
 def test_toys_refuse_what_is_impossible():
-    for wrong in (lambda: toy.ring(modes=0), lambda: toy.grid(spacing=-1), lambda: toy.spiral(std=float("nan"))):
+    for wrong in (
+        lambda: toy.ring(modes=0),
+        lambda: toy.grid(spacing=-1),
+        lambda: toy.spiral(std=float("nan")),
+    ):
         with pytest.raises(CourseError, match="must be positive"):
             wrong()
     with pytest.raises(CourseError, match="Ask for 1 or more"):

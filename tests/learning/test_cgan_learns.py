@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gancourse import lesson
 from gancourse.chapters.cgan import Config
 from gancourse.data import load
 from gancourse.metrics.conditional import label_accuracy
+from gancourse.school import lesson
 
 
 def accuracy(seed: int, shuffled: bool = False) -> float:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gancourse import lesson
 from gancourse.chapters.gan import Config
 from gancourse.data import load
 from gancourse.data.toy import ring
 from gancourse.metrics.digit_cnn import judge
 from gancourse.metrics.frechet import frechet
 from gancourse.metrics.modes import toy_modes
+from gancourse.school import lesson
 from gancourse.training import Record
 
 
 def play(config: Config, data, seed: int) -> Record:
-    return lesson.play(config, data, seed=seed, device="cpu", progress=False, preview=lambda game: game.sample(1))
+    return lesson.play(
+        config, data, seed=seed, device="cpu", progress=False, preview=lambda game: game.sample(1)
+    )
 
 
 def ring_of_8(seed: int, **changes) -> dict:

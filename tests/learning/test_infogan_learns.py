@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from gancourse import lesson
 from gancourse.chapters.infogan import Config
 from gancourse.data import load
 from gancourse.metrics.codes import matched, matching_error, mutual_information
+from gancourse.school import lesson
 
 
 def information(seed: int, **changes) -> tuple[float, float]:

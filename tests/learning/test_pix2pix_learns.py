@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gancourse import lesson
 from gancourse.chapters.pix2pix import Config
 from gancourse.data import load
 from gancourse.metrics.colour import colour_scores, palette
+from gancourse.school import lesson
 
 
 def trained(seed: int, shift: int = 0) -> tuple[float, float]:
@@ -20,7 +20,9 @@ def trained(seed: int, shift: int = 0) -> tuple[float, float]:
     data = {"input": pairs["input"], "target": pairs["target"].roll(shift, 0)}
     record = lesson.play(config, data, seed=seed, device="cpu", progress=False)
     made = record.game.translate(held_out["input"])
-    scores = colour_scores(made, held_out["target"], held_out["input"], palette=palette(pairs["target"]))
+    scores = colour_scores(
+        made, held_out["target"], held_out["input"], palette=palette(pairs["target"])
+    )
     return (made - (held_out["target"] / 127.5 - 1)).abs().mean().item(), scores["inside"]
 
 

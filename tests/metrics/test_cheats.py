@@ -50,15 +50,23 @@ def test_a_blurred_neighbour_is_the_mean_of_the_nearest():
     pictures = torch.tensor([0, 10, 20, 200, 210, 220], dtype=torch.uint8).view(6, 1, 1, 1)
     found = blurred_neighbours(pictures, 6, neighbours=3).flatten()
     assert sorted(found.tolist()) == [10, 10, 10, 210, 210, 210]
-    assert torch.equal(blurred_neighbours(pictures, 6, neighbours=1).flatten().sort().values, pictures.flatten())
+    assert torch.equal(
+        blurred_neighbours(pictures, 6, neighbours=1).flatten().sort().values, pictures.flatten()
+    )
 
 
 def test_averages_beat_real_pictures_on_the_bundled_digits():
     """The table of the chapter, small: what no person would prefer scores higher."""
     train = digits.load("train-50000", source="bundled")["image"]
-    test, validation = (digits.load(split, source="bundled")["image"][:200] for split in ("test", "validation"))
+    test, validation = (
+        digits.load(split, source="bundled")["image"][:200] for split in ("test", "validation")
+    )
     honest, means, blur = (
         parzen(samples, test, validation)["nats"]
-        for samples in (memorised(train, 500), centroids(train, 500, rounds=3), blurred_neighbours(train, 500))
+        for samples in (
+            memorised(train, 500),
+            centroids(train, 500, rounds=3),
+            blurred_neighbours(train, 500),
+        )
     )
     assert min(means, blur) > honest + 20

@@ -9,7 +9,15 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from gancourse.files import CourseError
-from gancourse.metrics.codes import auc, best_code, matched, matching_error, mutual_information, ranks, spearman
+from gancourse.metrics.codes import (
+    auc,
+    best_code,
+    matched,
+    matching_error,
+    mutual_information,
+    ranks,
+    spearman,
+)
 
 
 def drawn(classes, n, seed=0):
@@ -39,8 +47,14 @@ def test_the_matching_is_one_to_one():
 
 def test_the_matching_is_the_best_of_all():
     predicted, labels = drawn(4, 60, seed=1), drawn(4, 60, seed=2)
-    errors = [matching_error(predicted, labels, torch.tensor(p)) for p in itertools.permutations(range(4))]
-    assert matching_error(predicted, labels, matched(predicted, labels)) == min(errors) < sorted(errors)[1]
+    errors = [
+        matching_error(predicted, labels, torch.tensor(p)) for p in itertools.permutations(range(4))
+    ]
+    assert (
+        matching_error(predicted, labels, matched(predicted, labels))
+        == min(errors)
+        < sorted(errors)[1]
+    )
 
 
 def test_more_categories_than_classes_leave_some_without_a_name():
@@ -60,7 +74,9 @@ def test_one_category_for_all_is_right_for_one_class():
 
 def bars(codes, noise, seed=0):
     """Pictures 16 x 16 of noise with a bright row (number 3 code + 2), which tells the code."""
-    pictures = torch.randint(noise, (len(codes), 1, 16, 16), generator=torch.Generator().manual_seed(seed))
+    pictures = torch.randint(
+        noise, (len(codes), 1, 16, 16), generator=torch.Generator().manual_seed(seed)
+    )
     pictures[torch.arange(len(codes)), 0, 3 * codes + 2] += 256 - noise
     return pictures.to(torch.uint8)
 
@@ -72,7 +88,9 @@ def test_a_picture_that_shows_its_code_tells_all_of_it():
 
 def test_a_picture_that_hides_its_code_tells_nothing():
     codes = drawn(4, 2000)
-    assert mutual_information(bars(drawn(4, 2000, seed=1), 100), codes, 4) == pytest.approx(0, abs=0.02)
+    assert mutual_information(bars(drawn(4, 2000, seed=1), 100), codes, 4) == pytest.approx(
+        0, abs=0.02
+    )
 
 
 def test_a_code_shown_half_of_the_time_tells_what_the_closed_form_says():
@@ -108,7 +126,9 @@ def test_a_category_may_be_a_place():
 def test_measuring_is_decided_by_its_seed_and_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     codes = drawn(4, 300)
-    found = [mutual_information(bars(codes, 100), codes, 4, epochs=1, seed=seed) for seed in (0, 0, 1)]
+    found = [
+        mutual_information(bars(codes, 100), codes, 4, epochs=1, seed=seed) for seed in (0, 0, 1)
+    ]
     assert found[0] == found[1] != found[2]
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -144,7 +164,9 @@ def test_auc_of_order_of_chance_and_of_ties():
 
 def test_the_floor_of_spearman():
     """Independent rows: 95 of 100 within 2 / sqrt(N - 1)."""
-    found = torch.tensor([spearman(normal(500, seed=2 * s), normal(500, seed=2 * s + 1)) for s in range(200)])
+    found = torch.tensor(
+        [spearman(normal(500, seed=2 * s), normal(500, seed=2 * s + 1)) for s in range(200)]
+    )
     assert (found.abs() < 2 / math.sqrt(499)).double().mean() == pytest.approx(0.95, abs=0.03)
 
 
@@ -176,16 +198,25 @@ ONES = torch.ones(20, dtype=torch.int64)
     [
         (lambda: matched(ONES, ONES[:5]), r"20 pictures need one label each, but .* \(5,\)"),
         (lambda: matched(ONES.float(), ONES), "predicted categories must be whole numbers"),
-        (lambda: matching_error(ONES + 4, ONES, torch.arange(5)), "Category 5 has no class: the mapping holds 5"),
+        (
+            lambda: matching_error(ONES + 4, ONES, torch.arange(5)),
+            "Category 5 has no class: the mapping holds 5",
+        ),
         (
             lambda: mutual_information(torch.zeros(20, 1, 16, 16), ONES, 2),
             r"100 pictures or more, of 16 .* not \(20, 1, 16, 16\)",
         ),
-        (lambda: mutual_information(torch.zeros(20, 1, 16, 16), ONES, 1), "0..0, but these reach from 1 to 1"),
+        (
+            lambda: mutual_information(torch.zeros(20, 1, 16, 16), ONES, 1),
+            "0..0, but these reach from 1 to 1",
+        ),
         (lambda: spearman(normal(5), normal(6)), "these have 5 and 6"),
         (lambda: spearman(normal(1), normal(1)), "Numbers to rank must be 2 or more"),
         (lambda: spearman(normal(5) * math.nan, normal(5)), "NaN"),
-        (lambda: spearman(normal(5, 2), normal(5, 2)), r"one row of numbers \(N,\), not of shape \(5, 2\)"),
+        (
+            lambda: spearman(normal(5, 2), normal(5, 2)),
+            r"one row of numbers \(N,\), not of shape \(5, 2\)",
+        ),
         (lambda: auc(normal(20), ONES), "there are 20 and 0"),
         (lambda: auc(normal(20), 2 * ONES), "0..1, but these reach from 2 to 2"),
         (lambda: best_code(normal(20, 3), ONES, ["a"]), "3 columns of scores, but 1 names"),

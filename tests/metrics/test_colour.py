@@ -26,8 +26,13 @@ from gancourse.metrics.colour import (
 )
 
 WHITE, BLACK, RED, GREEN, BLUE, YELLOW = (
-    [255, 255, 255], [0, 0, 0], [234, 90, 71], [92, 158, 49], [97, 178, 226], [252, 234, 43],
-)  # fmt: skip
+    [255, 255, 255],
+    [0, 0, 0],
+    [234, 90, 71],
+    [92, 158, 49],
+    [97, 178, 226],
+    [252, 234, 43],
+)
 COLOURS = torch.tensor([WHITE, BLACK, RED, GREEN, BLUE, YELLOW], dtype=torch.uint8)
 
 
@@ -40,7 +45,9 @@ def paint(*patches, side=8):
 
 
 def noise(*shape, seed=0):
-    return torch.randint(256, shape, generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return torch.randint(
+        256, shape, generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
+    )
 
 
 def classes(*shape, seed=0, count=6):
@@ -56,7 +63,9 @@ def rows(pictures):
 
 def test_the_commonest_colours_come_first():
     picture = paint(
-        (slice(0, 2), slice(0, 8), RED), (slice(4, 7), slice(0, 8), BLUE), (slice(2, 4), slice(0, 2), GREEN)
+        (slice(0, 2), slice(0, 8), RED),
+        (slice(4, 7), slice(0, 8), BLUE),
+        (slice(2, 4), slice(0, 2), GREEN),
     )
     assert palette(picture, 4).tolist() == [BLUE, WHITE, RED, GREEN]
     assert palette(picture, 2).tolist() == [BLUE, WHITE]
@@ -67,7 +76,9 @@ def test_mixed_colours_of_edges_are_no_palette():
     """The mixed column is commoner than the green patch, and yet not painted."""
     mixed = [244, 172, 163]
     picture = paint(
-        (slice(0, 8), slice(0, 3), RED), (slice(0, 8), slice(3, 4), mixed), (slice(0, 2), slice(6, 8), GREEN)
+        (slice(0, 8), slice(0, 3), RED),
+        (slice(0, 8), slice(3, 4), mixed),
+        (slice(0, 2), slice(6, 8), GREEN),
     )
     assert palette(picture, 3).tolist() == [WHITE, RED, GREEN]
     with pytest.raises(CourseError, match="4 colours was asked for, but 1 pictures have 3 painted"):
@@ -76,7 +87,12 @@ def test_mixed_colours_of_edges_are_no_palette():
 
 def test_a_mixed_colour_that_once_makes_a_square_is_not_painted():
     lines = [(slice(0, 16), slice(column, column + 1), [128, 128, 128]) for column in (4, 6, 8, 10)]
-    picture = paint(*lines, (slice(0, 2), slice(4, 6), [128, 128, 128]), (slice(12, 16), slice(12, 16), RED), side=16)
+    picture = paint(
+        *lines,
+        (slice(0, 2), slice(4, 6), [128, 128, 128]),
+        (slice(12, 16), slice(12, 16), RED),
+        side=16,
+    )
     assert palette(picture, 2).tolist() == [WHITE, RED]
 
 
@@ -86,7 +102,11 @@ def test_thin_black_strokes_are_a_colour():
 
 
 def test_equally_common_colours_have_an_order():
-    patches = (slice(0, 2), slice(0, 2), RED), (slice(2, 4), slice(4, 6), BLUE), (slice(4, 6), slice(0, 2), GREEN)
+    patches = (
+        (slice(0, 2), slice(0, 2), RED),
+        (slice(2, 4), slice(4, 6), BLUE),
+        (slice(4, 6), slice(0, 2), GREEN),
+    )
     for order in (patches, patches[::-1]):
         assert palette(paint(*order), 4).tolist() == [WHITE, GREEN, BLUE, RED]
 
@@ -114,26 +134,42 @@ def test_every_pixel_has_its_nearest_colour():
     far = rgb2lab(rows(pictures))[..., None, :] - rgb2lab(COLOURS.numpy())
     distance = (far**2).sum(-1)
     nearest = torch.from_numpy(distance.argmin(-1))
-    sure = torch.from_numpy(np.diff(np.sort(distance), axis=-1)[..., 0] > 1)  # a tie may go either way
+    sure = torch.from_numpy(
+        np.diff(np.sort(distance), axis=-1)[..., 0] > 1
+    )  # a tie may go either way
     found = quantise(pictures, COLOURS)
     assert found.shape == (3, 24, 24) and found.dtype == torch.int64
     assert sure.float().mean() > 0.98 and (found == nearest)[sure].all()
-    in_rgb = ((rows(pictures)[..., None, :].astype(float) - COLOURS.numpy()) ** 2).sum(-1).argmin(-1)
+    in_rgb = (
+        ((rows(pictures)[..., None, :].astype(float) - COLOURS.numpy()) ** 2).sum(-1).argmin(-1)
+    )
     assert (found.numpy() != in_rgb).mean() > 0.1
 
 
 def test_a_palettes_colours_are_their_own_classes():
-    colours = noise(256, 3).unique(dim=0)[torch.randperm(256, generator=torch.Generator().manual_seed(1))]
+    colours = noise(256, 3).unique(dim=0)[
+        torch.randperm(256, generator=torch.Generator().manual_seed(1))
+    ]
     found = quantise(colours.T[None, :, :, None], colours)
     assert found.flatten().tolist() == list(range(256))
 
 
 def test_pictures_are_quantised_in_parts(monkeypatch):
     pictures = noise(5, 3, 8, 8)
-    whole = quantise(pictures, COLOURS), colourfulness(pictures), lab_histogram_intersection(pictures, pictures[:2])
+    whole = (
+        quantise(pictures, COLOURS),
+        colourfulness(pictures),
+        lab_histogram_intersection(pictures, pictures[:2]),
+    )
     monkeypatch.setattr(colour, "PIXELS", 2 * 64)
-    parts = quantise(pictures, COLOURS), colourfulness(pictures), lab_histogram_intersection(pictures, pictures[:2])
-    assert torch.equal(whole[0], parts[0]) and torch.equal(whole[1], parts[1]) and whole[2] == parts[2]
+    parts = (
+        quantise(pictures, COLOURS),
+        colourfulness(pictures),
+        lab_histogram_intersection(pictures, pictures[:2]),
+    )
+    assert (
+        torch.equal(whole[0], parts[0]) and torch.equal(whole[1], parts[1]) and whole[2] == parts[2]
+    )
 
 
 def test_floats_and_greys_are_pictures_too():
@@ -154,7 +190,9 @@ def test_segmentation_scores_are_those_of_scikit_learn(seed):
     found = segmentation_scores(predicted, truth, 8)
     flat = truth.flatten().numpy(), predicted.flatten().numpy()
     assert found["per_pixel"] == pytest.approx(accuracy_score(*flat))
-    assert found["class_iou"] == pytest.approx(jaccard_score(*flat, labels=truth.unique().numpy(), average="macro"))
+    assert found["class_iou"] == pytest.approx(
+        jaccard_score(*flat, labels=truth.unique().numpy(), average="macro")
+    )
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         assert found["per_class"] == pytest.approx(balanced_accuracy_score(*flat))
 
@@ -173,7 +211,9 @@ def test_segmentation_scores_by_hand():
 def test_draws_are_counted_together():
     truth, draws = classes(2, 5, 5), classes(3, 2, 5, 5, seed=1)
     found = segmentation_scores(draws, truth, 6)
-    assert found == pytest.approx(segmentation_scores(draws.flatten(0, 1), truth.repeat(3, 1, 1), 6))
+    assert found == pytest.approx(
+        segmentation_scores(draws.flatten(0, 1), truth.repeat(3, 1, 1), 6)
+    )
 
 
 # --- where colour is needed
@@ -194,9 +234,16 @@ def test_only_the_region_that_needs_colour_counts():
 
 def test_the_best_draw_is_each_pictures_own():
     """Pictures with 2 and 3 pixels to colour; draw 0 is best for one, draw 1 for the other, draw 2 for none."""
-    line_art, truth = torch.zeros(2, 1, 4, dtype=torch.int64), torch.tensor([[[2, 2, 0, 0]], [[3, 3, 3, 0]]])
+    line_art, truth = (
+        torch.zeros(2, 1, 4, dtype=torch.int64),
+        torch.tensor([[[2, 2, 0, 0]], [[3, 3, 3, 0]]]),
+    )
     draws = torch.tensor(
-        [[[[2, 2, 2, 2]], [[2, 2, 2, 2]]], [[[3, 3, 3, 3]], [[3, 3, 4, 4]]], [[[0] * 4], [[3, 0, 0, 0]]]]
+        [
+            [[[2, 2, 2, 2]], [[2, 2, 2, 2]]],
+            [[[3, 3, 3, 3]], [[3, 3, 4, 4]]],
+            [[[0] * 4], [[3, 0, 0, 0]]],
+        ]
     )
     found = coloured_accuracy(draws, truth, line_art)
     assert found["pictures"].flatten().tolist() == pytest.approx([1, 0, 0, 2 / 3, 0, 1 / 3])
@@ -223,7 +270,10 @@ def test_histograms_are_those_of_numpy():
     edges = np.arange(-130, 131, 4.0)
     found = lab_histogram_intersection(pictures, truth)
     for channel, name in enumerate("Lab"):
-        shares = [np.histogram(rgb2lab(rows(x))[..., channel], edges)[0] / x[:, 0].numel() for x in (pictures, truth)]
+        shares = [
+            np.histogram(rgb2lab(rows(x))[..., channel], edges)[0] / x[:, 0].numel()
+            for x in (pictures, truth)
+        ]
         assert found[name] == pytest.approx(np.minimum(*shares).sum(), abs=0.01)
     assert list(found) == ["L", "a", "b"]
     assert 0.3 < found["L"] < 0.9
@@ -231,11 +281,19 @@ def test_histograms_are_those_of_numpy():
 
 def test_histograms_overlap_by_hand():
     half = paint((slice(0, 8), slice(0, 4), RED))
-    assert lab_histogram_intersection(half, paint()) == pytest.approx({"L": 0.5, "a": 0.5, "b": 0.5})
-    assert lab_histogram_intersection(half, half.flip(-1)) == {"L": 1, "a": 1, "b": 1}  # blind to place
+    assert lab_histogram_intersection(half, paint()) == pytest.approx(
+        {"L": 0.5, "a": 0.5, "b": 0.5}
+    )
+    assert lab_histogram_intersection(half, half.flip(-1)) == {
+        "L": 1,
+        "a": 1,
+        "b": 1,
+    }  # blind to place
     assert lab_histogram_intersection(half, torch.cat([half, half])) == {"L": 1, "a": 1, "b": 1}
     grey = torch.arange(256, dtype=torch.uint8).expand(1, 3, 1, 256)
-    assert lab_histogram_intersection(grey, paint()) == pytest.approx({"L": 6 / 256, "a": 1, "b": 1})  # L from 98 on
+    assert lab_histogram_intersection(grey, paint()) == pytest.approx(
+        {"L": 6 / 256, "a": 1, "b": 1}
+    )  # L from 98 on
     assert lab_histogram_intersection(paint(), 0 * paint())["L"] == 0
     yellow, nearly = (paint((slice(0, 8), slice(0, 4), rgb)) for rgb in (YELLOW, [251, 233, 44]))
     assert lab_histogram_intersection(yellow, nearly) == {"L": 1, "a": 1, "b": 1}
@@ -251,7 +309,9 @@ def test_colourfulness_by_hand():
         paint((slice(0, 8), slice(0, 4), red), (slice(0, 8), slice(4, 8), green)),
     )
     found = colourfulness(torch.cat([flat, halves, paint(), 0 * paint()]))
-    assert found.tolist() == pytest.approx([0.3 * (255**2 + 127.5**2) ** 0.5, 255 + 0.3 * 127.5, 0, 0])
+    assert found.tolist() == pytest.approx(
+        [0.3 * (255**2 + 127.5**2) ** 0.5, 255 + 0.3 * 127.5, 0, 0]
+    )
     assert found.dtype == torch.float64
 
 
@@ -280,24 +340,57 @@ def test_the_truth_has_every_score(pairs):
     inputs, targets = pairs
     found = colour_scores(targets, targets, inputs, palette=COLOURS)
     assert list(found) == [
-        "per_pixel", "per_class", "class_iou", "inside", "histogram_a", "histogram_b", "colourfulness_ratio",
-        "floor_per_pixel", "floor_per_class", "floor_class_iou", "floor_inside", "floor_histogram_a",
-        "floor_histogram_b", "floor_colourfulness_ratio", "colours", "covered", "region", "pairs", "draws",
-    ]  # fmt: skip
+        "per_pixel",
+        "per_class",
+        "class_iou",
+        "inside",
+        "histogram_a",
+        "histogram_b",
+        "colourfulness_ratio",
+        "floor_per_pixel",
+        "floor_per_class",
+        "floor_class_iou",
+        "floor_inside",
+        "floor_histogram_a",
+        "floor_histogram_b",
+        "floor_colourfulness_ratio",
+        "colours",
+        "covered",
+        "region",
+        "pairs",
+        "draws",
+    ]
     assert all(found[name] == pytest.approx(1) for name in list(found)[:7])
-    assert (found["colours"], found["covered"], found["region"], found["pairs"], found["draws"]) == (6, 1, 0.25, 3, 1)
+    assert (
+        found["colours"],
+        found["covered"],
+        found["region"],
+        found["pairs"],
+        found["draws"],
+    ) == (6, 1, 0.25, 3, 1)
 
 
 def test_the_floor_is_the_line_art(pairs):
     """48 of 64 pixels are right; of five classes black is whole, white is whole and has 3 x 16 pixels too many."""
     inputs, targets = pairs
     found = colour_scores(inputs.expand(-1, 3, -1, -1), targets, inputs, palette=COLOURS)
-    floor = {name.removeprefix("floor_"): value for name, value in found.items() if name.startswith("floor_")}
+    floor = {
+        name.removeprefix("floor_"): value
+        for name, value in found.items()
+        if name.startswith("floor_")
+    }
     assert floor == {name: found[name] for name in floor}
-    assert floor == pytest.approx({
-        "per_pixel": 0.75, "per_class": 2 / 5, "class_iou": (1 + 84 / 132) / 5, "inside": 0,
-        "histogram_a": 0.75, "histogram_b": 0.75, "colourfulness_ratio": 0,
-    })  # fmt: skip
+    assert floor == pytest.approx(
+        {
+            "per_pixel": 0.75,
+            "per_class": 2 / 5,
+            "class_iou": (1 + 84 / 132) / 5,
+            "inside": 0,
+            "histogram_a": 0.75,
+            "histogram_b": 0.75,
+            "colourfulness_ratio": 0,
+        }
+    )
 
 
 def test_several_draws(pairs):
@@ -308,7 +401,9 @@ def test_several_draws(pairs):
     assert found["inside"] == pytest.approx(1 / 3)
     assert found["inside_best"] == 1
     assert found["per_pixel"] == pytest.approx(0.75 + 0.25 / 3)
-    assert [found[name] for name in ("histogram_a", "histogram_b", "colourfulness_ratio")] == pytest.approx([1, 1, 1])
+    assert [
+        found[name] for name in ("histogram_a", "histogram_b", "colourfulness_ratio")
+    ] == pytest.approx([1, 1, 1])
     assert found["draws"] == 3
     one = colour_scores(draws[0], targets, inputs, palette=COLOURS)
     assert one == colour_scores(draws[:1], targets, inputs, palette=COLOURS)
@@ -322,7 +417,9 @@ def test_paler_colours_have_a_lower_ratio(pairs):
     found = colour_scores(pale, targets, inputs, palette=COLOURS)
     assert found["colourfulness_ratio"] == pytest.approx(0.5, abs=0.02)
     assert (found["floor_per_pixel"], found["floor_colourfulness_ratio"]) == (0.75, 0)
-    assert colour_scores(pale, targets, inputs, palette=COLOURS[[0, 1, 2, 4]])["covered"] == pytest.approx(1 - 16 / 192)
+    assert colour_scores(pale, targets, inputs, palette=COLOURS[[0, 1, 2, 4]])[
+        "covered"
+    ] == pytest.approx(1 - 16 / 192)
 
 
 ONE = torch.zeros(2, 4, 4, dtype=torch.int64)
@@ -341,16 +438,28 @@ ONE = torch.zeros(2, 4, 4, dtype=torch.int64)
         (lambda: quantise(paint()[:, :2], COLOURS), r"1 or 3 channels.* \(1, 2, 8, 8\)"),
         (lambda: quantise(paint().float(), COLOURS), r"must lie in \[-1, 1\]"),
         (lambda: quantise(paint()[0], COLOURS), r"shape \(N, C, H, W\)"),
-        (lambda: segmentation_scores(ONE, ONE[:1], 3), r"truth has the shape \(1, 4, 4\) and one draw \(2, 4, 4\)"),
+        (
+            lambda: segmentation_scores(ONE, ONE[:1], 3),
+            r"truth has the shape \(1, 4, 4\) and one draw \(2, 4, 4\)",
+        ),
         (lambda: segmentation_scores(ONE[:0], ONE[:0], 3), r"truth has the shape \(0, 4, 4\)"),
-        (lambda: segmentation_scores(ONE + 3, ONE, 3), r"Predicted classes must be 0..2, .* from 3 to 3"),
-        (lambda: segmentation_scores(ONE, ONE - 1, 3), r"True classes must be 0..2, .* from -1 to -1"),
+        (
+            lambda: segmentation_scores(ONE + 3, ONE, 3),
+            r"Predicted classes must be 0..2, .* from 3 to 3",
+        ),
+        (
+            lambda: segmentation_scores(ONE, ONE - 1, 3),
+            r"True classes must be 0..2, .* from -1 to -1",
+        ),
         (lambda: segmentation_scores(ONE, ONE.float(), 3), "True classes must be whole numbers"),
         (
             lambda: coloured_accuracy(ONE, ONE + 1, ONE[:1]),
             r"line art has the shape \(1, 4, 4\), the truth \(2, 4, 4\)",
         ),
-        (lambda: lab_histogram_intersection(paint(), paint()[:0]), "True pictures must be one or more"),
+        (
+            lambda: lab_histogram_intersection(paint(), paint()[:0]),
+            "True pictures must be one or more",
+        ),
         (lambda: colourfulness(paint()[:0]), "Pictures must be one or more"),
     ],
 )
@@ -362,7 +471,11 @@ def test_a_wrong_question_is_explained(call, says):
 def test_pictures_that_are_no_pairs_are_explained(pairs):
     inputs, targets = pairs
     for outputs, inputs_, says in (
-        (targets[:2], inputs, r"Each target needs its output: targets have \(3, 3, 8, 8\), outputs \(2, 3, 8, 8\)"),
+        (
+            targets[:2],
+            inputs,
+            r"Each target needs its output: targets have \(3, 3, 8, 8\), outputs \(2, 3, 8, 8\)",
+        ),
         (targets, inputs[:2], r"Each target needs its input: .* inputs \(2, 3, 8, 8\)"),
         (targets[:, :1], inputs, "Outputs must be one or more pictures with 3 channels"),
         (targets[0], inputs, r"or draws of them \(D, N, 3, S, S\), not \(3, 8, 8\)"),
@@ -387,8 +500,12 @@ def in_the_page(start):
 def test_the_page_says_what_is_measured():
     pairs = emoji.load("test", size=64)
     inputs, targets = pairs["input"], pairs["target"]
-    colours = palette(targets)  # the twenty of the training pairs in another order, which no score depends on
-    closed = torch.from_numpy(np.stack([ndimage.binary_fill_holes(art) for art in (inputs[:, 0] < 128).numpy()]))
+    colours = palette(
+        targets
+    )  # the twenty of the training pairs in another order, which no score depends on
+    closed = torch.from_numpy(
+        np.stack([ndimage.binary_fill_holes(art) for art in (inputs[:, 0] < 128).numpy()])
+    )
     ink = inputs.expand(-1, 3, -1, -1)
 
     def filled(rgb):
@@ -396,7 +513,15 @@ def test_the_page_says_what_is_measured():
         return torch.where(closed[:, None], paint, ink)
 
     other = targets[torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))]
-    names = "per_pixel", "per_class", "class_iou", "inside", "histogram_a", "histogram_b", "colourfulness_ratio"
+    names = (
+        "per_pixel",
+        "per_class",
+        "class_iou",
+        "inside",
+        "histogram_a",
+        "histogram_b",
+        "colourfulness_ratio",
+    )
     yellow = colour_scores(filled(YELLOW), targets, inputs, palette=colours)
     mixed = colour_scores(other, targets, inputs, palette=colours)
     for start, found in (
@@ -407,12 +532,23 @@ def test_the_page_says_what_is_measured():
         assert in_the_page(start) == pytest.approx(found, abs=0.0051)
     truth, line_art = quantise(targets, colours), quantise(inputs, colours)
     fills = [YELLOW, [146, 211, 245], [165, 121, 57], [106, 70, 47], RED]
-    draws = coloured_accuracy(torch.stack([quantise(filled(rgb), colours) for rgb in fills]), truth, line_art)
-    page = " ".join((Path(__file__).parents[2] / "book" / "metrics.md").read_text(encoding="utf-8").split())
+    draws = coloured_accuracy(
+        torch.stack([quantise(filled(rgb), colours) for rgb in fills]), truth, line_art
+    )
+    page = " ".join(
+        (Path(__file__).parents[2] / "book" / "metrics.md").read_text(encoding="utf-8").split()
+    )
     assert (
-        f"{draws['inside']:.2f} inside on average and {draws['inside_best']:.2f} for the best".replace("0.", ".")
+        f"{draws['inside']:.2f} inside on average and {draws['inside_best']:.2f} for the best".replace(
+            "0.", "."
+        )
         in page
     )
-    assert f"White is {(truth == colours.tolist().index(WHITE)).double().mean():.0%} of".replace("%", " %") in page
+    assert (
+        f"White is {(truth == colours.tolist().index(WHITE)).double().mean():.0%} of".replace(
+            "%", " %"
+        )
+        in page
+    )
     assert f"{yellow['region']:.0%} that need".replace("%", " %") in page
     assert f"{yellow['covered']:.0%} of the pixels at 64".replace("%", " %") in page

@@ -25,14 +25,21 @@ class ReadsTheCorner:
 
 
 def corners(*values):
-    return torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 28, 28).contiguous()
+    return (
+        torch.tensor(values, dtype=torch.uint8)[:, None, None, None]
+        .expand(-1, 1, 28, 28)
+        .contiguous()
+    )
 
 
 def test_accuracy_counts_what_was_asked_for():
     pictures = corners(8, 0, 8, 3)
     assert label_accuracy(pictures, torch.tensor([8, 0, 8, 8]), ReadsTheCorner()) == 0.75
     assert label_accuracy(pictures, 8, ReadsTheCorner()) == 0.5
-    assert label_accuracy(pictures, torch.tensor([8, 0, 8, 8], dtype=torch.int32), ReadsTheCorner()) == 0.75
+    assert (
+        label_accuracy(pictures, torch.tensor([8, 0, 8, 8], dtype=torch.int32), ReadsTheCorner())
+        == 0.75
+    )
 
 
 def test_real_digits_are_what_they_are_called(real):
@@ -53,7 +60,9 @@ def test_a_network_learns_from_samples_and_reads_the_real(real):
     (images, labels), test = (x[:1000] for x in real["train"]), [x[:500] for x in real["test"]]
     found = trained_on_generated(images / 127.5 - 1, labels, *test, seed=1, epochs=3)
     assert found > 0.7
-    assert found == accuracy(fit(images, labels, seed=1, epochs=3), *test)  # no other recipe than the judge's
+    assert found == accuracy(
+        fit(images, labels, seed=1, epochs=3), *test
+    )  # no other recipe than the judge's
     shuffled = labels[torch.randperm(1000, generator=torch.Generator().manual_seed(0))]
     assert trained_on_generated(images, shuffled, *test, seed=1, epochs=3) < 0.4
 
@@ -108,7 +117,11 @@ PICTURES = torch.zeros(20, 1, 28, 28, dtype=torch.uint8)
 @pytest.mark.parametrize(
     ("samples", "asked", "says"),
     [
-        (PICTURES, torch.zeros(19, dtype=torch.int64), r"20 asked for need one label each, but .* \(19,\)"),
+        (
+            PICTURES,
+            torch.zeros(19, dtype=torch.int64),
+            r"20 asked for need one label each, but .* \(19,\)",
+        ),
         (PICTURES, torch.zeros(20), "whole numbers, but these are torch.float32"),
         (PICTURES, torch.full((20,), 10), "0..9, but these reach from 10 to 10"),
         (PICTURES, -1, "reach from -1 to -1"),
@@ -128,5 +141,7 @@ def test_other_wrong_inputs_are_explained():
         trained_on_generated(PICTURES, labels[:5], PICTURES, labels)
     with pytest.raises(CourseError, match="0 test pictures"):
         trained_on_generated(PICTURES, labels, PICTURES[:0], labels[:0])
-    with pytest.raises(CourseError, match="class 0 needs more than 5 .* 2 real ones and 20 samples"):
+    with pytest.raises(
+        CourseError, match="class 0 needs more than 5 .* 2 real ones and 20 samples"
+    ):
         class_coverage(PICTURES, 0 * labels, PICTURES, labels)

@@ -20,8 +20,12 @@ def naive(real, fake, k):
         return [sorted(np.linalg.norm(points - p, axis=1))[k] for p in points]
 
     real_radius, fake_radius = radius(real), radius(fake)
-    held = [[np.linalg.norm(y - x) <= r for x, r in zip(real, real_radius, strict=True)] for y in fake]  # (M, N)
-    near = [[np.linalg.norm(y - x) <= r for y, r in zip(fake, fake_radius, strict=True)] for x in real]  # (N, M)
+    held = [
+        [np.linalg.norm(y - x) <= r for x, r in zip(real, real_radius, strict=True)] for y in fake
+    ]  # (M, N)
+    near = [
+        [np.linalg.norm(y - x) <= r for y, r in zip(fake, fake_radius, strict=True)] for x in real
+    ]  # (N, M)
     return {
         "precision": np.mean([any(row) for row in held]),
         "recall": np.mean([any(row) for row in near]),
@@ -34,7 +38,9 @@ def naive(real, fake, k):
 def test_it_agrees_with_the_definitions(n, m, k):
     real, fake = normal(n, seed=1), 1.3 * normal(m, seed=2) + 0.4
     expected = naive(real, fake, k)
-    assert all(0 < expected[name] < 1 for name in expected)  # nothing is agreed on by being empty or full
+    assert all(
+        0 < expected[name] < 1 for name in expected
+    )  # nothing is agreed on by being empty or full
     assert manifold(real, fake, k, chunk=16) == pytest.approx(expected)
 
 

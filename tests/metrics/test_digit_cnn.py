@@ -8,7 +8,17 @@ import torch
 from gancourse.data import digits
 from gancourse.files import CourseError, DamagedFile, read_json
 from gancourse.metrics import digit_cnn
-from gancourse.metrics.digit_cnn import TOTAL_VARIANCE, DigitCNN, accuracy, fit, judge, load, publish, set_unit, shifted
+from gancourse.metrics.digit_cnn import (
+    TOTAL_VARIANCE,
+    DigitCNN,
+    accuracy,
+    fit,
+    judge,
+    load,
+    publish,
+    set_unit,
+    shifted,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +31,12 @@ def test_digits():
 def trained():
     """A judge after two epochs on 1,000 digits, and the losses it reported."""
     pictures, losses = digits.load("train", source="bundled"), []
-    arguments = {"seed": 3, "epochs": 2, "batch_size": 25, "watch": lambda epoch, loss: losses.append((epoch, loss))}
+    arguments = {
+        "seed": 3,
+        "epochs": 2,
+        "batch_size": 25,
+        "watch": lambda epoch, loss: losses.append((epoch, loss)),
+    }
     return fit(pictures["image"][:1000], pictures["label"][:1000], **arguments), losses
 
 
@@ -43,7 +58,9 @@ def test_bytes_and_a_games_floats_have_the_same_features(test_digits):
     assert features.min() == 0 < features.max()
     floats = images / 127.5 - 1
     assert torch.equal(judge().features(floats), features)
-    assert torch.equal(judge().features((floats + 0.003).clamp(max=1)), features)  # less than half a grey
+    assert torch.equal(
+        judge().features((floats + 0.003).clamp(max=1)), features
+    )  # less than half a grey
     assert not torch.equal(judge().features((floats + 0.02).clamp(max=1)), features)
 
 
@@ -54,13 +71,17 @@ def test_features_are_the_penultimate_layer_in_eval_mode_without_gradient(test_d
     features = cnn.features(images)
     assert not features.requires_grad
     assert torch.equal(features, judge().features(images))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in cnn.state_dict().items())  # no statistic moved
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in cnn.state_dict().items()
+    )  # no statistic moved
     assert torch.equal(judge().head(features).argmax(1), judge().labels(images))
 
 
 def test_a_picture_has_the_same_features_in_any_company(test_digits):
     images = test_digits[0][:60]
-    assert torch.allclose(judge().features(images, batch_size=7), judge().features(images), atol=1e-4)
+    assert torch.allclose(
+        judge().features(images, batch_size=7), judge().features(images), atol=1e-4
+    )
 
 
 def test_the_judge_is_loaded_once_and_frozen():
@@ -80,12 +101,19 @@ def test_training_learns_and_reports(trained, test_digits):
 def test_training_is_decided_by_its_seed_and_leaves_the_global_generator_alone(test_digits):
     images, labels = (x[:100] for x in test_digits)
     before = torch.get_rng_state()
-    first, again, other = (fit(images, labels, seed=seed, epochs=1).state_dict() for seed in (1, 1, 2))
+    first, again, other = (
+        fit(images, labels, seed=seed, epochs=1).state_dict() for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["head.1.weight"], other["head.1.weight"])
-    started = [fit(images[:50], labels[:50], seed=seed, epochs=1, rate=1e-9).body[0].weight for seed in (1, 2)]
-    assert (started[0] - started[1]).abs().max() > 0.01  # the first weights too, not the order alone
+    started = [
+        fit(images[:50], labels[:50], seed=seed, epochs=1, rate=1e-9).body[0].weight
+        for seed in (1, 2)
+    ]
+    assert (
+        started[0] - started[1]
+    ).abs().max() > 0.01  # the first weights too, not the order alone
 
 
 def test_the_unit_of_the_features_is_fixed_and_the_reading_unchanged(trained, test_digits):
@@ -107,12 +135,18 @@ def test_a_shift_moves_each_picture_whole_and_by_its_own_amount():
     dots[:, 0, 10, 20] = 255
     moved = shifted(dots, 2, torch.Generator().manual_seed(0))
     where = moved.nonzero()
-    assert torch.equal(where[:, 0], torch.arange(300))  # one dot a picture: nothing is lost or doubled
-    assert {tuple(at) for at in where[:, 2:].tolist()} == {(y, x) for y in range(8, 13) for x in range(18, 23)}
+    assert torch.equal(
+        where[:, 0], torch.arange(300)
+    )  # one dot a picture: nothing is lost or doubled
+    assert {tuple(at) for at in where[:, 2:].tolist()} == {
+        (y, x) for y in range(8, 13) for x in range(18, 23)
+    }
 
 
 def test_a_shift_brings_in_black():
-    moved = shifted(torch.full((50, 1, 28, 28), 255, dtype=torch.uint8), 2, torch.Generator().manual_seed(0))
+    moved = shifted(
+        torch.full((50, 1, 28, 28), 255, dtype=torch.uint8), 2, torch.Generator().manual_seed(0)
+    )
     assert moved[:, :, 2:-2, 2:-2].min() == 255
     assert moved.min() == 0
 

@@ -33,7 +33,11 @@ def test_the_scores_are_those_of_their_own_modules(train):
     real, fake = judge().features(seen["image"]), judge().features(test)
     assert found["classifier_fid"] == frechet.frechet(real, fake)
     assert found["kid"] == frechet.kernel(real, fake, 0)["mean"]
-    assert (found["samples"], found["reference_samples"], found["neighbourhood_samples"]) == (250, 600, 250)
+    assert (found["samples"], found["reference_samples"], found["neighbourhood_samples"]) == (
+        250,
+        600,
+        250,
+    )
     assert found["reference"] == "MNIST train (bundled)"
     assert (found["judge"], found["k"]) == (judge().sha256, 5)
     whole = coverage.manifold(real[:250], fake, 5)
@@ -46,10 +50,15 @@ def test_the_scores_are_those_of_their_own_modules(train):
 
 
 def test_floats_score_as_bytes_and_the_seed_decides_the_rest(train):
-    test, features = digits.load("test", source="bundled")["image"][:200], judge().features(train["image"][:600])
+    test, features = (
+        digits.load("test", source="bundled")["image"][:200],
+        judge().features(train["image"][:600]),
+    )
     first = digit_scores(test, features, name="x", seed=1)
     assert digit_scores(test / 127.5 - 1, features, name="x", seed=1) == first
-    assert digit_scores(test, features, name="x", seed=2)["classifier_fid"] == first["classifier_fid"]
+    assert (
+        digit_scores(test, features, name="x", seed=2)["classifier_fid"] == first["classifier_fid"]
+    )
     assert digit_scores(test, features, name="x", seed=2)["kid"] != first["kid"]
 
 
@@ -71,14 +80,18 @@ def test_every_way_to_spoil_digits_shows(scores):
     fid = {row: s["classifier_fid"] for row, s in scores.items()}
     assert fid["real"] == min(fid.values())
     assert fid["real"] < fid["noise, sigma .1"] < fid["3 x 3 blur"] < fid["uniform noise"]
-    assert abs(scores["real"]["kid"]) < min(s["kid"] for row, s in scores.items() if row != "real") / 3
+    assert (
+        abs(scores["real"]["kid"]) < min(s["kid"] for row, s in scores.items() if row != "real") / 3
+    )
     assert scores["real"]["coverage"] == pytest.approx(0.95, abs=0.03)
     assert scores["no digit 8"]["coverage"] < scores["real"]["coverage"] - 0.05
     assert scores["uniform noise"]["coverage"] < 0.05
     assert scores["uniform noise"]["recall"] < 0.05
 
 
-def test_pictures_drawn_from_the_reference_with_the_same_seed_are_not_compared_with_themselves(train):
+def test_pictures_drawn_from_the_reference_with_the_same_seed_are_not_compared_with_themselves(
+    train,
+):
     features = judge().features(train["image"][:400])
     drawn = features[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:200]]
     assert digit_scores(drawn, features, name="x", seed=0)["coverage"] < 1

@@ -26,7 +26,9 @@ def turned(codes, degrees):
     codes = (codes.double() - codes.double().mean(0)) / codes.double().std(0)
     angle = math.radians(degrees)
     turn = torch.eye(codes.shape[1], dtype=torch.float64)
-    turn[:2, :2] = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    turn[:2, :2] = torch.tensor(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    )
     return codes @ turn
 
 
@@ -51,7 +53,9 @@ def naive_score(codes, factors, votes=1000, batch=64):
     return sum(halves[1][code, halves[0][code].argmax()] for code in range(codes.shape[1])) / votes
 
 
-@pytest.mark.parametrize("codes", [FACTORS, -(FACTORS[:, [2, 0, 1]].double()).exp(), torch.cat([FACTORS, FACTORS], 1)])
+@pytest.mark.parametrize(
+    "codes", [FACTORS, -(FACTORS[:, [2, 0, 1]].double()).exp(), torch.cat([FACTORS, FACTORS], 1)]
+)
 def test_a_code_for_each_factor_scores_one(codes):
     """In any order, on any scale, and though two codes know the same."""
     assert factor_vae_score(codes, FACTORS, votes=500) == 1
@@ -105,12 +109,18 @@ def test_votes_are_decided_by_their_seed():
 
 def test_a_code_for_each_factor_has_the_whole_gap():
     noise = normal(4000, 1).double()
-    assert mutual_information_gap(torch.cat([FACTORS, 0 * noise], 1), FACTORS) == pytest.approx(1, abs=1e-9)
-    assert mutual_information_gap(-3.0 * FACTORS[:, [1, 2, 0]], FACTORS) == pytest.approx(1, abs=1e-9)
+    assert mutual_information_gap(torch.cat([FACTORS, 0 * noise], 1), FACTORS) == pytest.approx(
+        1, abs=1e-9
+    )
+    assert mutual_information_gap(-3.0 * FACTORS[:, [1, 2, 0]], FACTORS) == pytest.approx(
+        1, abs=1e-9
+    )
 
 
 def test_two_codes_that_know_the_same_have_no_gap():
-    assert mutual_information_gap(torch.cat([FACTORS, FACTORS], 1), FACTORS) == pytest.approx(0, abs=1e-9)
+    assert mutual_information_gap(torch.cat([FACTORS, FACTORS], 1), FACTORS) == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_useless_codes_have_no_gap():
@@ -122,7 +132,9 @@ def test_the_gap_by_hand():
     """Factor 0 is told by code 0, its parity by code 1 too; of factor 1 nobody knows anything."""
     factors = grid(4, 2, copies=10)
     codes = torch.stack([factors[:, 0], factors[:, 0] % 2], 1)
-    assert mutual_information_gap(codes, factors) == pytest.approx((math.log(4) - math.log(2)) / math.log(4) / 2)
+    assert mutual_information_gap(codes, factors) == pytest.approx(
+        (math.log(4) - math.log(2)) / math.log(4) / 2
+    )
 
 
 def test_the_gap_is_that_of_scikit_learns_information():
@@ -138,7 +150,10 @@ def test_the_gap_is_that_of_scikit_learns_information():
 
 def test_turning_closes_the_gap():
     noise = 0.1 * normal(4000, 3).double()
-    found = [mutual_information_gap(turned(FACTORS, degrees) + noise, FACTORS) for degrees in (0, 15, 30, 45)]
+    found = [
+        mutual_information_gap(turned(FACTORS, degrees) + noise, FACTORS)
+        for degrees in (0, 15, 30, 45)
+    ]
     assert found == sorted(found, reverse=True)
     assert 0.95 < found[0] < 1
     assert found[3] == pytest.approx(1 / 3, abs=0.05)  # the third factor is known as before
@@ -155,7 +170,11 @@ def test_more_values_than_bins_cannot_be_told():
 @pytest.mark.parametrize(
     ("codes", "factors", "says"),
     [
-        (normal(100, 3), FACTORS, r"100 rows of codes need one row of factors each, .* \(4000, 3\)"),
+        (
+            normal(100, 3),
+            FACTORS,
+            r"100 rows of codes need one row of factors each, .* \(4000, 3\)",
+        ),
         (normal(4000, 3), FACTORS[:, 0], r"\(4000,\)"),
         (normal(4000, 3) * math.nan, FACTORS, "NaN"),
         (normal(4000, 3), FACTORS.float(), "factor 0.* whole numbers"),
@@ -169,7 +188,9 @@ def test_a_wrong_input_is_explained(score, codes, factors, says):
 
 
 def test_too_few_pictures_or_codes_are_explained():
-    with pytest.raises(CourseError, match="A value of factor 0 has 40 pictures, and a vote needs 64"):
+    with pytest.raises(
+        CourseError, match="A value of factor 0 has 40 pictures, and a vote needs 64"
+    ):
         factor_vae_score(normal(160, 3), grid(4, 2, copies=20))
     with pytest.raises(CourseError, match="there is only one"):
         mutual_information_gap(normal(4000, 1), FACTORS)

@@ -13,7 +13,9 @@ def test_noise_has_the_sigma_it_says_and_is_cut_off():
     noise = noisy(GREY, 0.1) / 255 - 128 / 255
     assert noise.std() == pytest.approx(0.1, rel=0.03)
     assert noise.mean() == pytest.approx(0, abs=0.003)
-    assert noisy(torch.zeros_like(GREY), 0.1).float().mean() == pytest.approx(25.5 / (2 * torch.pi) ** 0.5, rel=0.05)
+    assert noisy(torch.zeros_like(GREY), 0.1).float().mean() == pytest.approx(
+        25.5 / (2 * torch.pi) ** 0.5, rel=0.05
+    )
 
 
 def test_the_blur_is_a_mean_of_nine():
@@ -23,7 +25,11 @@ def test_the_blur_is_a_mean_of_nine():
     expected[1:4, 1:4] = 10
     assert torch.equal(blurred(dot)[0, 0], expected)
     white = blurred(torch.full((1, 1, 5, 5), 255, dtype=torch.uint8))[0, 0]
-    assert (white[0, 0], white[0, 2], white[2, 2]) == (113, 170, 255)  # black comes in over 5 and 3 of the nine
+    assert (white[0, 0], white[0, 2], white[2, 2]) == (
+        113,
+        170,
+        255,
+    )  # black comes in over 5 and 3 of the nine
 
 
 def test_a_missing_class_is_replaced_by_the_others():

@@ -28,7 +28,10 @@ def reference(real, fake):
 
 def test_the_closed_form_of_two_gaussians():
     points = whitened(500, 4)
-    scale, shift = torch.tensor([1.0, 2.0, 0.5, 3.0]).double(), torch.tensor([1.0, 0.0, -2.0, 0.5]).double()
+    scale, shift = (
+        torch.tensor([1.0, 2.0, 0.5, 3.0]).double(),
+        torch.tensor([1.0, 0.0, -2.0, 0.5]).double(),
+    )
     expected = shift.square().sum() + (1 - scale).square().sum()  # |m|^2 + sum (s1 - s2)^2
     assert frechet(points, points * scale + shift) == pytest.approx(expected.item(), rel=1e-9)
 
@@ -45,7 +48,9 @@ def test_a_singular_covariance_costs_no_precision():
     basis = torch.linalg.qr(normal(128, 16, seed=5)).Q  # orthonormal columns: distances are kept
     real, fake = normal(1000, 16, seed=1), 1.1 * normal(1000, 16, seed=2) + 0.1
     assert frechet(real @ basis.T, fake @ basis.T) == pytest.approx(reference(real, fake), rel=1e-5)
-    assert frechet((real @ basis.T).float(), (fake @ basis.T).float()) == pytest.approx(reference(real, fake), rel=1e-4)
+    assert frechet((real @ basis.T).float(), (fake @ basis.T).float()) == pytest.approx(
+        reference(real, fake), rel=1e-4
+    )
 
 
 def test_a_set_has_no_distance_from_itself():
@@ -54,7 +59,9 @@ def test_a_set_has_no_distance_from_itself():
 
 
 def test_the_bias_falls_with_n():
-    assert frechet(normal(200, 32, 1), normal(200, 32, 2)) > 3 * frechet(normal(2000, 32, 1), normal(2000, 32, 2))
+    assert frechet(normal(200, 32, 1), normal(200, 32, 2)) > 3 * frechet(
+        normal(2000, 32, 1), normal(2000, 32, 2)
+    )
 
 
 def mmd_by_hand(real, fake):
@@ -66,7 +73,9 @@ def mmd_by_hand(real, fake):
         return (x @ y / width + 1) ** 3
 
     pairs = [(i, j) for i in range(n) for j in range(n)]
-    within = sum(k(real[i], real[j]) + k(fake[i], fake[j]) for i, j in pairs if i != j) / (n * (n - 1))
+    within = sum(k(real[i], real[j]) + k(fake[i], fake[j]) for i, j in pairs if i != j) / (
+        n * (n - 1)
+    )
     return within - 2 * sum(k(real[i], fake[j]) for i, j in pairs) / n**2
 
 
@@ -78,7 +87,10 @@ def test_the_kernel_distance_is_the_unbiased_mmd():
 
 
 def test_the_kernel_distance_of_one_distribution_is_zero_on_average():
-    draws = [kernel(normal(100, 8, 2 * i), normal(100, 8, 2 * i + 1), subsets=1)["mean"] for i in range(40)]
+    draws = [
+        kernel(normal(100, 8, 2 * i), normal(100, 8, 2 * i + 1), subsets=1)["mean"]
+        for i in range(40)
+    ]
     assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(40)
     assert min(draws) < 0 < max(draws)
 

@@ -16,7 +16,9 @@ PARTS = torch.linspace(-1, 1, 301)
 
 def pen(points, width):
     """(28, 28) in [-1, 1]: a round pen of `width` pixels led along `points` (P, 2) of (row, column); edges are grey."""
-    distance = torch.cdist(torch.stack([ROWS, COLUMNS], -1).view(-1, 2), points).min(1).values.view(28, 28)
+    distance = (
+        torch.cdist(torch.stack([ROWS, COLUMNS], -1).view(-1, 2), points).min(1).values.view(28, 28)
+    )
     return 2 * (width / 2 - distance + 0.5).clamp(0, 1) - 1
 
 
@@ -29,7 +31,9 @@ def line(degrees, width=2.5, length=18, centre=(13.5, 13.5)):
 
 def ring(radius, width, centre=(13.5, 13.5)):
     angle = math.pi * PARTS
-    return pen(torch.tensor(centre) + radius * torch.stack([angle.sin(), angle.cos()], 1), width)[None]
+    return pen(torch.tensor(centre) + radius * torch.stack([angle.sin(), angle.cos()], 1), width)[
+        None
+    ]
 
 
 def eight(width):
@@ -69,8 +73,13 @@ def test_an_upright_bar_has_the_breadth_of_its_width():
 
 
 def test_leaning_makes_nothing_wider():
-    upright, wide = ring(6, 2.5), torch.nn.functional.interpolate(ring(6, 2.5)[None], (28, 40))[0, :, :, 6:34]
-    leaning = torch.stack([row.roll(round((13.5 - i) / 3)) for i, row in enumerate(upright[0])])[None]  # by shear 1/3
+    upright, wide = (
+        ring(6, 2.5),
+        torch.nn.functional.interpolate(ring(6, 2.5)[None], (28, 40))[0, :, :, 6:34],
+    )
+    leaning = torch.stack([row.roll(round((13.5 - i) / 3)) for i, row in enumerate(upright[0])])[
+        None
+    ]  # by shear 1/3
     found = breadth(torch.stack([upright, leaning, wide]))
     assert slant(leaning[None]).item() > 15
     assert found[1].item() == pytest.approx(found[0].item(), rel=0.05) and found[2] > 1.3 * found[0]
@@ -81,7 +90,9 @@ def test_a_shear_adds_to_the_tangent(shear):
     """Each row moved right by one pixel more than the one below it: the tangent grows by exactly 1."""
     image = torch.zeros(1, 1, 60, 120, dtype=torch.uint8)
     image[0, 0, 16:44, 46:74] = digits.load("test", source="bundled")["image"][0, 0]
-    sheared = torch.stack([image[0, 0, row].roll(shear * (30 - row)) for row in range(60)])[None, None]
+    sheared = torch.stack([image[0, 0, row].roll(shear * (30 - row)) for row in range(60)])[
+        None, None
+    ]
     tangents = torch.cat([slant(image), slant(sheared)]).deg2rad().tan()
     assert (tangents[1] - tangents[0]).item() == pytest.approx(shear, abs=1e-9)
 
@@ -96,13 +107,19 @@ def test_neither_place_nor_blackness_changes_the_slant():
 
 @pytest.mark.parametrize("width", [1.5, 2, 2.5, 3, 4, 5, 6])
 def test_a_drawn_stroke_is_as_thick_as_its_pen(width):
-    strokes = [line(d, width) for d in (0, 20, 45, 90)] + [ring(6.3, width), ring(8, width), eight(width)]
+    strokes = [line(d, width) for d in (0, 20, 45, 90)] + [
+        ring(6.3, width),
+        ring(8, width),
+        eight(width),
+    ]
     found = stroke_width(torch.stack(strokes))
     assert found.mean().item() == pytest.approx(width, abs=0.25)
     assert (found - width).abs().max() < 0.5
 
 
-@pytest.mark.parametrize("draw", [eight, lambda width: ring(7, width), lambda width: line(10, width)])
+@pytest.mark.parametrize(
+    "draw", [eight, lambda width: ring(7, width), lambda width: line(10, width)]
+)
 def test_thicker_pens_are_found_thicker(draw):
     widths = torch.linspace(1.5, 6, 40)
     assert spearman(stroke_width(torch.stack([draw(float(w)) for w in widths])), widths) > 0.99

@@ -16,7 +16,9 @@ def test_every_grey_survives_the_way_through_a_game():
 
 
 def test_a_float_goes_to_its_nearest_grey():
-    assert as_uint8(torch.tensor([-1.0, -0.9999, 0.0, 1.0]).view(1, 1, 2, 2)).flatten().tolist() == [0, 0, 128, 255]
+    assert as_uint8(
+        torch.tensor([-1.0, -0.9999, 0.0, 1.0]).view(1, 1, 2, 2)
+    ).flatten().tolist() == [0, 0, 128, 255]
 
 
 def test_the_unit_range_is_not_rounded():

@@ -16,7 +16,9 @@ def test_a_perfect_sample():
     points = CENTRES.repeat(2500, 1) + 0.05 * torch.randn(10_000, 2, generator=generator)
     found = toy_modes(points, CENTRES, 0.05)
     assert (found["modes"], found["of"]) == (4, 4)
-    assert found["quality"] == pytest.approx(1 - math.exp(-9 / 2), abs=0.003)  # a plane Gaussian within 3 std
+    assert found["quality"] == pytest.approx(
+        1 - math.exp(-9 / 2), abs=0.003
+    )  # a plane Gaussian within 3 std
     assert found["kl"] == pytest.approx(0, abs=1e-12)
 
 
@@ -75,7 +77,9 @@ def test_channels_are_hundreds_tens_and_units():
     """Two numbers that differ only by the order of their channels are two modes."""
     found = stacked_modes(stacked(torch.tensor([123, 321, 123, 123])), ReadsTheCorner())
     assert found["modes"] == 2
-    assert found["kl"] == pytest.approx(math.log(1000) + 0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert found["kl"] == pytest.approx(
+        math.log(1000) + 0.75 * math.log(0.75) + 0.25 * math.log(0.25)
+    )
 
 
 def test_an_even_sample_still_has_a_floor():

@@ -51,17 +51,27 @@ def test_the_table_of_labels(page, test_digits):
     ):
         accuracy, _, worst = row(page, name)
         assert label_accuracy(pictures, asked) == pytest.approx(accuracy, abs=0.0051)
-        assert class_coverage(pictures, asked, *test_digits)["min"] == pytest.approx(worst, abs=0.0151)
+        assert class_coverage(pictures, asked, *test_digits)["min"] == pytest.approx(
+            worst, abs=0.0151
+        )
 
 
 def test_the_floors_of_codes(page, test_digits):
-    generator, labels = torch.Generator().manual_seed(0), digits.load("train", source="bundled")["label"]
+    generator, labels = (
+        torch.Generator().manual_seed(0),
+        digits.load("train", source="bundled")["label"],
+    )
     guessed, guessed_again = (torch.randint(10, (n,), generator=generator) for n in (8000, 2000))
     for mapping in (matched(guessed, labels), matched(guessed_again, test_digits[1])):
         assert f"{matching_error(guessed_again, test_digits[1], mapping):.2f}"[1:] in page
     eights = test_digits[1] == 8
     best = [best_code(torch.rand(2000, 12, generator=generator), eights)["auc"] for _ in range(30)]
-    assert f"the {eights.sum()} eights among 2,000 digits, the best had {median(best):.3f}".replace("0.", ".") in page
+    assert (
+        f"the {eights.sum()} eights among 2,000 digits, the best had {median(best):.3f}".replace(
+            "0.", "."
+        )
+        in page
+    )
     assert f"and {max(best):.3f} once".replace("0.", ".") in page
 
 
@@ -84,20 +94,40 @@ def test_the_ceiling_of_slant(page, test_digits):
     turn = torch.eye(2, 3).repeat(2000, 1, 1)
     turn[:, 0, 1] = amount
     grid = F.affine_grid(turn, images.shape, align_corners=False)
-    sheared = F.grid_sample(images.float(), grid, align_corners=False).round().clamp(0, 255).to(torch.uint8)
-    found = [spearman(amount[labels == digit], slant(sheared[labels == digit])) for digit in range(10)]
+    sheared = (
+        F.grid_sample(images.float(), grid, align_corners=False)
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+    )
+    found = [
+        spearman(amount[labels == digit], slant(sheared[labels == digit])) for digit in range(10)
+    ]
     assert f"by {min(found):.2f} to {max(found):.2f}".replace("0.", ".") in page
     assert f"±{math.degrees(math.atan(0.5)):.0f}°" in page
 
 
 def test_the_table_of_factors(page):
     generator = torch.Generator().manual_seed(0)
-    factors = torch.stack([torch.randint(n, (20_000,), generator=generator) for n in (3, 6, 40, 32, 32)], 1)
+    factors = torch.stack(
+        [torch.randint(n, (20_000,), generator=generator) for n in (3, 6, 40, 32, 32)], 1
+    )
     straight = (factors - factors.double().mean(0)) / factors.double().std(0)
-    rows = {"each code one factor": straight, "ten random codes": torch.randn(20_000, 10, generator=generator)}
-    names = {10: "scale and orientation turned into each other by 10°, the places too", 30: "by 30°", 45: "by 45°"}
+    rows = {
+        "each code one factor": straight,
+        "ten random codes": torch.randn(20_000, 10, generator=generator),
+    }
+    names = {
+        10: "scale and orientation turned into each other by 10°, the places too",
+        30: "by 30°",
+        45: "by 45°",
+    }
     for degrees, name in names.items():
-        sine, cosine, codes = math.sin(math.radians(degrees)), math.cos(math.radians(degrees)), straight.clone()
+        sine, cosine, codes = (
+            math.sin(math.radians(degrees)),
+            math.cos(math.radians(degrees)),
+            straight.clone(),
+        )
         for i, j in ((1, 2), (3, 4)):
             codes[:, i] = straight[:, i] * cosine - straight[:, j] * sine
             codes[:, j] = straight[:, i] * sine + straight[:, j] * cosine

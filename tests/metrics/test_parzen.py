@@ -12,7 +12,9 @@ from gancourse.metrics.parzen import SIGMAS, log_likelihoods, parzen
 
 
 def pictures(n, seed, side=6):
-    return torch.randint(256, (n, 1, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return torch.randint(
+        256, (n, 1, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 def test_the_grid_of_the_paper():
@@ -20,7 +22,9 @@ def test_the_grid_of_the_paper():
 
 
 def test_the_density_is_that_of_scikit_learn():
-    samples, points = (pictures(n, seed).flatten(1).double() / 255 for n, seed in ((40, 1), (25, 2)))
+    samples, points = (
+        pictures(n, seed).flatten(1).double() / 255 for n, seed in ((40, 1), (25, 2))
+    )
     found = log_likelihoods(samples, points, [0.1, 0.3], chunk=7)
     for row, sigma in zip(found, (0.1, 0.3), strict=True):
         reference = KernelDensity(kernel="gaussian", bandwidth=sigma).fit(samples.numpy())
@@ -29,7 +33,10 @@ def test_the_density_is_that_of_scikit_learn():
 
 def test_the_whole_protocol_against_scikit_learn():
     samples, test, validation = pictures(60, 1), pictures(30, 2), pictures(20, 3)
-    rows = {name: x.flatten(1).numpy() / 255 for name, x in (("s", samples), ("t", test), ("v", validation))}
+    rows = {
+        name: x.flatten(1).numpy() / 255
+        for name, x in (("s", samples), ("t", test), ("v", validation))
+    }
     fitted = {s: KernelDensity(bandwidth=s).fit(rows["s"]) for s in np.logspace(-1, 0, 10)}
     best = max(fitted, key=lambda s: fitted[s].score(rows["v"]))
     scores = fitted[best].score_samples(rows["t"])
@@ -42,15 +49,23 @@ def test_the_whole_protocol_against_scikit_learn():
 
 def test_the_closed_form_of_one_sample():
     """One black sample, one white test picture of 784 pixels: a single Gaussian's log density."""
-    black, white = torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.full((2, 1, 28, 28), 255, dtype=torch.uint8)
+    black, white = (
+        torch.zeros(1, 1, 28, 28, dtype=torch.uint8),
+        torch.full((2, 1, 28, 28), 255, dtype=torch.uint8),
+    )
     found = parzen(black, white, white, sigmas=[0.5])
-    assert found["nats"] == pytest.approx(-784 / (2 * 0.25) - 784 * math.log(0.5 * math.sqrt(2 * math.pi)), rel=1e-12)
+    assert found["nats"] == pytest.approx(
+        -784 / (2 * 0.25) - 784 * math.log(0.5 * math.sqrt(2 * math.pi)), rel=1e-12
+    )
     assert found["standard_error"] == 0
 
 
 def test_far_pictures_stay_finite():
     """exp(-784 / .02) is 0 in any float; its logarithm is not lost."""
-    black, white = torch.zeros(5, 1, 28, 28, dtype=torch.uint8), torch.full((5, 1, 28, 28), 255, dtype=torch.uint8)
+    black, white = (
+        torch.zeros(5, 1, 28, 28, dtype=torch.uint8),
+        torch.full((5, 1, 28, 28), 255, dtype=torch.uint8),
+    )
     assert math.isfinite(parzen(black, white, white, sigmas=[0.1])["nats"])
 
 

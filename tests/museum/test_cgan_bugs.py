@@ -18,7 +18,9 @@ from gancourse.layers import as_weights, join, uniform_latents
 from gancourse.training import train
 
 KINDS = [("paper", "one-hot"), ("conv", "one-hot"), ("conv", "embedding"), ("conv", "projection")]
-each_kind = pytest.mark.parametrize("form, condition", KINDS, ids=["-".join(kind) for kind in KINDS])
+each_kind = pytest.mark.parametrize(
+    "form, condition", KINDS, ids=["-".join(kind) for kind in KINDS]
+)
 LABELS = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
 
 
@@ -33,7 +35,11 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
 
 
 def norms(network: nn.Module) -> list[nn.Module]:
-    return [module for module in network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    ]
 
 
 def heard(network: nn.Module) -> list[torch.Tensor]:
@@ -65,7 +71,9 @@ def test_a_player_that_is_not_told_cannot_answer_to_the_label(form, condition):
 def test_a_label_told_at_the_first_layer_alone_has_to_survive_the_others(condition, size):
     """Ours is joined at each: every layer's weights for the label get a gradient."""
     ours = game("conv", condition).train()
-    ours.judge(ours.generator(uniform_latents(8, 6), LABELS), {"label": LABELS}).square().sum().backward()
+    ours.judge(
+        ours.generator(uniform_latents(8, 6), LABELS), {"label": LABELS}
+    ).square().sum().backward()
     for block in [*ours.generator.blocks, *ours.discriminator.blocks]:
         layer = next(module for module in block.modules() if hasattr(module, "weight"))
         inputs = 0 if isinstance(layer, nn.ConvTranspose2d) else 1  # the axis
@@ -98,10 +106,14 @@ def test_pictures_and_labels_in_two_orders():
     ours, seen = game("paper"), []
     loss = ours.discriminator_loss
     ours.discriminator_loss = lambda batch: seen.append(batch) or loss(batch)
-    train(ours, {"image": image, "label": label}, steps=6, batch_size=8, device="cpu", progress=False)
+    train(
+        ours, {"image": image, "label": label}, steps=6, batch_size=8, device="cpu", progress=False
+    )
     assert len(seen) == 6
     for batch in seen:
-        assert torch.equal(((batch["image"][:, 0, 0, 0] + 1) * 127.5 / 25).round().long(), batch["label"])
+        assert torch.equal(
+            ((batch["image"][:, 0, 0, 0] + 1) * 127.5 / 25).round().long(), batch["label"]
+        )
 
 
 # --- a label as a vector ---
@@ -110,7 +122,9 @@ def test_pictures_and_labels_in_two_orders():
 def test_a_label_is_a_name_and_no_amount():
     """`label / 9` as one channel: a 4 is then halfway between a 3 and a 5, and a 9 nine times as much as a 1."""
     number = torch.arange(10.0)[:, None] / 9
-    assert torch.cdist(number, number)[3, 4] < torch.cdist(number, number)[3, 9], "the bug is cured elsewhere"
+    assert torch.cdist(number, number)[3, 4] < torch.cdist(number, number)[3, 9], (
+        "the bug is cured elsewhere"
+    )
     rows = as_weights(torch.arange(10), 10)
     apart = torch.cdist(rows, rows)[~torch.eye(10, dtype=torch.bool)]
     assert torch.allclose(apart, apart[0].expand_as(apart))
@@ -134,7 +148,9 @@ def test_12_one_hot_gives_whole_numbers():
 
 def test_a_label_that_is_no_class():
     """eye[-1] is the last class; a comparison makes a row of zeros; on a GPU an embedding ends the process. Ours says so."""
-    assert torch.equal(torch.eye(10)[torch.tensor([-1])], torch.eye(10)[9:]), "the bug is cured elsewhere"
+    assert torch.equal(torch.eye(10)[torch.tensor([-1])], torch.eye(10)[9:]), (
+        "the bug is cured elsewhere"
+    )
     ours = game()
     for label in (-1, 10):
         with pytest.raises(CourseError, match=f"label={label}.*0 to 9"):
@@ -180,9 +196,14 @@ def test_15_a_picture_that_depends_on_its_neighbours_labels():
     eights, mixed = torch.full((8,), 8), torch.tensor([8, 0, 0, 0, 0, 0, 0, 0])
     first = [ours.sample(label=label, latent=latent)[0] for label in (eights, mixed)]
     assert torch.allclose(*first, atol=1e-6)
-    assert all(torch.equal(norm.running_var, value) for norm, value in zip(norms(ours.generator), before, strict=True))
+    assert all(
+        torch.equal(norm.running_var, value)
+        for norm, value in zip(norms(ours.generator), before, strict=True)
+    )
     with torch.no_grad():  # the bug
-        assert not torch.allclose(ours.generator(latent, eights)[0], ours.generator(latent, mixed)[0], atol=1e-3)
+        assert not torch.allclose(
+            ours.generator(latent, eights)[0], ours.generator(latent, mixed)[0], atol=1e-3
+        )
 
 
 @pytest.mark.parametrize("condition", ["one-hot", "embedding", "projection"])

@@ -12,7 +12,9 @@ from gancourse.files import CourseError
 
 # Read while tests are collected: during a test the reader's own settings are hidden.
 FULL = os.environ.get("GANCOURSE_DATA")
-needs_full = pytest.mark.skipif(FULL is None, reason="set GANCOURSE_DATA to a folder that holds the full MNIST")
+needs_full = pytest.mark.skipif(
+    FULL is None, reason="set GANCOURSE_DATA to a folder that holds the full MNIST"
+)
 
 
 def pictures(found: sources.Pictures) -> set[bytes]:
@@ -69,5 +71,8 @@ def test_4_stacked_digits_for_training_hold_no_test_digit():
 
 def test_4_the_parts_are_alike():
     """Sorted data cut in two would be disjoint and useless: each class has its share in each part."""
-    shares = [torch.bincount(part["label"], minlength=10) / len(part) for part in parts(source="bundled").values()]
+    shares = [
+        torch.bincount(part["label"], minlength=10) / len(part)
+        for part in parts(source="bundled").values()
+    ]
     assert all((share - shares[0]).abs().max() < 0.02 for share in shares)

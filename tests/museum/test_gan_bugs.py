@@ -17,7 +17,9 @@ from gancourse.losses import log_loss, non_saturating_generator
 
 def game(form: str = "dcgan", **changes):
     torch.manual_seed(0)
-    return Config.at("check", form, **{"width": 10 if form == "paper" else 4, "latent": 6, **changes}).build()
+    return Config.at(
+        "check", form, **{"width": 10 if form == "paper" else 4, "latent": 6, **changes}
+    ).build()
 
 
 def norms(network: nn.Module) -> list[nn.BatchNorm2d]:
@@ -32,7 +34,11 @@ def test_1_eps_in_momentums_place():
     """`BatchNorm2d(n, 0.8)`: the output is not normalised at all where the input is small, as it is after N(0, .02)."""
     x = 0.1 * torch.randn(256, 3, 4, 4)
     bug, right = nn.BatchNorm2d(3, 0.8), nn.BatchNorm2d(3, momentum=0.8)
-    assert bug.eps == 0.8 and bug(x).std() < 0.2 and right(x).std().item() == pytest.approx(1, abs=0.01)
+    assert (
+        bug.eps == 0.8
+        and bug(x).std() < 0.2
+        and right(x).std().item() == pytest.approx(1, abs=0.01)
+    )
     for norm in norms(game()):
         assert (norm.eps, norm.momentum) == (1e-5, 0.1)
 
@@ -41,7 +47,11 @@ def test_1_eps_in_momentums_place():
 def test_8_and_22_a_probability_forgets_what_a_logit_knows(logit):
     """Sigmoid, then log: at +-100 float32 has rounded D to 0 or 1. A clamp hides the infinity and leaves no gradient."""
     x = torch.full((3,), logit, requires_grad=True)
-    naive = -torch.log(1 - torch.sigmoid(x)).mean() if logit > 0 else -torch.log(torch.sigmoid(x)).mean()
+    naive = (
+        -torch.log(1 - torch.sigmoid(x)).mean()
+        if logit > 0
+        else -torch.log(torch.sigmoid(x)).mean()
+    )
     assert torch.isinf(naive) or naive > 80
     target = torch.zeros(3) if logit > 0 else torch.ones(3)
     clamped = binary_cross_entropy(torch.sigmoid(x).clamp(1e-7, 1 - 1e-7), target)
@@ -50,7 +60,9 @@ def test_8_and_22_a_probability_forgets_what_a_logit_knows(logit):
 
     ours = log_loss(x, x)["fake" if logit > 0 else "real"]
     (gradient,) = torch.autograd.grad(ours, x)
-    assert ours.item() == pytest.approx(100) and torch.allclose(gradient.abs(), torch.full((3,), 1 / 3))
+    assert ours.item() == pytest.approx(100) and torch.allclose(
+        gradient.abs(), torch.full((3,), 1 / 3)
+    )
 
 
 def test_8_one_minus_a_sigmoid_is_not_the_cross_entropy_it_is_called():
@@ -84,13 +96,17 @@ def test_13_an_activation_that_is_built_and_never_called():
     assert idle(Up(), torch.randn(1, 2, 4, 4)) == ["activation"]
     for form in ("paper", "mlp", "dcgan"):
         ours = game(form)
-        assert idle(ours.generator, torch.randn(2, 6)) == [] == idle(ours.discriminator, pictures(2))
+        assert (
+            idle(ours.generator, torch.randn(2, 6)) == [] == idle(ours.discriminator, pictures(2))
+        )
 
 
 def idle(network: nn.Module, x: torch.Tensor) -> list[str]:
     """Names of the leaf modules that a forward pass does not call."""
     called = set()
-    leaves = {name: module for name, module in network.named_modules() if not list(module.children())}
+    leaves = {
+        name: module for name, module in network.named_modules() if not list(module.children())
+    }
     for name, module in leaves.items():
         module.register_forward_hook(lambda module, inputs, output, name=name: called.add(name))
     network(x)
@@ -102,7 +118,10 @@ def test_15_a_picture_that_depends_on_its_neighbours():
     ours, latent = game().train(), torch.randn(16, 6, generator=torch.Generator().manual_seed(1))
     before = [norm.running_var.clone() for norm in norms(ours.generator)]
     assert torch.allclose(ours.sample(latent=latent)[:2], ours.sample(latent=latent[:2]), atol=1e-6)
-    assert all(torch.equal(norm.running_var, value) for norm, value in zip(norms(ours.generator), before, strict=True))
+    assert all(
+        torch.equal(norm.running_var, value)
+        for norm, value in zip(norms(ours.generator), before, strict=True)
+    )
     with torch.no_grad():  # the bug
         assert not torch.allclose(ours.generator(latent)[:2], ours.generator(latent[:2]), atol=1e-3)
     assert not torch.equal(norms(ours.generator)[0].running_var, before[0])

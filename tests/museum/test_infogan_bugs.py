@@ -32,11 +32,15 @@ class Seen:
 
     def __init__(self, ours):
         self.latents, self.answers, self.trunks = [], [], []
-        ours.generator.register_forward_pre_hook(lambda module, inputs: self.latents.append(inputs[0]))
+        ours.generator.register_forward_pre_hook(
+            lambda module, inputs: self.latents.append(inputs[0])
+        )
         ours.discriminator.register_forward_hook(
             lambda module, inputs, output: self.answers.append((inputs[0], output))
         )
-        ours.discriminator.trunk.register_forward_pre_hook(lambda module, inputs: self.trunks.append(len(inputs[0])))
+        ours.discriminator.trunk.register_forward_pre_hook(
+            lambda module, inputs: self.trunks.append(len(inputs[0]))
+        )
 
 
 PLAYERS = ("discriminator", "generator")
@@ -47,12 +51,18 @@ def test_2_a_softmax_before_the_cross_entropy():
     value = torch.arange(10)
     sure = 100 * one_hot(value, 10).float()
     floor = cross_entropy(sure.softmax(1), value)
-    assert floor.item() == pytest.approx(math.log(math.e + 9) - 1, abs=1e-4), "the bug is cured elsewhere"
+    assert floor.item() == pytest.approx(math.log(math.e + 9) - 1, abs=1e-4), (
+        "the bug is cured elsewhere"
+    )
     ours = game(continuous=0)
     code = torch.zeros(10, 6), value[:, None], torch.zeros(10, 0)
     assert ours.surprise(sure, code, 1.0)["category"].item() < 1e-4
-    assert ours.surprise(torch.zeros(10, 10), code, 1.0)["category"].item() == pytest.approx(math.log(10))
-    softmaxes = [module for module in ours.modules() if isinstance(module, (nn.Softmax, nn.LogSoftmax))]
+    assert ours.surprise(torch.zeros(10, 10), code, 1.0)["category"].item() == pytest.approx(
+        math.log(10)
+    )
+    softmaxes = [
+        module for module in ours.modules() if isinstance(module, (nn.Softmax, nn.LogSoftmax))
+    ]
     assert softmaxes == []
 
 
@@ -80,8 +90,13 @@ def test_3_a_third_adam_would_make_lambda_mean_nothing():
             torch.optim.Adam([weight], lr=0.1).step()
         return weight.item()
 
-    for information in (0.5, 0.001):  # the game pulls up, the information pulls down by so much less
-        assert moved([-1.0, information]) == pytest.approx(0.0, abs=1e-4), "the bug is cured elsewhere"
+    for information in (
+        0.5,
+        0.001,
+    ):  # the game pulls up, the information pulls down by so much less
+        assert moved([-1.0, information]) == pytest.approx(0.0, abs=1e-4), (
+            "the bug is cured elsewhere"
+        )
         assert moved([-1.0 + information]) == pytest.approx(0.1, abs=1e-4)
     terms = []
     for information in (0.25, 1.0):
@@ -132,12 +147,16 @@ def test_q_is_asked_for_the_very_code_that_made_the_picture(player):
     (latent,) = seen.latents
     _, guess = seen.answers[-1][1]
     first, second, means = guess[:, :10], guess[:, 10:13], guess[:, 13:]
-    category = cross_entropy(first, latent[:, 6:16].argmax(1)) + cross_entropy(second, latent[:, 16:19].argmax(1))
+    category = cross_entropy(first, latent[:, 6:16].argmax(1)) + cross_entropy(
+        second, latent[:, 16:19].argmax(1)
+    )
     continuous = (latent[:, 19:] - means).square().sum(1).mean() / 2
     assert terms["category"].item() == pytest.approx(category.item(), rel=1e-4)
     assert terms["continuous"].item() == pytest.approx(continuous.item(), rel=1e-4)
     with torch.no_grad():
-        assert torch.allclose(seen.answers[-1][0], ours.generator(latent), atol=1e-5)  # and not of real pictures
+        assert torch.allclose(
+            seen.answers[-1][0], ours.generator(latent), atol=1e-5
+        )  # and not of real pictures
 
 
 @pytest.mark.parametrize("player", PLAYERS)
@@ -148,7 +167,9 @@ def test_both_players_are_paid_for_a_code_that_can_be_read(player):
     weights = list(getattr(ours, player).parameters())
     for name in ("category", "continuous"):
         assert terms[name].item() > 0  # a cost: going down it makes the code easier to read
-        slopes = torch.autograd.grad(terms[name], weights, retain_graph=True, allow_unused=True, materialize_grads=True)
+        slopes = torch.autograd.grad(
+            terms[name], weights, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
         assert sum(slope.abs().sum() for slope in slopes) > 0, name
 
 
@@ -169,7 +190,9 @@ def test_the_control_only_watches():
     ours = game(information=0.0)
     terms = ours.discriminator_loss(pictures())
     trunk = list(ours.discriminator.trunk.parameters())
-    slopes = torch.autograd.grad(terms["category"], trunk, retain_graph=True, allow_unused=True, materialize_grads=True)
+    slopes = torch.autograd.grad(
+        terms["category"], trunk, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
     assert not any(slope.any() for slope in slopes)
     assert torch.autograd.grad(terms["category"], ours.discriminator.code[0].weight)[0].any()
     assert ours.generator_loss(pictures()).keys() == {"fake"}
@@ -188,11 +211,16 @@ def test_a_learned_deviation_pays_without_end():
     code = torch.zeros(8, 6), torch.zeros(8, 1, dtype=torch.long), continuous
     assert ours.surprise(perfect, code, 1.0)["continuous"].item() == 0
     off = perfect + 0.01
-    assert ours.surprise(off, code, 1.0)["continuous"].item() == pytest.approx(1e-4, rel=1e-3)  # 2 codes of .01^2 / 2
+    assert ours.surprise(off, code, 1.0)["continuous"].item() == pytest.approx(
+        1e-4, rel=1e-3
+    )  # 2 codes of .01^2 / 2
 
 
 def test_the_generator_learns_faster_than_the_discriminator():
     """The authors' rates, 1e-3 and 2e-4, often stand in ports the other way round, or as one."""
-    rates = {phase.name: phase.optimizer(phase.parameters).param_groups[0] for phase in Config().build().phases()}
+    rates = {
+        phase.name: phase.optimizer(phase.parameters).param_groups[0]
+        for phase in Config().build().phases()
+    }
     assert (rates["discriminator"]["lr"], rates["generator"]["lr"]) == (2e-4, 1e-3)
     assert all(group["betas"] == (0.5, 0.999) for group in rates.values())

@@ -18,12 +18,16 @@ from gancourse.game import Game, Phase
 from gancourse.training import checkpoint, train
 from gancourse.training.loop import average
 
-IMAGES = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.randint(
+    0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
 
 
 def build(seed: int = 0, **changes):
     torch.manual_seed(seed)
-    return Config.at("check", "dcgan", **{"width": 2, "latent": 6, "batch_size": 8, **changes}).build()
+    return Config.at(
+        "check", "dcgan", **{"width": 2, "latent": 6, "batch_size": 8, **changes}
+    ).build()
 
 
 def play(game: Game, steps: int, folder=None, **changes):
@@ -41,14 +45,17 @@ def test_3_and_23_each_player_is_updated_once_an_iteration(monkeypatch):
     updates = []
     really_step = torch.optim.Adam.step
     monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self, *a, **k: (updates.append(self), really_step(self, *a, **k))[1]
+        torch.optim.Adam,
+        "step",
+        lambda self, *a, **k: (updates.append(self), really_step(self, *a, **k))[1],
     )
     game = build()
     play(game, 3)
     assert len(updates) == 6 and len(set(map(id, updates))) == 2
     assert [id(update) for update in updates] == [id(updates[0]), id(updates[1])] * 3, "in turn"
     owned = [
-        {id(parameter) for group in update.param_groups for parameter in group["params"]} for update in updates[:2]
+        {id(parameter) for group in update.param_groups for parameter in group["params"]}
+        for update in updates[:2]
     ]
     assert not owned[0] & owned[1], "a parameter that two optimizers update is updated twice"
 
@@ -75,8 +82,12 @@ def test_7_batchnorm_statistics_are_averaged_with_the_weights():
     record = play(game, 6)
     for name, buffer in record.game.generator.named_buffers():
         if "running" in name:
-            assert not torch.equal(buffer, game.generator.get_buffer(name)), "the last step's statistics"
-            assert not torch.equal(buffer, build().generator.get_buffer(name)), "the first step's statistics"
+            assert not torch.equal(buffer, game.generator.get_buffer(name)), (
+                "the last step's statistics"
+            )
+            assert not torch.equal(buffer, build().generator.get_buffer(name)), (
+                "the first step's statistics"
+            )
 
 
 class SecondStage(Game):
@@ -91,7 +102,14 @@ class SecondStage(Game):
         self.second = nn.Linear(4, 1)
 
     def phases(self):
-        return [Phase("second", tuple(self.second.parameters()), self.loss, partial(torch.optim.SGD, lr=0.1))]
+        return [
+            Phase(
+                "second",
+                tuple(self.second.parameters()),
+                self.loss,
+                partial(torch.optim.SGD, lr=0.1),
+            )
+        ]
 
     def loss(self, batch):
         return {"error": (self.second(self.first(batch["image"])) - 1).square().mean()}
@@ -102,13 +120,19 @@ def test_10_a_frozen_stage_in_train_mode_drifts():
     nn.Module.train(bug)  # what Game.train puts right
     before = copy.deepcopy(bug.first.state_dict())
     bug.loss(bug.prepare({"image": IMAGES}))
-    assert not torch.equal(bug.first[2].running_mean, before["2.running_mean"]), "the bug is cured elsewhere"
+    assert not torch.equal(bug.first[2].running_mean, before["2.running_mean"]), (
+        "the bug is cured elsewhere"
+    )
 
     ours = SecondStage()
     before = copy.deepcopy(ours.state_dict())
     play(ours, 4, ema=0.0)
     after = ours.state_dict()
-    assert all(torch.equal(value, after[name]) for name, value in before.items() if name.startswith("first"))
+    assert all(
+        torch.equal(value, after[name])
+        for name, value in before.items()
+        if name.startswith("first")
+    )
     assert not torch.equal(after["second.weight"], before["second.weight"])
 
 
@@ -126,8 +150,14 @@ def test_14_a_resume_that_forgets_is_another_run(tmp_path, monkeypatch):
     assert all(torch.equal(value, end("whole")[name]) for name, value in end("ours").items())
 
     for lost in ("optimizer", "random", "ema", "game"):
-        forgetful = {name: fresh[name] if name.startswith(lost) else value for name, value in half[0].items()}
+        forgetful = {
+            name: fresh[name] if name.startswith(lost) else value for name, value in half[0].items()
+        }
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "latest", lambda folder, tensors=forgetful: (tensors, half[1]))
+            patch.setattr(
+                checkpoint, "latest", lambda folder, tensors=forgetful: (tensors, half[1])
+            )
             play(build(seed=9), 6, tmp_path / lost)
-        assert any(not torch.equal(value, end("whole")[name]) for name, value in end(lost).items()), lost
+        assert any(
+            not torch.equal(value, end("whole")[name]) for name, value in end(lost).items()
+        ), lost

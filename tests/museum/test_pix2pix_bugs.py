@@ -94,7 +94,9 @@ def test_patches_of_94_or_46_px():
 def shown(ours: Pix2Pix, batch: dict) -> list[Tensor]:
     """What the discriminator is given in its own turn, then in the generator's."""
     seen = []
-    hook = ours.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    hook = ours.discriminator.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach())
+    )
     batch = ours.share(batch)
     ours.discriminator_loss(batch)
     ours.generator_loss(batch)
@@ -105,7 +107,9 @@ def shown(ours: Pix2Pix, batch: dict) -> list[Tensor]:
 def judges_pairs(ours: Pix2Pix) -> None:
     batch = pairs()
     output = ours.generator(batch["input"])
-    expected = [torch.cat([batch["input"], picture], 1) for picture in (batch["target"], output, output)]
+    expected = [
+        torch.cat([batch["input"], picture], 1) for picture in (batch["target"], output, output)
+    ]
     for given, right in zip(shown(ours, batch), expected, strict=True):
         assert given.shape == right.shape and torch.allclose(given, right, atol=1e-5)
 
@@ -131,7 +135,10 @@ def test_a_and_b_swapped():
 
     def draws_from_the_input(ours: Pix2Pix) -> None:
         batch = ours.prepare(pairs())
-        assert batch["input"].shape[1] == ours.config.inputs and batch["target"].shape[1:] == ours.config.shape
+        assert (
+            batch["input"].shape[1] == ours.config.inputs
+            and batch["target"].shape[1:] == ours.config.shape
+        )
         for name, picture in pairs().items():
             assert torch.equal(batch[name], picture)
 
@@ -147,7 +154,10 @@ def test_a_and_b_swapped():
 def test_real_and_made_swapped():
     class Swapped(Pix2Pix):
         def discriminator_loss(self, batch):
-            output, target = self.judge(batch["output"].detach(), batch), self.judge(batch["target"], batch)
+            output, target = (
+                self.judge(batch["output"].detach(), batch),
+                self.judge(batch["target"], batch),
+            )
             terms = self.rules.discriminator(output, target)
             return {name: term / 2 for name, term in terms.items()}
 
@@ -251,7 +261,9 @@ def test_norm_on_the_bottleneck_leaves_only_zeros(norm):
 
     def passes_something(network: UNet) -> None:
         found = []
-        hook = network.down[-1].register_forward_hook(lambda module, inputs, output: found.append(output))
+        hook = network.down[-1].register_forward_hook(
+            lambda module, inputs, output: found.append(output)
+        )
         for picture in pairs()["input"].split(1):
             network(picture)
         hook.remove()
@@ -268,7 +280,9 @@ def test_norm_on_the_bottleneck_leaves_only_zeros(norm):
 
         def forward(self, x: Tensor) -> Tensor:
             over = (2, 3) if norm == "instance" else (0, 2, 3)
-            return (x - x.mean(over, keepdim=True)) / (x.var(over, correction=0, keepdim=True) + 1e-5).sqrt()
+            return (x - x.mean(over, keepdim=True)) / (
+                x.var(over, correction=0, keepdim=True) + 1e-5
+            ).sqrt()
 
     with pytest.raises(ValueError, match="more than 1"):
         pix2pix.NORMS[norm](4)(torch.ones(1, 4, 1, 1))
@@ -311,9 +325,9 @@ def test_one_draw_of_jitter_for_the_whole_batch():
         def prepare(self, batch):
             both = torch.cat([batch["input"], batch["target"]], 1)
             n, channels, *_ = both.shape
-            both = jitter(both.flatten(0, 1)[None], self.config.enlarge, self.config.flip)[0].unflatten(
-                0, (n, channels)
-            )
+            both = jitter(both.flatten(0, 1)[None], self.config.enlarge, self.config.flip)[
+                0
+            ].unflatten(0, (n, channels))
             return {"input": both[:, :1], "target": both[:, 1:]}
 
     def differs_between_pairs(ours: Pix2Pix) -> None:
@@ -361,7 +375,9 @@ def test_a_skip_joined_to_the_wrong_map():
     def one_too_deep(after: list[Tensor], before: list[Tensor]) -> list:
         joined = [None]
         for right, deeper in zip(right_skips(after, before)[1:], reversed(after[1:]), strict=True):
-            joined.append(nn.functional.interpolate(deeper, size=right.shape[2:])[:, : right.shape[1]])
+            joined.append(
+                nn.functional.interpolate(deeper, size=right.shape[2:])[:, : right.shape[1]]
+            )
         return joined
 
     def joins_equal_maps(forward) -> None:
@@ -384,7 +400,10 @@ def test_a_line_stays_where_it_is():
             change = (forward(x) - forward(torch.zeros_like(x))).abs().sum((0, 1))
         rows, columns = change.sum(1), change.sum(0)
         at = torch.arange(2.0 * SIDE)
-        assert abs((rows * at).sum() / rows.sum() - 21.5) < 5 and abs((columns * at).sum() / columns.sum() - 19.5) < 5
+        assert (
+            abs((rows * at).sum() / rows.sum() - 21.5) < 5
+            and abs((columns * at).sum() / columns.sum() - 19.5) < 5
+        )
 
     ours = game(norm="running").eval().generator
     louder(ours)
@@ -407,7 +426,9 @@ def test_before_or_after_the_activation_is_the_same_as_long_as_a_relu_follows():
         return [None, *reversed(before[:-1])]
 
     def same(skips) -> None:
-        assert torch.allclose(outputs_of(ours), outputs_of(ours, partial(walk, skips=skips)), atol=1e-5)
+        assert torch.allclose(
+            outputs_of(ours), outputs_of(ours, partial(walk, skips=skips)), atol=1e-5
+        )
 
     same(right_skips)
     same(before_the_activation)
@@ -421,7 +442,9 @@ def test_blocks_of_the_decoder_that_never_call_their_relu():
 
     def calls_its_relus(network: UNet) -> None:
         for block in network.up:
-            channels = next(layer for layer in block if isinstance(layer, nn.ConvTranspose2d)).in_channels
+            channels = next(
+                layer for layer in block if isinstance(layer, nn.ConvTranspose2d)
+            ).in_channels
             x = torch.randn(1, channels, 4, 4, generator=torch.Generator().manual_seed(2))
             assert torch.allclose(block(x), block(x.relu()), atol=1e-6)
 
@@ -467,7 +490,9 @@ def test_the_generator_moved_in_the_discriminators_turn():
             play.step(pairs(), 0)
             play.turns = turns
             moved = {
-                key.partition(".")[0] for key, value in ours.state_dict().items() if not torch.equal(value, before[key])
+                key.partition(".")[0]
+                for key, value in ours.state_dict().items()
+                if not torch.equal(value, before[key])
             }
             assert moved == {name}
         owned = [set(phase.parameters) for phase, _, _ in play.turns]
@@ -492,11 +517,17 @@ def test_the_weight_of_l1_belongs_to_the_generators_l1():
 
     class OnTheDiscriminator(Pix2Pix):
         def discriminator_loss(self, batch):
-            return {name: self.config.l1 * term for name, term in super().discriminator_loss(batch).items()}
+            return {
+                name: self.config.l1 * term
+                for name, term in super().discriminator_loss(batch).items()
+            }
 
     def weighs_l1_alone(kind: type[Pix2Pix]) -> None:
         light, heavy = (
-            {**ours.generator_loss(batch), **{f"D {name}": term for name, term in ours.discriminator_loss(batch).items()}}
+            {
+                **ours.generator_loss(batch),
+                **{f"D {name}": term for name, term in ours.discriminator_loss(batch).items()},
+            }
             for ours in (game(kind, l1=1.0), game(kind, l1=100.0))
             for batch in [ours.share(pairs())]
         )
@@ -518,7 +549,9 @@ def test_the_discriminators_objective_is_halved():
     def pays_ln_2_at_chance(ours: Pix2Pix) -> None:
         last = [layer for layer in ours.discriminator if isinstance(layer, nn.Conv2d)][-1]
         nn.init.zeros_(last.weight)
-        assert sum(ours.discriminator_loss(ours.share(pairs())).values()).item() == pytest.approx(math.log(2))
+        assert sum(ours.discriminator_loss(ours.share(pairs())).values()).item() == pytest.approx(
+            math.log(2)
+        )
 
     pays_ln_2_at_chance(game())
     assert caught(pays_ln_2_at_chance, game(Whole))
@@ -549,7 +582,14 @@ def test_a_schedule_that_begins_anew_after_a_resume(tmp_path):
             folder = tmp_path / kind.__name__ / str(len(stops))
             for steps in stops:
                 ours = game(kind, steps=6, width=2, patch=16)
-                train(ours, data, steps=steps, folder=folder, preview=lambda game: torch.zeros(1, 2), **options)
+                train(
+                    ours,
+                    data,
+                    steps=steps,
+                    folder=folder,
+                    preview=lambda game: torch.zeros(1, 2),
+                    **options,
+                )
             ends.append(checkpoint.load(folder / "checkpoints" / "step-00000006")[0])
         assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 

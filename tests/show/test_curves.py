@@ -16,7 +16,10 @@ from gancourse.show.style import LINES
 def records(count=100):
     speed = {"seconds": 1.0, "images_per_second": 900.0}
     steps = range(1, count + 1)
-    return [{"step": 10 * i, **speed, "discriminator/real": 0.7, "generator/fake": 1 + 1 / i} for i in steps]
+    return [
+        {"step": 10 * i, **speed, "discriminator/real": 0.7, "generator/fake": 1 + 1 / i}
+        for i in steps
+    ]
 
 
 def legend(axes):
@@ -31,8 +34,9 @@ def test_running_mean_is_the_mean_of_the_window():
     values = np.random.default_rng(0).normal(size=50)
     for window in (1, 2, 5, 8, 100):
         expected = [
-            values[max(0, i - (window - 1) // 2) : i + window // 2 + 1].mean() for i in range(len(values))
-        ]  # fmt: skip
+            values[max(0, i - (window - 1) // 2) : i + window // 2 + 1].mean()
+            for i in range(len(values))
+        ]
         np.testing.assert_allclose(running_mean(values, window), expected)
 
 
@@ -55,9 +59,15 @@ def test_faint_values_stand_behind_a_smoothing_that_is_named():
     raw, smooth = (line for line in plate.axes[0].lines if len(line.get_ydata()) == 100)
     np.testing.assert_allclose(raw.get_ydata(), 1 + 1 / np.arange(1, 101))
     assert raw.get_alpha() < 0.5 and smooth.get_linewidth() > raw.get_linewidth()
-    assert plate._supxlabel.get_text() == "Falls.\nFaint: every record. Bold: running mean of 5 records."
+    assert (
+        plate._supxlabel.get_text()
+        == "Falls.\nFaint: every record. Bold: running mean of 5 records."
+    )
     alone = show.curves(records(100), "generator/fake", smoothing=1)
-    assert alone._supxlabel is None and len([line for line in alone.axes[0].lines if len(line.get_ydata()) == 100]) == 1
+    assert (
+        alone._supxlabel is None
+        and len([line for line in alone.axes[0].lines if len(line.get_ydata()) == 100]) == 1
+    )
 
 
 def test_reference_lines_are_labelled_where_they_lie_in_sight():
@@ -77,13 +87,19 @@ def test_healthy_band_is_in_sight_and_in_the_legend():
 
 
 def test_log_steps_leave_out_step_zero():
-    (axes,) = show.curves([{"step": 0, "generator/fake": 2.0}, *records()], "generator/fake", log_steps=True).axes
+    (axes,) = show.curves(
+        [{"step": 0, "generator/fake": 2.0}, *records()], "generator/fake", log_steps=True
+    ).axes
     assert axes.get_xscale() == "log" and "log" in axes.get_xlabel()
     assert bold(axes)["generator, fake"].get_xdata().min() == 10
 
 
 def test_records_may_lack_names_and_hold_nan():
-    metrics = [*records(20), {"step": 210, "generator/fake": math.nan}, {"step": 220, "frechet": 3.0}]
+    metrics = [
+        *records(20),
+        {"step": 210, "generator/fake": math.nan},
+        {"step": 220, "frechet": 3.0},
+    ]
     plate = show.curves(metrics)
     assert legend(plate.axes[0])[-1] == "frechet" and plate.png()
 
@@ -92,7 +108,10 @@ def test_one_early_spike_does_not_flatten_the_rest():
     metrics = [{"step": 1, "generator/fake": 1e6}, *records(400)]
     low, high = show.curves(metrics, "generator/fake", smoothing=1).axes[0].get_ylim()
     assert high > 1e5  # unsmoothed the spike is the curve, and is shown
-    noisy = [dict(record, **{"generator/fake": 1.0 + (i == 200)}) for i, record in enumerate(records(400))]
+    noisy = [
+        dict(record, **{"generator/fake": 1.0 + (i == 200)})
+        for i, record in enumerate(records(400))
+    ]
     low, high = show.curves(noisy, "generator/fake", references={}).axes[0].get_ylim()
     assert high < 1.2
 
@@ -103,7 +122,11 @@ def test_one_early_spike_does_not_flatten_the_rest():
         ([], None, "No metrics"),
         ([{"step": 1, "seconds": 2.0}], None, "there is: none"),
         (records(3), ["generator/loss"], "generator/loss.*discriminator/real, generator/fake"),
-        ([{"step": 1} | {f"loss {i}": 1.0 for i in range(len(LINES) + 1)}], None, "6 curves.*names="),
+        (
+            [{"step": 1} | {f"loss {i}": 1.0 for i in range(len(LINES) + 1)}],
+            None,
+            "6 curves.*names=",
+        ),
         ([{"step": 1, "loss": math.nan}], None, "'loss' holds no finite number"),
     ],
 )

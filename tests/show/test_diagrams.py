@@ -11,7 +11,9 @@ from gancourse.chapters import cgan
 from gancourse.chapters.pix2pix import UNet
 from gancourse.show import diagrams
 
-CONV = nn.Sequential(nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 14), nn.Flatten(0))
+CONV = nn.Sequential(
+    nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 14), nn.Flatten(0)
+)
 EYE, HOURGLASS = (UNet(1, 3, 32, 4, 0.5, "running", skips) for skips in (True, False))
 SQUARE = torch.zeros(2, 1, 32, 32)
 
@@ -48,7 +50,9 @@ def test_a_network_of_two_inputs_is_called_with_both():
 
 def test_a_layer_that_a_condition_joins_is_named_as_the_layer_that_it_is():
     game = cgan.Config.at("check", width=2, latent=6).build()
-    found = diagrams.trace(game.generator.eval(), (torch.zeros(2, 6), torch.zeros(2, dtype=torch.long)))
+    found = diagrams.trace(
+        game.generator.eval(), (torch.zeros(2, 6), torch.zeros(2, dtype=torch.long))
+    )
     assert found[1][0][0] == "linear" and found[-1][0][0] == "up-conv 5×5, stride 2"
 
 
@@ -92,7 +96,9 @@ def sizes(network) -> list[str]:
     """The maps of a U-Net as its own blocks make them, one after the other."""
     found = ["1 × 32 × 32"]
     hooks = [
-        block.register_forward_hook(lambda _, given, made: found.append(" × ".join(map(str, made.shape[1:]))))
+        block.register_forward_hook(
+            lambda _, given, made: found.append(" × ".join(map(str, made.shape[1:])))
+        )
         for block in [*network.down, *network.up]
     ]
     network(SQUARE)
@@ -112,7 +118,10 @@ def test_a_unet_shows_the_sizes_its_modules_have(network):
 
 def test_skips_are_drawn_where_there_are_skips():
     eye, hourglass = (diagrams.unet(network, SQUARE) for network in (EYE, HOURGLASS))
-    assert eye.shapes.count("stroke-dasharray") == len(EYE.down) - 1 and "Dotted skips" in eye.description
+    assert (
+        eye.shapes.count("stroke-dasharray") == len(EYE.down) - 1
+        and "Dotted skips" in eye.description
+    )
     assert hourglass.shapes.count("stroke-dasharray") == 0 and "no skips" in hourglass.description
     assert eye.title != hourglass.title
 
@@ -121,7 +130,9 @@ def test_drawing_a_unet_leaves_it_as_it_was():
     EYE.train()
     before = {name: value.clone() for name, value in EYE.state_dict().items()}
     diagrams.unet(EYE, SQUARE)
-    assert EYE.training and all(torch.equal(value, before[name]) for name, value in EYE.state_dict().items())
+    assert EYE.training and all(
+        torch.equal(value, before[name]) for name, value in EYE.state_dict().items()
+    )
     assert not any(module._forward_hooks for module in EYE.modules())
 
 

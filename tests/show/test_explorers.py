@@ -18,7 +18,9 @@ from gancourse.files import CourseError
 from gancourse.show.explorers import Soon
 
 widgets = pytest.importorskip("ipywidgets")
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of ipywidgets 7 and its comms
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # of ipywidgets 7 and its comms
 
 
 def grey(value, count=4):
@@ -27,7 +29,9 @@ def grey(value, count=4):
 
 def parts(explorer, kind):
     found = [explorer] if isinstance(explorer, kind) else []
-    return found + [part for child in getattr(explorer, "children", ()) for part in parts(child, kind)]
+    return found + [
+        part for child in getattr(explorer, "children", ()) for part in parts(child, kind)
+    ]
 
 
 def pixel(explorer):
@@ -51,7 +55,10 @@ def test_knobs_have_the_kind_of_their_values_and_move_the_picture():
     explorer = show.knobs(draw, controls, start={"label": 8})
     level, width = parts(explorer, widgets.IntSlider)[0], parts(explorer, widgets.FloatSlider)[0]
     assert (level.min, level.max, level.step, width.min, width.max) == (0, 200, 10, -2, 2)
-    assert parts(explorer, widgets.ToggleButtons)[0].value == 8 and parts(explorer, widgets.Dropdown)[0].value == "a"
+    assert (
+        parts(explorer, widgets.ToggleButtons)[0].value == 8
+        and parts(explorer, widgets.Dropdown)[0].value == "a"
+    )
     assert asked == [(100, pytest.approx(0), 8, "a")] and pixel(explorer) == 100
     level.value = 30
     assert asked[-1][0] == 30 and pixel(explorer) == 30
@@ -113,7 +120,11 @@ def test_a_mistake_in_draw_is_shown_and_then_forgotten():
     explorer = show.knobs(draw, {"level": (0, 200, 1)}, start={"level": 50})
     slider, trouble = parts(explorer, widgets.IntSlider)[0], parts(explorer, widgets.HTML)[0]
     slider.value = 150
-    assert "ValueError" in trouble.value and "level &lt;100&gt; only" in trouble.value and pixel(explorer) == 50
+    assert (
+        "ValueError" in trouble.value
+        and "level &lt;100&gt; only" in trouble.value
+        and pixel(explorer) == 50
+    )
     slider.value = 60
     assert trouble.value == "" and pixel(explorer) == 60
 
@@ -151,9 +162,15 @@ def test_latent_walk_goes_from_one_end_to_the_other_and_finds_new_ends():
     start, end, other_end, same_start, other_start = seen
     assert start.shape == (3, 5) and start.dtype == np.float32
     np.testing.assert_allclose(start, same_start, atol=1e-6)
-    assert not np.allclose(end, other_end) and not np.allclose(start, other_start) and not np.allclose(start, end)
+    assert (
+        not np.allclose(end, other_end)
+        and not np.allclose(start, other_start)
+        and not np.allclose(start, end)
+    )
     again = []
-    show.latent_walk(lambda latents: again.append(latents.numpy().copy()) or grey(0, 3), 5, count=3, seed=1)
+    show.latent_walk(
+        lambda latents: again.append(latents.numpy().copy()) or grey(0, 3), 5, count=3, seed=1
+    )
     np.testing.assert_array_equal(again[0], start)
 
 
@@ -187,14 +204,22 @@ def test_codes_offer_every_value_of_every_code_and_keep_the_noise():
         *("category 0", "category 1"),
         *("code 0", "code 1"),
     ]
-    assert (digit.options, switch.options) == (tuple(range(10)), (0, 1)) and (first.min, first.max) == (-2, 2)
+    assert (digit.options, switch.options) == (tuple(range(10)), (0, 1)) and (
+        first.min,
+        first.max,
+    ) == (-2, 2)
     digit.value = 7
     assert pixel(explorer) == 140
     switch.value, second.value = 1, -1.5
     (noise, category, continuous), started = game.asked[-1], game.asked[0]
     assert category == [7, 1] and continuous == [pytest.approx(0), -1.5]
     assert started[1:] == ([0, 0], [pytest.approx(0)] * 2)
-    assert noise.shape == (4, 3) and noise.abs().max() <= 1 and noise.min() < 0 and noise.equal(started[0])
+    assert (
+        noise.shape == (4, 3)
+        and noise.abs().max() <= 1
+        and noise.min() < 0
+        and noise.equal(started[0])
+    )
     parts(explorer, widgets.Button)[0].click()
     assert game.asked[-1][1:] == (category, continuous) and not game.asked[-1][0].equal(noise)
     again = Coded()
@@ -204,7 +229,9 @@ def test_codes_offer_every_value_of_every_code_and_keep_the_noise():
 
 def test_codes_take_names_and_words():
     game = Coded(categories=(12, 2), continuous=1)
-    explorer = show.codes(game, names=["kind", "eyes", "turn"], words={"eyes": ["bare", "glasses"]}, reach=1.0)
+    explorer = show.codes(
+        game, names=["kind", "eyes", "turn"], words={"eyes": ["bare", "glasses"]}, reach=1.0
+    )
     (kind,), (eyes,) = parts(explorer, widgets.Dropdown), parts(explorer, widgets.ToggleButtons)
     (turn,) = parts(explorer, widgets.FloatSlider)
     assert [c.description for c in (kind, eyes, turn)] == ["kind", "eyes", "turn"] and turn.max == 1
@@ -234,11 +261,16 @@ def test_wrong_names_of_codes_are_refused(how, message):
 
 
 def test_codes_play_an_infogan():
-    game = infogan.Config.at("check", "digits", width=4, latent=5, categories=(3, 2), continuous=1).build()
+    game = infogan.Config.at(
+        "check", "digits", width=4, latent=5, categories=(3, 2), continuous=1
+    ).build()
     with torch.no_grad():  # fresh weights draw grey, whatever the codes
         game.generator[-2].weight.normal_()
     explorer = show.codes(game, count=4)
     before = bytes(parts(explorer, widgets.Image)[0].value)
     parts(explorer, widgets.FloatSlider)[0].value = 2.0
     parts(explorer, widgets.ToggleButtons)[0].value = 2
-    assert bytes(parts(explorer, widgets.Image)[0].value) != before and not parts(explorer, widgets.HTML)[0].value
+    assert (
+        bytes(parts(explorer, widgets.Image)[0].value) != before
+        and not parts(explorer, widgets.HTML)[0].value
+    )

@@ -42,14 +42,24 @@ def test_small_frames_are_enlarged_without_blur(tmp_path):
 
 
 def test_captions_stand_below_and_differ(tmp_path):
-    pictures, _, _ = read(show.film(frames(2), tmp_path / "a.webp", captions=["step 1", "step 1,000"]))
+    pictures, _, _ = read(
+        show.film(frames(2), tmp_path / "a.webp", captions=["step 1", "step 1,000"])
+    )
     assert pictures[0].shape[0] > pictures[0].shape[1] == 480
     assert (pictures[0][480:] != pictures[1][480:]).any()
 
 
 def test_film_of_run_follows_the_steps_not_the_names(tmp_path):
-    for step, name in ((1000, "step-1000"), (20, "step-000020"), (3, "step-3"), (100, "step-100"), (45, "step-45")):
-        show.save_grid(tmp_path / "samples" / f"{name}.png", np.full((4, 1, 20, 20), step % 251, np.uint8), 2)
+    for step, name in (
+        (1000, "step-1000"),
+        (20, "step-000020"),
+        (3, "step-3"),
+        (100, "step-100"),
+        (45, "step-45"),
+    ):
+        show.save_grid(
+            tmp_path / "samples" / f"{name}.png", np.full((4, 1, 20, 20), step % 251, np.uint8), 2
+        )
     show.save_grid(tmp_path / "samples" / "step-best.png", np.zeros((1, 1, 9, 9), np.uint8))
     pictures, durations, _ = read(show.film_of_run(tmp_path, tmp_path / "film.webp"))
     assert [int(picture[200, 100, 0]) for picture in pictures] == [3, 20, 45, 100, 1000 % 251]
@@ -59,7 +69,9 @@ def test_film_of_run_follows_the_steps_not_the_names(tmp_path):
 def test_a_film_of_digits_is_small(tmp_path):
     random = np.random.default_rng(0)
     coarse = random.random((12, 64, 1, 7, 7)) < 0.25
-    digits = (coarse.repeat(4, 3).repeat(4, 4) * random.integers(150, 256, (12, 64, 1, 28, 28))).astype(np.uint8)
+    digits = (
+        coarse.repeat(4, 3).repeat(4, 4) * random.integers(150, 256, (12, 64, 1, 28, 28))
+    ).astype(np.uint8)
     path = show.film([show.tile(images, 8) for images in digits], tmp_path / "digits.webp")
     assert path.stat().st_size < 12 * 25_000
 

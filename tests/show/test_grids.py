@@ -33,7 +33,9 @@ def test_tile_puts_every_pixel_in_its_place():
     rest = np.ones(sheet.shape[:2], bool)
     for index, image in enumerate(images):
         top, left = 2 + 6 * (index // 2), 2 + 6 * (index % 2)
-        np.testing.assert_array_equal(sheet[top : top + 4, left : left + 4], image.transpose(1, 2, 0))
+        np.testing.assert_array_equal(
+            sheet[top : top + 4, left : left + 4], image.transpose(1, 2, 0)
+        )
         rest[top : top + 4, left : left + 4] = False
     assert (sheet[rest] == BACK).all()
 
@@ -76,8 +78,18 @@ def test_wrong_columns_are_refused(columns):
 
 def test_a_sheet_is_full_and_nearly_square_when_it_can_be():
     shapes = {count: shape_of_sheet(count, None) for count in (1, 8, 10, 13, 64, 100, 144, 1000)}
-    assert shapes[1] == (1, 1) and shapes[8] == (2, 4) and shapes[10] == (2, 5) and shapes[13] == (4, 4)
-    assert shapes[64] == (8, 8) and shapes[100] == (10, 10) and shapes[144] == (15, 10) and shapes[1000] == (100, 10)
+    assert (
+        shapes[1] == (1, 1)
+        and shapes[8] == (2, 4)
+        and shapes[10] == (2, 5)
+        and shapes[13] == (4, 4)
+    )
+    assert (
+        shapes[64] == (8, 8)
+        and shapes[100] == (10, 10)
+        and shapes[144] == (15, 10)
+        and shapes[1000] == (100, 10)
+    )
 
 
 def test_save_grid_writes_the_sheet_or_nothing(tmp_path):
@@ -89,13 +101,17 @@ def test_save_grid_writes_the_sheet_or_nothing(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(path)), show.tile(digits(), 3))
 
 
-@pytest.mark.parametrize("caption", [None, "A caption that is long enough to need a second line. Seed 0, step 100."])
+@pytest.mark.parametrize(
+    "caption", [None, "A caption that is long enough to need a second line. Seed 0, step 100."]
+)
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_grid_draws_each_pixel_as_a_square_of_whole_pixels(scale, caption):
     images = digits(12, size=28)
     sheet = show.tile(images, 4).repeat(scale, 0).repeat(scale, 1)
     picture = drawn(show.grid(images, columns=4, scale=scale, caption=caption))
-    np.testing.assert_array_equal(picture[12 : 12 + sheet.shape[0], 12 : 12 + sheet.shape[1]], sheet)
+    np.testing.assert_array_equal(
+        picture[12 : 12 + sheet.shape[0], 12 : 12 + sheet.shape[1]], sheet
+    )
 
 
 def test_grid_makes_room_for_labels_and_caption():
@@ -135,7 +151,10 @@ def test_compare_names_its_rows_and_enlarges_small_pictures():
     [
         ({}, "No rows"),
         ({"real": digits(3), "generated": digits(4)}, "real: 3, generated: 4"),
-        ({"real": digits(3, size=28), "small": digits(3, size=20)}, "'small' has pictures of 20 x 20.*28 x 28"),
+        (
+            {"real": digits(3, size=28), "small": digits(3, size=20)},
+            "'small' has pictures of 20 x 20.*28 x 28",
+        ),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(rows, message):

@@ -15,8 +15,12 @@ PICTURES = torch.zeros(16, 1, 28, 28)
 
 
 def view(step, steps=10, pictures=PICTURES, records=None):
-    metrics = [{"step": i, "discriminator/real": 0.7, "generator/fake": 0.7} for i in range(1, step + 1)]
-    return SimpleNamespace(step=step, steps=steps, pictures=pictures, metrics=metrics if records is None else records)
+    metrics = [
+        {"step": i, "discriminator/real": 0.7, "generator/fake": 0.7} for i in range(1, step + 1)
+    ]
+    return SimpleNamespace(
+        step=step, steps=steps, pictures=pictures, metrics=metrics if records is None else records
+    )
 
 
 @pytest.fixture
@@ -72,7 +76,9 @@ def test_a_training_that_diverged_is_told_so_and_goes_on(shown):
 def test_drawing_is_rationed_but_the_last_step_is_drawn(shown, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(show.Live, "figure", lambda *args: now.__setitem__(0, now[0] + 0.5) or show.Plate(1, 1))
+    monkeypatch.setattr(
+        show.Live, "figure", lambda *args: now.__setitem__(0, now[0] + 0.5) or show.Plate(1, 1)
+    )
     watch = show.Live(share=0.1)
     for step in range(1, 101):
         watch(view(step, steps=100))
@@ -83,7 +89,9 @@ def test_drawing_is_rationed_but_the_last_step_is_drawn(shown, monkeypatch):
 
 def test_last_pictures_are_kept_when_a_step_brings_none(shown, monkeypatch):
     kept = []
-    monkeypatch.setattr(show.Live, "figure", lambda self, *args: kept.append(args[3]) or show.Plate(1, 1))
+    monkeypatch.setattr(
+        show.Live, "figure", lambda self, *args: kept.append(args[3]) or show.Plate(1, 1)
+    )
     watch = show.Live()
     watch(view(1, pictures=None, records=[]))
     assert not shown
@@ -117,11 +125,19 @@ for step in range(1, 4):
 @pytest.mark.filterwarnings("default")  # of the machinery that starts a kernel
 def test_a_notebook_keeps_one_picture_and_no_widget_state(repository):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    cells = [nbformat.v4.new_code_cell(source) for source in (CELL, "show.grid(np.zeros((4, 1, 8, 8), np.uint8))")]
+    cells = [
+        nbformat.v4.new_code_cell(source)
+        for source in (CELL, "show.grid(np.zeros((4, 1, 8, 8), np.uint8))")
+    ]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(repository)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=120, resources={"metadata": {"path": str(repository)}}
+    ).execute()
     for cell in notebook.cells:
         (output,) = cell.outputs
-        assert output.output_type == "display_data" and set(output.data) == {"image/png", "text/plain"}
+        assert output.output_type == "display_data" and set(output.data) == {
+            "image/png",
+            "text/plain",
+        }
     assert notebook.cells[0].outputs[0].data["text/plain"] == "Training at step 3 of 3."
     assert "widgets" not in notebook.metadata

@@ -32,12 +32,21 @@ def test_a_drawing_is_a_grey_picture():
 @pytest.mark.parametrize(
     "given",
     [
-        "", "cat.png", "file:///etc/passwd", "https://example.org/cat.png", "data:image/svg+xml;base64,AAAA",
-        "data:image/png;base64,", "data:image/png;base64,!!!!", "data:image/png;base64,AAAA", "data:image/png," + "A" * 9,
-        DRAWING[: len(DRAWING) // 2], DRAWING.replace("png", "jpeg"), DRAWING.replace("data:", "http:"),
+        "",
+        "cat.png",
+        "file:///etc/passwd",
+        "https://example.org/cat.png",
+        "data:image/svg+xml;base64,AAAA",
+        "data:image/png;base64,",
+        "data:image/png;base64,!!!!",
+        "data:image/png;base64,AAAA",
+        "data:image/png," + "A" * 9,
+        DRAWING[: len(DRAWING) // 2],
+        DRAWING.replace("png", "jpeg"),
+        DRAWING.replace("data:", "http:"),
         "data:image/png;base64,/9j/4AAQSkZJRgABAQ==",
     ],
-)  # fmt: skip
+)
 def test_other_addresses_are_refused(given):
     with pytest.raises(CourseError, match="The sheet sent no PNG"):
         sketchpad.picture(given)
@@ -56,7 +65,9 @@ def parts(box):
 
 def test_each_drawing_is_made_anew_and_clearing_shows_the_hint_again():
     asked, red = [], Image.new("RGB", (4, 4), "red")
-    sheet, screen, words = parts(sketchpad.sketch(lambda image: asked.append(image) or red, hint="Draw <here>."))
+    sheet, screen, words = parts(
+        sketchpad.sketch(lambda image: asked.append(image) or red, hint="Draw <here>.")
+    )
     assert words.value == "Draw &lt;here&gt;." and asked == []
     sheet.drawing = DRAWING
     assert bytes(screen.value) == sketchpad.png(red) and words.value == ""
@@ -64,7 +75,11 @@ def test_each_drawing_is_made_anew_and_clearing_shows_the_hint_again():
     sheet.drawing = OTHER
     assert asked[-1].getpixel((0, 0)) == 0 and len(asked) == 2
     sheet.drawing = ""
-    assert words.value == "Draw &lt;here&gt;." and bytes(screen.value) == sketchpad.NOTHING and len(asked) == 2
+    assert (
+        words.value == "Draw &lt;here&gt;."
+        and bytes(screen.value) == sketchpad.NOTHING
+        and len(asked) == 2
+    )
 
 
 def test_the_picture_is_not_stretched_to_the_sheet_and_its_button():
@@ -82,7 +97,10 @@ def test_the_empty_screen_is_a_picture_that_nobody_sees():
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(CourseError("No <lines> found."), "No &lt;lines&gt; found."), (ValueError("a & b"), "<b>ValueError</b>: a &amp; b")],
+    [
+        (CourseError("No <lines> found."), "No &lt;lines&gt; found."),
+        (ValueError("a & b"), "<b>ValueError</b>: a &amp; b"),
+    ],
 )
 def test_the_words_of_an_error_stand_in_the_pictures_place(error, words):
     answers = [Image.new("RGB", (4, 4)), error, Image.new("RGB", (4, 4), "blue")]
@@ -111,7 +129,11 @@ def test_the_widgets_state_holds_the_drawing():
     sheet = sketchpad.Sketchpad()
     sheet.drawing = DRAWING
     state = sheet.get_state()
-    assert (state["drawing"], state["side"], state["pen"]) == (DRAWING, sketchpad.SIDE, sketchpad.PEN)
+    assert (state["drawing"], state["side"], state["pen"]) == (
+        DRAWING,
+        sketchpad.SIDE,
+        sketchpad.PEN,
+    )
 
 
 STAGE = """
@@ -143,7 +165,10 @@ def play(tmp_path):
     if not node:
         pytest.skip("node is not installed")
     (tmp_path / "widget.mjs").write_text(sketchpad.SCRIPT)
-    assert subprocess.run([node, "--check", tmp_path / "widget.mjs"], capture_output=True).returncode == 0
+    assert (
+        subprocess.run([node, "--check", tmp_path / "widget.mjs"], capture_output=True).returncode
+        == 0
+    )
 
     def run(lines: str, **state):
         code = f'import widget from "./widget.mjs";\n{STAGE}\n{lines}\nconsole.log(JSON.stringify(result));'
@@ -170,7 +195,9 @@ def test_a_stroke_is_drawn_and_told_once_when_it_ends(play):
     found = play(lines)
     assert found["tags"] == ["canvas", "button"]
     assert (found["during"], found["saves"], found["drawing"]) == (0, 1, "data:one")
-    assert ["move", 0, 0] in found["drawn"] and ["line", 144, 144] in found["drawn"], "in pixels of the sheet"
+    assert ["move", 0, 0] in found["drawn"] and ["line", 144, 144] in found["drawn"], (
+        "in pixels of the sheet"
+    )
     assert found["images"] == 0, "its own drawing is not drawn again"
 
 

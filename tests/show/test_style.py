@@ -16,9 +16,21 @@ from gancourse.show import style
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 EYES = {
     "usual": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.01182, 0.04294, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.3039],
+    ],
 }
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
@@ -91,12 +103,17 @@ def test_plate_draws_the_same_whatever_the_readers_settings():
         return plate.png()
 
     usual = draw()
-    with matplotlib.rc_context({"xtick.labelsize": 30, "axes.unicode_minus": False, "savefig.facecolor": "black"}):
+    with matplotlib.rc_context(
+        {"xtick.labelsize": 30, "axes.unicode_minus": False, "savefig.facecolor": "black"}
+    ):
         assert draw() == usual
     image = Image.open(io.BytesIO(usual))
     assert image.size == (3 * style.DPI, 2 * style.DPI)
     assert image.info["Description"] == "a line"
-    assert image.convert("RGBA").getpixel((0, 0)) == (*(round(255 * c) for c in to_rgb(style.PANEL)), 255)
+    assert image.convert("RGBA").getpixel((0, 0)) == (
+        *(round(255 * c) for c in to_rgb(style.PANEL)),
+        255,
+    )
 
 
 def test_plate_says_in_words_what_it_shows():

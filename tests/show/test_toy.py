@@ -28,7 +28,9 @@ def test_scatter_draws_real_generated_and_centres():
     (axes,) = plate.axes
     assert labels(axes) == ["real", "generated", "centre"]
     np.testing.assert_allclose(axes.collections[1].get_offsets(), fake.detach())
-    assert axes.get_aspect() == 1 and axes.get_xlim() == axes.get_ylim() == pytest.approx((-2.4, 2.4))
+    assert axes.get_aspect() == 1 and axes.get_xlim() == axes.get_ylim() == pytest.approx(
+        (-2.4, 2.4)
+    )
     assert "16 generated" in plate.alt and "Look." in plate.alt
 
 
@@ -42,7 +44,12 @@ def test_points_outside_are_counted():
 def test_chase_has_a_panel_for_each_frame_on_one_scale():
     plate = show.chase([(step, REAL * step / 1000) for step in (0, 100, 1000, 5000)], REAL)
     seen = [axes for axes in plate.axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in seen] == ["step 0", "step 100", "step 1,000", "step 5,000"]
+    assert [axes.get_title(loc="left") for axes in seen] == [
+        "step 0",
+        "step 100",
+        "step 1,000",
+        "step 5,000",
+    ]
     assert len({axes.get_xlim() for axes in seen}) == 1
     assert [axes.get_xlabel() for axes in seen] == ["", "", "", "32 outside"]
     assert plate.png()
@@ -60,14 +67,18 @@ def test_field_shows_belief_of_the_discriminator():
     pixels = np.asarray(Image.open(io.BytesIO(above.png())).convert("RGB")).astype(int)
     place = above.axes[0].get_window_extent()
     column, height = int(place.x0 + place.width / 2), len(pixels)
-    top, bottom = (pixels[height - int(place.y0 + share * place.height), column] for share in (0.9, 0.1))
+    top, bottom = (
+        pixels[height - int(place.y0 + share * place.height), column] for share in (0.9, 0.1)
+    )
     assert top[2] > top[0] and bottom[0] > bottom[2]  # blue, believed, above; orange below
     assert "probability" in plate.axes[1].get_xlabel()
     assert plate.png()
 
 
 def test_field_of_a_network_on_a_constant_is_drawn_without_warning():
-    assert show.field(lambda points: torch.zeros(len(points), 1), (-1, 1, -1, 1), resolution=8).png()
+    assert show.field(
+        lambda points: torch.zeros(len(points), 1), (-1, 1, -1, 1), resolution=8
+    ).png()
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 3)), np.zeros(4), np.zeros((0, 2))])

@@ -24,7 +24,16 @@ class Line(Game):
         self.schedule, self.every = schedule, every
 
     def phases(self):
-        return [Phase("fit", tuple(self.fit.parameters()), self.loss, self.optimizer, self.schedule, self.every)]
+        return [
+            Phase(
+                "fit",
+                tuple(self.fit.parameters()),
+                self.loss,
+                self.optimizer,
+                self.schedule,
+                self.every,
+            )
+        ]
 
     def loss(self, batch):
         x = batch["point"]

@@ -30,18 +30,31 @@ STEPS, EVERY, CALLS = 99, 3, 150
 
 
 def run(folder: Path, every_step=lambda: None) -> None:
-    config = Config.at("check", "mlp", width=8, latent=4, batch_size=8, ema=0.9, steps=STEPS, r1=0.1)
+    config = Config.at(
+        "check", "mlp", width=8, latent=4, batch_size=8, ema=0.9, steps=STEPS, r1=0.1
+    )
     torch.manual_seed(0)
     images = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
     begun = checkpoint.latest(folder / "checkpoints")
-    torch.manual_seed(os.getpid() if begun else 1)  # a resumed run has its weights from the checkpoint or not at all
+    torch.manual_seed(
+        os.getpid() if begun else 1
+    )  # a resumed run has its weights from the checkpoint or not at all
     game = config.build()
     prepare = game.prepare
     game.prepare = lambda batch: (every_step(), prepare(batch))[1]
     train(
-        game, {"image": images}, steps=STEPS, batch_size=8, ema=config.ema, folder=folder, device="cpu",
-        checkpoint_every=EVERY, log_every=EVERY, progress=False, preview=lambda game: game.sample(1),
-    )  # fmt: skip
+        game,
+        {"image": images},
+        steps=STEPS,
+        batch_size=8,
+        ema=config.ema,
+        folder=folder,
+        device="cpu",
+        checkpoint_every=EVERY,
+        log_every=EVERY,
+        progress=False,
+        preview=lambda game: game.sample(1),
+    )
 
 
 def die_at_call(number: int, folder: Path) -> None:
@@ -50,7 +63,9 @@ def die_at_call(number: int, folder: Path) -> None:
 
     def watch(event: str, arguments: tuple) -> None:
         nonlocal seen
-        if event.startswith(("open", "os.", "shutil.")) and any(str(folder) in str(each) for each in arguments):
+        if event.startswith(("open", "os.", "shutil.")) and any(
+            str(folder) in str(each) for each in arguments
+        ):
             seen += 1
             if seen == number:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -80,7 +95,13 @@ def child(folder: Path, call: int | None = None) -> tuple[int, int]:
 def ended(pid: int, pipe: int) -> str:
     _, status = os.waitpid(pid, 0)
     os.close(pipe)
-    return "killed" if os.WIFSIGNALED(status) else "finished" if os.WEXITSTATUS(status) == 0 else "failed"
+    return (
+        "killed"
+        if os.WIFSIGNALED(status)
+        else "finished"
+        if os.WEXITSTATUS(status) == 0
+        else "failed"
+    )
 
 
 def newest(folder: Path) -> str:

@@ -17,7 +17,10 @@ from gancourse.training import checkpoint
 
 
 def state_at(step: int) -> tuple[dict[str, torch.Tensor], dict]:
-    return {"game/weight": torch.full((3, 2), float(step)), "random/0/torch": torch.arange(5, dtype=torch.uint8)}, {
+    return {
+        "game/weight": torch.full((3, 2), float(step)),
+        "random/0/torch": torch.arange(5, dtype=torch.uint8),
+    }, {
         "settings": {"lr": 1e-4},
         "seconds": 0.5,
     }
@@ -35,17 +38,25 @@ def step_of(folder: Path) -> int | None:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_it_comes_back_as_it_was(tmp_path):
     path = save(tmp_path, 1000)
-    assert path.name == "step-00001000" and sorted(os.listdir(path)) == ["state.json", "tensors.safetensors"]
+    assert path.name == "step-00001000" and sorted(os.listdir(path)) == [
+        "state.json",
+        "tensors.safetensors",
+    ]
     tensors, numbers = checkpoint.load(path)
     expected, given = state_at(1000)
     assert tensors.keys() == expected.keys()
     assert all(
-        torch.equal(value, expected[name]) and value.dtype == expected[name].dtype for name, value in tensors.items()
+        torch.equal(value, expected[name]) and value.dtype == expected[name].dtype
+        for name, value in tensors.items()
     )
     assert numbers["step"] == 1000 and given.items() <= numbers.items()
 
@@ -53,10 +64,14 @@ def test_it_comes_back_as_it_was(tmp_path):
 def test_views_channels_last_and_empty_tensors_keep_their_values(tmp_path):
     base = torch.randn(4, 6)
     tensors = {
-        "whole": base, "part": base[1:3, ::2], "transposed": base.t(), "nothing": torch.empty(0, dtype=torch.uint8),
-        "nhwc": torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last), "scalar": torch.tensor(7.0),
+        "whole": base,
+        "part": base[1:3, ::2],
+        "transposed": base.t(),
+        "nothing": torch.empty(0, dtype=torch.uint8),
+        "nhwc": torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last),
+        "scalar": torch.tensor(7.0),
         "learned": torch.nn.Parameter(base),
-    }  # fmt: skip
+    }
     found, _ = checkpoint.load(checkpoint.save(tmp_path, 1, tensors, {}))
     assert all(torch.equal(found[name], value) for name, value in tensors.items())
 
@@ -113,13 +128,20 @@ def test_at_no_moment_of_saving_is_there_no_whole_checkpoint(tmp_path, monkeypat
         def wrapped(*arguments, **named):
             result = function(*arguments, **named)
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a half-written checkpoint under its final name would warn
+                warnings.simplefilter(
+                    "error"
+                )  # a half-written checkpoint under its final name would warn
                 seen.append(step_of(tmp_path))
             return result
 
         return wrapped
 
-    for owner, name in ((checkpoint, "save_file"), (checkpoint, "sync"), (checkpoint, "write_json"), (os, "replace")):
+    for owner, name in (
+        (checkpoint, "save_file"),
+        (checkpoint, "sync"),
+        (checkpoint, "write_json"),
+        (os, "replace"),
+    ):
         monkeypatch.setattr(owner, name, looking(getattr(owner, name)))
     save(tmp_path, 2)
     assert seen[0] == 1 and seen[-1] == 2 and seen == sorted(seen) and len(seen) >= 6
@@ -130,8 +152,14 @@ def test_bytes_are_synced_before_the_rename_and_the_name_after(tmp_path, monkeyp
     really_replace = os.replace
     for module in (files, checkpoint):
         really_sync = module.sync
-        monkeypatch.setattr(module, "sync", lambda path, sync=really_sync: (order.append(Path(path).name), sync(path)))
-    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(f"rename {Path(b).name}"), really_replace(a, b)))
+        monkeypatch.setattr(
+            module,
+            "sync",
+            lambda path, sync=really_sync: (order.append(Path(path).name), sync(path)),
+        )
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: (order.append(f"rename {Path(b).name}"), really_replace(a, b))
+    )
     save(tmp_path, 1)
     renamed = order.index("rename step-00000001")
     assert "tensors.safetensors" in order[:renamed] and "rename state.json" in order[:renamed]
@@ -147,7 +175,9 @@ def test_a_truncated_one_is_damaged_and_the_one_before_is_used(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DamagedFile, match=r"tensors.safetensors.*SHA-256.*Delete this checkpoint"):
         checkpoint.load(path.parent)
-    with pytest.warns(UserWarning, match="Checkpoint step-00000002 cannot be used and is passed over"):
+    with pytest.warns(
+        UserWarning, match="Checkpoint step-00000002 cannot be used and is passed over"
+    ):
         assert step_of(tmp_path) == 1
 
 
@@ -171,10 +201,16 @@ def test_a_flipped_digit_in_the_state_is_damage_too(tmp_path):
     state = save(tmp_path, 1, 2) / "state.json"
     written = state.read_text()
     for place in (place for place, letter in enumerate(written) if letter.isdigit()):
-        state.write_text(written[:place] + str((int(written[place]) + 1) % 10) + written[place + 1 :])
-        with pytest.raises((DamagedFile, KeyError), match="damaged|sha"):  # KeyError: it was in the name of a number
+        state.write_text(
+            written[:place] + str((int(written[place]) + 1) % 10) + written[place + 1 :]
+        )
+        with pytest.raises(
+            (DamagedFile, KeyError), match="damaged|sha"
+        ):  # KeyError: it was in the name of a number
             checkpoint.load(state.parent)
-    with pytest.warns(UserWarning, match=r"step-00000002 cannot be used.*state.json is damaged.*the one before"):
+    with pytest.warns(
+        UserWarning, match=r"step-00000002 cannot be used.*state.json is damaged.*the one before"
+    ):
         assert step_of(tmp_path) == 1
     state.write_text(written)
     assert step_of(tmp_path) == 2
@@ -188,7 +224,16 @@ def test_a_checkpoint_from_before_states_had_a_hash_is_taken(tmp_path):
     assert step_of(tmp_path) == 1
 
 
-NONSENSE = ["", '{"step": 2', "[]", "null", '"step"', "{}", '{"sha256": 5}', '{"step": 2, "sha256": null}']
+NONSENSE = [
+    "",
+    '{"step": 2',
+    "[]",
+    "null",
+    '"step"',
+    "{}",
+    '{"sha256": 5}',
+    '{"step": 2, "sha256": null}',
+]
 
 
 @pytest.mark.parametrize("state", NONSENSE)
@@ -217,9 +262,13 @@ def test_a_hostile_file_runs_nothing(tmp_path, form):
     elif form == "torch.save":
         torch.save(Bomb(marker), tensors)
     else:
-        tensors.write_bytes((2**62).to_bytes(8, "little") + b"{}")  # a header that claims to be larger than any disk
+        tensors.write_bytes(
+            (2**62).to_bytes(8, "little") + b"{}"
+        )  # a header that claims to be larger than any disk
     state = json.loads((newest / "state.json").read_text())
-    (newest / "state.json").write_text(json.dumps(checkpoint.sealed({**state, "sha256": files.sha256(tensors)})))
+    (newest / "state.json").write_text(
+        json.dumps(checkpoint.sealed({**state, "sha256": files.sha256(tensors)}))
+    )
     with pytest.raises(DamagedFile, match="is not a safetensors file"):
         checkpoint.load(newest)
     with pytest.warns(UserWarning, match="passed over"):
@@ -294,7 +343,9 @@ def test_moments_come_back_in_the_memory_order_of_their_parameters(tmp_path):
 
     network, optimizer = made(0)
     play(network, optimizer, range(3))
-    tensors, _ = checkpoint.load(checkpoint.save(tmp_path, 3, checkpoint.pack_optimizer("o", optimizer), {}))
+    tensors, _ = checkpoint.load(
+        checkpoint.save(tmp_path, 3, checkpoint.pack_optimizer("o", optimizer), {})
+    )
     other, fresh = made(1)
     other.load_state_dict(network.state_dict())
     checkpoint.unpack_optimizer("o", fresh, tensors)
@@ -321,6 +372,9 @@ def test_a_full_disk_is_said_in_words_and_leaves_the_state_before(tmp_path, monk
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(CourseError, match=r"step-00000003 cannot be written \(I/O error: No space left.*Make room there"):
+    with pytest.raises(
+        CourseError,
+        match=r"step-00000003 cannot be written \(I/O error: No space left.*Make room there",
+    ):
         save(tmp_path, 3)
     assert everything(tmp_path) == before and step_of(tmp_path) == 2

@@ -24,7 +24,9 @@ def test_an_epoch_repeats_no_row_and_leaves_the_incomplete_batch_out():
     for epoch in range(3):  # 20 rows make three batches of 6, and two rows wait for another epoch
         seen = [row for batch in batches[3 * epoch : 3 * epoch + 3] for row in batch]
         assert len(set(seen)) == 18 and set(seen) <= set(range(20))
-    assert set(range(20)) == {row for batch in steps(30) for row in batch}, "the same rows are left out for ever"
+    assert set(range(20)) == {row for batch in steps(30) for row in batch}, (
+        "the same rows are left out for ever"
+    )
 
 
 def test_every_row_comes_once_an_epoch_where_batches_divide_the_rows():
@@ -60,9 +62,14 @@ def test_processes_share_a_batch_without_overlap(processes):
 
 
 def test_impossible_batches_are_explained():
-    with pytest.raises(CourseError, match="batch_size=6 cannot be split over 4 processes; give a multiple"):
+    with pytest.raises(
+        CourseError, match="batch_size=6 cannot be split over 4 processes; give a multiple"
+    ):
         Order(20, 6, 0, processes=4)
-    with pytest.raises(CourseError, match="The data has 5 samples, a batch 6. Give more data or a smaller batch_size"):
+    with pytest.raises(
+        CourseError,
+        match="The data has 5 samples, a batch 6. Give more data or a smaller batch_size",
+    ):
         Order(5, 6, 0)
 
 
@@ -114,7 +121,10 @@ def test_tensors_that_do_not_fit_go_through_the_loader(pictures, monkeypatch):
 
 
 def test_half_of_a_gpus_free_memory_is_the_bound(monkeypatch):
-    data = {"image": torch.zeros(100, dtype=torch.uint8), "label": torch.zeros(10, dtype=torch.int64)}  # 180 bytes
+    data = {
+        "image": torch.zeros(100, dtype=torch.uint8),
+        "label": torch.zeros(10, dtype=torch.int64),
+    }  # 180 bytes
     for free, expected in ((361, True), (360, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1000))
         assert fits(data, torch.device("cuda")) is expected
@@ -133,7 +143,12 @@ def test_data_are_known_by_every_byte_of_every_tensor_in_the_order_of_names():
     data = {"b": torch.arange(6).view(3, 2), "a": torch.tensor([True, False, True])}
     by_hand = zlib.crc32(data["b"].numpy().tobytes(), zlib.crc32(b"\1\0\1"))
     assert identity(data) == {"rows": 3, "crc32": by_hand}
-    for other in ({"b": data["b"].t().contiguous().t(), "a": data["a"]}, {"a": data["a"], "b": data["b"]}):
-        assert identity(other) == identity(data), "neither memory order nor the mapping's order counts"
+    for other in (
+        {"b": data["b"].t().contiguous().t(), "a": data["a"]},
+        {"a": data["a"], "b": data["b"]},
+    ):
+        assert identity(other) == identity(data), (
+            "neither memory order nor the mapping's order counts"
+        )
     assert identity({**data, "b": data["b"].flip(0)}) != identity(data)
     assert identity(Rows(data)) == {"rows": 3}

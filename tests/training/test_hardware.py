@@ -31,11 +31,15 @@ def test_the_cpu_runs_in_float32_unless_asked():
     handle = hardware.accelerator("cpu")
     assert handle.device.type == "cpu" and handle.mixed_precision == "no"
     assert hardware.accelerator("cpu", "bf16").mixed_precision == "bf16"
-    assert hardware.accelerator("cpu", "no").mixed_precision == "no", "a second call keeps the first one's precision"
+    assert hardware.accelerator("cpu", "no").mixed_precision == "no", (
+        "a second call keeps the first one's precision"
+    )
 
 
 def test_unknown_hardware_is_explained():
-    with pytest.raises(CourseError, match="device='tpu' was asked for; this machine's torch offers: .*cpu"):
+    with pytest.raises(
+        CourseError, match="device='tpu' was asked for; this machine's torch offers: .*cpu"
+    ):
         hardware.accelerator("tpu")
     with pytest.raises(CourseError, match="precision='fp8' was asked for. Choose auto, bf16 or no"):
         hardware.accelerator("cpu", "fp8")
@@ -43,7 +47,12 @@ def test_unknown_hardware_is_explained():
 
 def test_the_description_is_json_and_says_what_ran():
     found = json.loads(json.dumps(hardware.describe(hardware.accelerator("cpu"))))
-    assert (found["kind"], found["processes"], found["precision"], found["cuda"]) == ("cpu", 1, "no", None)
+    assert (found["kind"], found["processes"], found["precision"], found["cuda"]) == (
+        "cpu",
+        1,
+        "no",
+        None,
+    )
     assert found["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert found["threads"] == torch.get_num_threads() and found["device"]
 

@@ -26,8 +26,15 @@ def toy_run(folder, steps: int, **changes):
     torch.manual_seed(0)
     game = Config.at("check", "toy", width=8, batch_size=8, ema=0.9).build()
     points = {"point": torch.randn(40, 2, generator=torch.Generator().manual_seed(0))}
-    options = {"device": "cpu", "progress": False, "preview": lambda game: game.sample(1), "log_every": 1000}
-    return train(game, points, steps=steps, batch_size=8, ema=0.9, folder=folder, **{**options, **changes})
+    options = {
+        "device": "cpu",
+        "progress": False,
+        "preview": lambda game: game.sample(1),
+        "log_every": 1000,
+    }
+    return train(
+        game, points, steps=steps, batch_size=8, ema=0.9, folder=folder, **{**options, **changes}
+    )
 
 
 def after(folder: Path, step: int) -> dict[str, torch.Tensor]:
@@ -35,7 +42,9 @@ def after(folder: Path, step: int) -> dict[str, torch.Tensor]:
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
 
 
 @POSIX
@@ -47,11 +56,14 @@ def test_asked_to_stop_it_finishes_the_step_saves_and_says_where(tmp_path, numbe
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(
-        KeyboardInterrupt, match=f"stopped at step 5 of 20.*checkpoint is in {tmp_path}.*same call goes on"
+        KeyboardInterrupt,
+        match=f"stopped at step 5 of 20.*checkpoint is in {tmp_path}.*same call goes on",
     ):
         toy_run(tmp_path / "parts", 20, watch=[ask])
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == ["step-00000005"]
+    assert [path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()] == [
+        "step-00000005"
+    ]
     assert [line["step"] for line in read_metrics(tmp_path / "parts")] == [5]
     assert json.loads((tmp_path / "parts" / "summary.json").read_text())["step"] == 5
 
@@ -82,7 +94,9 @@ def test_without_a_folder_it_says_that_nothing_was_kept():
         if progress.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match="stopped at step .* of 9. It had no folder to keep it in."):
+    with pytest.raises(
+        KeyboardInterrupt, match="stopped at step .* of 9. It had no folder to keep it in."
+    ):
         toy_run(None, 9, watch=[ask])
 
 
@@ -107,10 +121,17 @@ sys.stdin.read()
 def test_a_second_process_in_one_folder_is_refused_until_the_first_is_gone_even_killed(tmp_path):
     toy_run(tmp_path, 2)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    other = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / ".lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / ".lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     try:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(CourseError, match=f"Another process is training in {tmp_path}. Wait .* choose another folder"):
+        with pytest.raises(
+            CourseError,
+            match=f"Another process is training in {tmp_path}. Wait .* choose another folder",
+        ):
             toy_run(tmp_path, 4)
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
         assert toy_run(tmp_path / "other", 2).summary["step"] == 2
@@ -126,7 +147,12 @@ def test_the_folder_is_held_while_training_lasts_and_not_longer(tmp_path):
     ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
 
     def free() -> bool:
-        return subprocess.run([sys.executable, "-c", ask, tmp_path / ".lock"], capture_output=True).returncode == 0
+        return (
+            subprocess.run(
+                [sys.executable, "-c", ask, tmp_path / ".lock"], capture_output=True
+            ).returncode
+            == 0
+        )
 
     def fail(progress):
         answers.append(free())
@@ -161,12 +187,37 @@ def test_a_folder_that_cannot_be_is_said_before_anything_runs(tmp_path, place):
 @pytest.mark.slow
 def test_ctrl_c_in_the_terminal(tmp_path):
     """The command as a person runs it: stopped, it says so; called again, it goes on."""
-    command = [sys.executable, "-m", "gancourse.cli", "train", "gan", "--folder", tmp_path / "run", "--scale", "check",
-               "-s", "form=toy", "-s", "width=8", "-s", "batch_size=8", "--device", "cpu", "-s"]  # fmt: skip
-    process = subprocess.Popen([*command, "steps=1000000"], cwd=HERE.parents[2], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "gancourse.cli",
+        "train",
+        "gan",
+        "--folder",
+        tmp_path / "run",
+        "--scale",
+        "check",
+        "-s",
+        "form=toy",
+        "-s",
+        "width=8",
+        "-s",
+        "batch_size=8",
+        "--device",
+        "cpu",
+        "-s",
+    ]
+    process = subprocess.Popen(
+        [*command, "steps=1000000"],
+        cwd=HERE.parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     limit = time.monotonic() + 240
-    while not read_metrics(tmp_path / "run") and process.poll() is None and time.monotonic() < limit:
+    while (
+        not read_metrics(tmp_path / "run") and process.poll() is None and time.monotonic() < limit
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=240)
@@ -176,7 +227,9 @@ def test_ctrl_c_in_the_terminal(tmp_path):
     assert numbers["step"] == read_metrics(tmp_path / "run")[-1]["step"]
 
     steps = numbers["step"] + 2
-    done = subprocess.run([*command, f"steps={steps}"], cwd=HERE.parents[2], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"steps={steps}"], cwd=HERE.parents[2], capture_output=True, text=True
+    )
     assert done.returncode == 0 and f"Step {steps:,} after" in done.stdout, done.stderr
 
 
@@ -186,9 +239,12 @@ def test_ctrl_c_in_the_terminal(tmp_path):
 def test_killed_at_20_moments_it_ends_where_the_undisturbed_run_ends(tmp_path):
     script = HERE.with_name("killed_often.py")
     done = subprocess.run(
-        [sys.executable, script, tmp_path, "0", "20"], capture_output=True, text=True, timeout=600,
+        [sys.executable, script, tmp_path, "0", "20"],
+        capture_output=True,
+        text=True,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     lives = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lives) == 21
@@ -208,11 +264,16 @@ def test_killed_at_20_moments_it_ends_where_the_undisturbed_run_ends(tmp_path):
     ]
     assert timeless[0] == timeless[1] and len(timeless[0]) == 33
     samples = [
-        sorted(path.name for path in (tmp_path / part / "samples").glob("step-*")) for part in ("parts", "whole")
+        sorted(path.name for path in (tmp_path / part / "samples").glob("step-*"))
+        for part in ("parts", "whole")
     ]
     assert samples[0] == samples[1]
     for name in samples[0]:
-        first, second = ((tmp_path / part / "samples" / name).read_bytes() for part in ("parts", "whole"))
+        first, second = (
+            (tmp_path / part / "samples" / name).read_bytes() for part in ("parts", "whole")
+        )
         assert first == second, name
     names = sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir())
-    assert names == ["step-00000096", "step-00000099"], "what a killed process left was not swept away"
+    assert names == ["step-00000096", "step-00000099"], (
+        "what a killed process left was not swept away"
+    )

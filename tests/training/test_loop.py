@@ -23,7 +23,14 @@ CPU = torch.device("cpu")
 FORMS = {
     "dcgan": {"form": "dcgan", "width": 2, "latent": 6},
     "paper": {"form": "paper", "width": 10, "latent": 6, "ema": 0.9},
-    "hinge": {"form": "mlp", "width": 8, "latent": 6, "loss": "hinge", "generator_every": 2, "r1": 1.0},
+    "hinge": {
+        "form": "mlp",
+        "width": 8,
+        "latent": 6,
+        "loss": "hinge",
+        "generator_every": 2,
+        "r1": 1.0,
+    },
 }
 
 
@@ -34,7 +41,13 @@ def build(seed: int = 0, **changes) -> Game:
 
 def play(game, data, steps: int, folder=None, **changes):
     config = getattr(game, "config", None)
-    recipe = {"batch_size": 8, "ema": config.ema if config else 0.0, "device": "cpu", "progress": False, "preview": few}
+    recipe = {
+        "batch_size": 8,
+        "ema": config.ema if config else 0.0,
+        "device": "cpu",
+        "progress": False,
+        "preview": few,
+    }
     return train(game, data, steps=steps, folder=folder, **{**recipe, **changes})
 
 
@@ -56,11 +69,15 @@ def weights(game) -> dict[str, torch.Tensor]:
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
 
 
 def timeless(metrics: list[dict]) -> list[dict]:
-    return [{name: value for name, value in line.items() if "second" not in name} for line in metrics]
+    return [
+        {name: value for name, value in line.items() if "second" not in name} for line in metrics
+    ]
 
 
 def stored(folder: Path, step: int) -> dict[str, torch.Tensor]:
@@ -84,7 +101,11 @@ def test_n_steps_and_n_steps_are_2n_steps_bit_for_bit(tmp_path, pictures, form):
     assert kinds == {"game", "ema", "optimizer", "random"}
     assert same(expected, stored(tmp_path / "parts", 8))
     assert [line["step"] for line in parts.metrics] == [3, 4, 6, 8]
-    assert timeless(parts.metrics) == timeless(whole.metrics) == timeless(read_metrics(tmp_path / "parts"))
+    assert (
+        timeless(parts.metrics)
+        == timeless(whole.metrics)
+        == timeless(read_metrics(tmp_path / "parts"))
+    )
     assert torch.equal(parts.game.sample(3), whole.game.sample(3))
 
 
@@ -97,7 +118,9 @@ class Chancy(Game):
         self.fit = nn.Linear(1, 1)
 
     def phases(self):
-        return [Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.SGD, lr=0.01))]
+        return [
+            Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.SGD, lr=0.01))
+        ]
 
     def loss(self, batch):
         noise = random.random() + float(numpy.random.rand()) + torch.rand(1)  # noqa: NPY002
@@ -106,7 +129,9 @@ class Chancy(Game):
 
 def test_pythons_and_numpys_chance_is_restored_too(tmp_path, points):
     def run(steps, folder):
-        return play(Chancy(), points, steps, tmp_path / folder, preview=lambda game: torch.zeros(1, 2))
+        return play(
+            Chancy(), points, steps, tmp_path / folder, preview=lambda game: torch.zeros(1, 2)
+        )
 
     def seeds(seed):
         random.seed(seed)
@@ -132,7 +157,9 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, pictures):
 def test_speed_after_a_resume_does_not_count_the_time_before(tmp_path, points, line_game):
     play(line_game(), points, 4, tmp_path, log_every=2)
     path = tmp_path / "checkpoints" / "step-00000004" / "state.json"
-    numbers = checkpoint.sealed({**json.loads(path.read_text()), "seconds": 1e6})  # as if the first part had been long
+    numbers = checkpoint.sealed(
+        {**json.loads(path.read_text()), "seconds": 1e6}
+    )  # as if the first part had been long
     path.write_text(json.dumps(numbers))
     record = play(line_game(), points, 8, tmp_path, log_every=2)
     assert record.metrics[2]["seconds"] > 1e6 and record.summary["seconds"] >= 1e6
@@ -143,14 +170,19 @@ def test_speed_after_a_resume_does_not_count_the_time_before(tmp_path, points, l
     ("change", "line"),
     [
         ({"config": {"lr": 1e-4}}, "lr: 0.0002 in the checkpoint, 0.0001 now"),
-        ({"config": {"lr": 2e-4, "loss": "hinge"}}, "loss: 'absent' in the checkpoint, 'hinge' now"),
+        (
+            {"config": {"lr": 2e-4, "loss": "hinge"}},
+            "loss: 'absent' in the checkpoint, 'hinge' now",
+        ),
         ({"seed": 7}, "seed: 0 in the checkpoint, 7 now"),
         ({"batch_size": 4}, "batch_size: 8 in the checkpoint, 4 now"),
         ({"ema": 0.5}, "ema: 0.9 in the checkpoint, 0.5 now"),
     ],
 )
 @pytest.mark.parametrize("lost", [False, True], ids=["checkpoint", "config.json alone"])
-def test_resume_refuses_other_numbers_and_shows_both(tmp_path, points, line_game, change, line, lost):
+def test_resume_refuses_other_numbers_and_shows_both(
+    tmp_path, points, line_game, change, line, lost
+):
     same_run = {"config": {"lr": 2e-4}, "ema": 0.9}
     play(line_game(), points, 2, tmp_path, **same_run)
     if lost:  # killed before the first checkpoint
@@ -202,7 +234,10 @@ def test_a_longer_run_is_the_same_run(tmp_path, pictures):
 
 def test_a_run_whose_rates_have_begun_to_fall_is_not_made_longer(tmp_path, pictures):
     play(build(steps=6, anneal=3), pictures, 6, tmp_path)
-    with pytest.raises(CourseError, match=r"of 6 steps whose rates fall towards its end; of 8 steps .* another folder"):
+    with pytest.raises(
+        CourseError,
+        match=r"of 6 steps whose rates fall towards its end; of 8 steps .* another folder",
+    ):
         play(build(steps=8, anneal=3), pictures, 8, tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 6
     assert play(build(steps=6, anneal=3), pictures, 6, tmp_path).summary["step"] == 6
@@ -240,7 +275,9 @@ def test_after_a_damaged_checkpoint_the_one_before_goes_on_to_the_same_end(tmp_p
     with open(tmp_path / "parts" / "metrics.jsonl", "a") as file:
         file.write('{"step": 7, "gener')
     with pytest.warns(UserWarning, match="step-00000006 cannot be used and is passed over"):
-        record = play(build(seed=9), pictures, 8, tmp_path / "parts", checkpoint_every=2, log_every=1)
+        record = play(
+            build(seed=9), pictures, 8, tmp_path / "parts", checkpoint_every=2, log_every=1
+        )
     assert same(stored(tmp_path / "whole", 8), stored(tmp_path / "parts", 8))
     assert [line["step"] for line in record.metrics] == list(range(1, 9))
     assert timeless(read_metrics(tmp_path / "parts")) == timeless(read_metrics(tmp_path / "whole"))
@@ -264,7 +301,9 @@ def test_data_sets_go_through_the_loader_to_the_same_result(pictures):
 
 def test_the_seed_decides_everything(pictures):
     first, again, other = (play(build(), pictures, 3, seed=seed) for seed in (0, 0, 1))
-    assert same(weights(first.game), weights(again.game)) and timeless(first.metrics) == timeless(again.metrics)
+    assert same(weights(first.game), weights(again.game)) and timeless(first.metrics) == timeless(
+        again.metrics
+    )
     assert not same(weights(first.game), weights(other.game))
 
 
@@ -292,7 +331,11 @@ class Recording(torch.optim.SGD):
 
 def test_the_schedule_is_written_into_the_optimizer_before_each_step(tmp_path, points, line_game):
     Recording.numbers = []
-    make = partial(line_game, partial(Recording, lr=99.0), lambda step: {"lr": 0.1 / (step + 1), "momentum": step / 10})
+    make = partial(
+        line_game,
+        partial(Recording, lr=99.0),
+        lambda step: {"lr": 0.1 / (step + 1), "momentum": step / 10},
+    )
     play(make(), points, 3, tmp_path)
     play(make(), points, 5, tmp_path)  # a function of the step alone: a resume has none to lose
     expected = [(0.1 / (step + 1), step / 10) for step in range(5)]
@@ -310,8 +353,20 @@ class TwoPlayers(Game):
     def phases(self):
         make = partial(torch.optim.SGD, lr=0.1)
         return [
-            Phase("first", tuple(self.first.parameters()), partial(self.loss, "first"), make, every=self.every[0]),
-            Phase("second", tuple(self.second.parameters()), partial(self.loss, "second"), make, every=self.every[1]),
+            Phase(
+                "first",
+                tuple(self.first.parameters()),
+                partial(self.loss, "first"),
+                make,
+                every=self.every[0],
+            ),
+            Phase(
+                "second",
+                tuple(self.second.parameters()),
+                partial(self.loss, "second"),
+                make,
+                every=self.every[1],
+            ),
         ]
 
     def loss(self, name, batch):
@@ -370,27 +425,38 @@ def test_one_step_is_one_step_of_gradient_descent_on_the_sum_of_terms(points):
     record = play(game, points, 2, log_every=1, preview=lambda game: torch.zeros(1, 2))
     after = 2.0 - 0.1 * (2 * 2.0 + 3)
     assert game.weight.item() == pytest.approx(after - 0.1 * (2 * after + 3))
-    assert record.metrics[0]["only/square"] == pytest.approx(4) and record.metrics[1]["only/linear"] == pytest.approx(
-        3 * after
-    )
+    assert record.metrics[0]["only/square"] == pytest.approx(4) and record.metrics[1][
+        "only/linear"
+    ] == pytest.approx(3 * after)
 
 
 def test_adam_is_fused_and_an_optimizer_without_a_fused_form_is_taken_as_it_is():
     parameters = (nn.Parameter(torch.zeros(2)),)
     assert fused(Phase("a", parameters, None, torch.optim.Adam)).defaults["fused"] is True
-    assert isinstance(fused(Phase("a", parameters, None, partial(torch.optim.Rprop, lr=1))), torch.optim.Rprop)
+    assert isinstance(
+        fused(Phase("a", parameters, None, partial(torch.optim.Rprop, lr=1))), torch.optim.Rprop
+    )
 
 
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("contiguous_on", [(), ("cpu",), ("cuda",)], ids=str)
-def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutions(asked, contiguous_on):
+def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutions(
+    asked, contiguous_on
+):
     class Look(Game):
         def __init__(self):
             super().__init__()
             self.fit = nn.Conv2d(3, 2, 2)
 
         def phases(self):
-            return [Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.Adam, lr=0.1))]
+            return [
+                Phase(
+                    "fit",
+                    tuple(self.fit.parameters()),
+                    self.loss,
+                    partial(torch.optim.Adam, lr=0.1),
+                )
+            ]
 
         def loss(self, batch):
             self.image = batch["image"]
@@ -407,9 +473,13 @@ def test_pictures_reach_the_game_as_floats_in_the_memory_order_of_its_convolutio
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2", "gradient_penalty"])
-def test_compiling_a_loss_that_differentiates_twice_is_refused_before_the_first_step(pictures, tmp_path, penalty):
+def test_compiling_a_loss_that_differentiates_twice_is_refused_before_the_first_step(
+    pictures, tmp_path, penalty
+):
     game = build(form="mlp", width=8, **{penalty: 1.0})
-    with pytest.raises(CourseError, match="discriminator's loss differentiates.*Train without compile, or without"):
+    with pytest.raises(
+        CourseError, match="discriminator's loss differentiates.*Train without compile, or without"
+    ):
         play(game, pictures, 1, tmp_path / "run", compile=True)
     assert not (tmp_path / "run").exists()
     assert [phase.twice for phase in game.phases()] == [True, False]
@@ -418,7 +488,9 @@ def test_compiling_a_loss_that_differentiates_twice_is_refused_before_the_first_
 
 def test_losses_are_not_compiled_unless_asked(pictures, monkeypatch):
     asked = []
-    monkeypatch.setattr(torch, "compile", lambda function, **options: (asked.append(options), function)[1])
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: (asked.append(options), function)[1]
+    )
     play(build(), pictures, 1)
     assert asked == []
     play(build(), pictures, 1, compile=True)
@@ -436,7 +508,10 @@ def test_what_the_turns_share_is_made_once_a_step_while_every_player_learns(pict
         return lambda batch: (shared.append(batch["shared"].item()), loss(batch))[1]
 
     game.share = share
-    game.discriminator_loss, game.generator_loss = noted(game.discriminator_loss), noted(game.generator_loss)
+    game.discriminator_loss, game.generator_loss = (
+        noted(game.discriminator_loss),
+        noted(game.generator_loss),
+    )
     play(game, pictures, 3)
     assert learning == [True] * 3 and shared == [1, 1, 2, 2, 3, 3]
     assert not any(parameter.requires_grad for parameter in game.parameters())
@@ -449,11 +524,15 @@ def test_the_average_is_the_recursion_written_by_hand(pictures):
     """Museum 7: weights swapped, the average is the last step. BatchNorm's statistics are averaged like the weights."""
     decay = 0.3
     game = build()
-    played = Play(game.train(), hardware.accelerator("cpu"), ema=decay, compile=False, channels_last=False)
+    played = Play(
+        game.train(), hardware.accelerator("cpu"), ema=decay, compile=False, channels_last=False
+    )
     expected: dict[str, torch.Tensor] = {}
     for step in range(6):
         played.step(pictures, step)
-        rate = min(decay, (1 + step) / (10 + step))  # 2/11, 3/12, then .3: the warm-up is shorter memory
+        rate = min(
+            decay, (1 + step) / (10 + step)
+        )  # 2/11, 3/12, then .3: the warm-up is shorter memory
         for name, now in game.generator.state_dict().items():
             now = now.double()
             expected[name] = rate * expected[name] + (1 - rate) * now if step else now
@@ -463,7 +542,9 @@ def test_the_average_is_the_recursion_written_by_hand(pictures):
     for name in floats:
         assert torch.allclose(averaged[name].double(), expected[name], rtol=1e-5, atol=1e-7), name
     last = game.generator.state_dict()
-    assert not any(torch.equal(averaged[name], last[name]) for name in floats), "the average is the last step"
+    assert not any(torch.equal(averaged[name], last[name]) for name in floats), (
+        "the average is the last step"
+    )
     assert "generator" in played.averages and "discriminator" not in played.averages
 
 
@@ -485,7 +566,9 @@ def test_samples_come_from_the_averages_and_the_game_itself_keeps_its_last_step(
     assert not same(weights(record.game.generator), weights(game.generator))
     assert not any(parameter.requires_grad for parameter in record.game.parameters())
     without = play(build(ema=0.0), pictures, 5)
-    assert same(weights(without.game), weights(game)), "averaging changes nothing in the game that is played"
+    assert same(weights(without.game), weights(game)), (
+        "averaging changes nothing in the game that is played"
+    )
 
 
 # Looking
@@ -495,7 +578,12 @@ def test_watchers_are_called_at_log_spaced_steps_with_what_there_is(tmp_path, pi
     seen: list[Progress] = []
     lines = []
     record = play(
-        build(), pictures, 30, tmp_path, log_every=5, watch=[seen.append, lambda p: lines.append(len(p.metrics))]
+        build(),
+        pictures,
+        30,
+        tmp_path,
+        log_every=5,
+        watch=[seen.append, lambda p: lines.append(len(p.metrics))],
     )
     assert [progress.step for progress in seen] == log_spaced(30)
     assert {progress.steps for progress in seen} == {30}
@@ -521,7 +609,13 @@ def test_a_new_run_begins_with_the_data_and_a_resumed_one_where_it_was(tmp_path,
             nn.init.zeros_(self.fit.bias)
 
     seen = []
-    play(Beginning(), points, 1, tmp_path, watch=[lambda progress: seen.append(progress.game.fit.weight.item())])
+    play(
+        Beginning(),
+        points,
+        1,
+        tmp_path,
+        watch=[lambda progress: seen.append(progress.game.fit.weight.item())],
+    )
     assert seen[0] == 40 and seen[1] != 40
     assert play(Beginning(), points, 1, tmp_path).game.fit.weight.item() == seen[1]
 
@@ -534,7 +628,9 @@ def test_without_a_preview_64_samples_of_seed_0_are_shown(pictures):
 
 def test_training_is_in_train_mode_though_samples_are_drawn_in_between(pictures):
     game, modes = build(), []
-    game.generator.register_forward_hook(lambda module, inputs, output: modes.append((len(output), module.training)))
+    game.generator.register_forward_hook(
+        lambda module, inputs, output: modes.append((len(output), module.training))
+    )
     play(game, pictures, 4, ema=0.0, watch=[lambda progress: progress.game.sample(3)])
     assert {mode for n, mode in modes if n == 8} == {True}
     assert {mode for n, mode in modes if n != 8} == {False}
@@ -546,14 +642,30 @@ def test_training_is_in_train_mode_though_samples_are_drawn_in_between(pictures)
 def test_a_run_leaves_its_record(tmp_path, pictures):
     record = play(build(), pictures, 6, tmp_path, log_every=4, seed=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".lock", "checkpoints", "config.json", "environment.json", "metrics.jsonl", "samples", "summary.json",
-    ]  # fmt: skip
-    read = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("config", "environment", "summary")}
+        ".lock",
+        "checkpoints",
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+        "samples",
+        "summary.json",
+    ]
+    read = {
+        name: json.loads((tmp_path / f"{name}.json").read_text())
+        for name in ("config", "environment", "summary")
+    }
     assert read["config"]["chapter"] == "gan" and read["config"]["shape"] == [1, 28, 28]
-    assert (read["config"]["seed"], read["config"]["processes"], read["config"]["lr"]) == (3, 1, record.game.config.lr)
+    assert (read["config"]["seed"], read["config"]["processes"], read["config"]["lr"]) == (
+        3,
+        1,
+        record.game.config.lr,
+    )
     assert read["environment"]["kind"] == "cpu" and "torch" in read["environment"]["packages"]
     assert read["summary"] == record.summary and read["summary"]["step"] == 6
-    assert read["summary"]["seconds"] >= 0 < read["summary"]["images_per_second"] and read["summary"]["peak_memory"] > 0
+    assert (
+        read["summary"]["seconds"] >= 0 < read["summary"]["images_per_second"]
+        and read["summary"]["peak_memory"] > 0
+    )
     assert [line["step"] for line in read_metrics(tmp_path)] == [4, 6]
     terms = {"discriminator/real", "discriminator/fake", "generator/fake"}
     for line in read_metrics(tmp_path):
@@ -595,28 +707,48 @@ class Breaking(Game):
         self.fit, self.at, self.value, self.step = nn.Linear(1, 1), at, value, 0
 
     def phases(self):
-        return [Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.SGD, lr=0.1))]
+        return [
+            Phase("fit", tuple(self.fit.parameters()), self.loss, partial(torch.optim.SGD, lr=0.1))
+        ]
 
     def loss(self, batch):
         self.step += 1
         factor = self.value if self.step > self.at else 1.0
-        return {"fine": self.fit.bias.square().sum(), "error": factor * self.fit(batch["point"]).square().mean()}
+        return {
+            "fine": self.fit.bias.square().sum(),
+            "error": factor * self.fit(batch["point"]).square().mean(),
+        }
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_the_run_and_the_checkpoint_from_before_survives(tmp_path, points, value):
+def test_a_loss_that_is_no_number_stops_the_run_and_the_checkpoint_from_before_survives(
+    tmp_path, points, value
+):
     with pytest.raises(
-        CourseError, match=r"At step 8 .*fit/error.* no longer a finite number. Lower .*new folder; checkpoints in .* before"
+        CourseError,
+        match=r"At step 8 .*fit/error.* no longer a finite number. Lower .*new folder; checkpoints in .* before",
     ):
-        play(Breaking(5, value), points, 100, tmp_path, checkpoint_every=4, log_every=100,
-             preview=lambda game: torch.zeros(1, 2))  # fmt: skip
+        play(
+            Breaking(5, value),
+            points,
+            100,
+            tmp_path,
+            checkpoint_every=4,
+            log_every=100,
+            preview=lambda game: torch.zeros(1, 2),
+        )
     tensors, numbers = checkpoint.latest(tmp_path / "checkpoints")
     assert numbers["step"] == 4
-    assert all(torch.isfinite(value).all() for name, value in tensors.items() if name.startswith("game/"))
+    assert all(
+        torch.isfinite(value).all() for name, value in tensors.items() if name.startswith("game/")
+    )
 
 
 def test_without_a_folder_nothing_is_said_of_checkpoints(points):
-    with pytest.raises(CourseError, match="weight of a penalty such as r1 if there is one, and train again; nothing") as error:
+    with pytest.raises(
+        CourseError,
+        match="weight of a penalty such as r1 if there is one, and train again; nothing",
+    ) as error:
         play(Breaking(0, float("nan")), points, 1, preview=lambda game: torch.zeros(1, 2))
     assert "checkpoint" not in str(error.value)
 

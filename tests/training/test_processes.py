@@ -25,12 +25,18 @@ def ends(tmp_path_factory):
     """What each rank ended with, by game: ends[name] is a pair."""
     folder = tmp_path_factory.mktemp("two")
     done = subprocess.run(
-        [sys.executable, SCRIPT, folder], capture_output=True, text=True, timeout=600,
+        [sys.executable, SCRIPT, folder],
+        capture_output=True,
+        text=True,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     names = {path.name.rpartition("-")[0] for path in folder.glob("*.safetensors")}
-    return folder, {name: [load_file(folder / f"{name}-{rank}.safetensors") for rank in range(2)] for name in names}
+    return folder, {
+        name: [load_file(folder / f"{name}-{rank}.safetensors") for rank in range(2)]
+        for name in names
+    }
 
 
 def learned(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -49,7 +55,11 @@ def test_both_end_with_the_same_parameters(ends, name):
 def test_they_learned_at_all(ends):
     start = load_script().gan("dcgan", seed=0, width=2).state_dict()
     end = ends[1]["dcgan"][0]
-    assert all(not torch.equal(value, end[name]) for name, value in start.items() if name.endswith("weight"))
+    assert all(
+        not torch.equal(value, end[name])
+        for name, value in start.items()
+        if name.endswith("weight")
+    )
 
 
 def test_two_halves_of_a_batch_take_the_step_of_the_whole(ends):

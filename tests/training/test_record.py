@@ -22,12 +22,16 @@ def written(folder) -> Record:
 def test_lines_go_to_memory_and_disk(tmp_path):
     record = written(tmp_path)
     assert record.metrics == LINES == read_metrics(tmp_path)
-    assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == LINES
+    assert [
+        json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    ] == LINES
 
 
 def test_a_line_that_cannot_be_written_is_said_in_words(tmp_path):
     (tmp_path / "metrics.jsonl").mkdir()
-    with pytest.raises(CourseError, match=r"metrics.jsonl cannot be written \((Is a directory|Permission denied)\)"):
+    with pytest.raises(
+        CourseError, match=r"metrics.jsonl cannot be written \((Is a directory|Permission denied)\)"
+    ):
         Record(tmp_path).log(LINES[0])
 
 
@@ -92,7 +96,9 @@ def test_looks_are_dense_at_the_start_and_include_both_ends(steps):
     assert looks[1] == 1
     assert looks[len(looks) // 2] <= 2 * steps**0.5 + 1, "half of them in the first square root"
     late = [after / before for before, after in zip(looks, looks[1:], strict=False) if before > 30]
-    assert late == pytest.approx([steps ** (1 / 23)] * len(late), rel=0.03), "and evenly on a logarithmic axis"
+    assert late == pytest.approx([steps ** (1 / 23)] * len(late), rel=0.03), (
+        "and evenly on a logarithmic axis"
+    )
 
 
 def test_means_are_sums_over_counts():

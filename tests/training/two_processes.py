@@ -40,10 +40,16 @@ class Fit(Game):
         return [Phase("line", tuple(self.line.parameters()), self.loss, make)]
 
     def loss(self, batch):
-        return {"error": (self.line(batch["point"]) - batch["point"].sum(1, keepdim=True)).square().mean()}
+        return {
+            "error": (self.line(batch["point"]) - batch["point"].sum(1, keepdim=True))
+            .square()
+            .mean()
+        }
 
 
-def play(game: Game, data: dict, steps: int, folder: Path | None = None, **changes) -> dict[str, torch.Tensor]:
+def play(
+    game: Game, data: dict, steps: int, folder: Path | None = None, **changes
+) -> dict[str, torch.Tensor]:
     options = {
         "batch_size": 8,
         "ema": 0.5,
@@ -52,7 +58,10 @@ def play(game: Game, data: dict, steps: int, folder: Path | None = None, **chang
         "preview": lambda game: torch.zeros(1, 2),
     }
     record = train(game, data, steps=steps, folder=folder, **{**options, **changes})
-    return {**game.state_dict(), **{f"ema/{name}": value for name, value in record.game.state_dict().items()}}
+    return {
+        **game.state_dict(),
+        **{f"ema/{name}": value for name, value in record.game.state_dict().items()},
+    }
 
 
 def gan(form: str, seed: int, **changes) -> Game:
@@ -63,11 +72,15 @@ def gan(form: str, seed: int, **changes) -> Game:
 def games(folder: Path, rank: int) -> None:
     generator = torch.Generator().manual_seed(0)
     points = {"point": torch.randn(40, 2, generator=generator)}
-    images = {"image": torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=generator)}
+    images = {
+        "image": torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    }
     ends = {
         "fit": play(Fit(), points, 7),
         "dcgan": play(gan("dcgan", seed=0, width=2), images, 4),
-        "strangers": play(gan("mlp", seed=rank, width=8), images, 4),  # each began with weights of its own
+        "strangers": play(
+            gan("mlp", seed=rank, width=8), images, 4
+        ),  # each began with weights of its own
     }
     # No BatchNorm: its running means are of each process's own share, and only the first process's are kept.
     toy = partial(gan, "toy", width=8)
@@ -76,7 +89,8 @@ def games(folder: Path, rank: int) -> None:
     ends["parts"] = play(toy(7), points, 8, folder / "parts", checkpoint_every=4)
     for name, tensors in ends.items():
         save_file(
-            {key: value.clone().contiguous() for key, value in tensors.items()}, folder / f"{name}-{rank}.safetensors"
+            {key: value.clone().contiguous() for key, value in tensors.items()},
+            folder / f"{name}-{rank}.safetensors",
         )
 
 
@@ -84,8 +98,13 @@ def main(folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-              "ACCELERATE_USE_CPU": "true"}  # fmt: skip
+    shared = {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+    }
     children = []
     for rank in range(2):
         pid = os.fork()

@@ -1,1 +1,0 @@
-"""Checkers for the classroom, one module a chapter, all after the pattern of `gancourse.exercises.checking`."""

@@ -1,0 +1,1 @@
+"""The press: runs at full scale, dossiers, publishing, experiments and the benchmark."""

@@ -1,0 +1,1 @@
+"""The school: what notebooks and classrooms need, and nothing else does."""

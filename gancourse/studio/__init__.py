@@ -1,0 +1,1 @@
+"""The studio: a trained game put to work on somebody's files."""

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gancourse import losses
+from gancourse.chapters import gan, pix2pix
+from gancourse.data.toy import ring
+from gancourse.files import CourseError
+from gancourse.models import published
+from gancourse.press import runs
+from gancourse.school import lesson
+
+TOY = gan.Config.at("check", "toy", steps=3, width=8)
+
+
+def test_a_given_scale_outranks_the_environment(monkeypatch):
+    assert lesson.scale() == "check"
+    monkeypatch.setenv("GANCOURSE_SCALE", "class")
+    assert lesson.scale() == "class"
+    assert lesson.scale("check") == "check"
+    monkeypatch.setenv("GANCOURSE_SCALE", "huge")
+    with pytest.raises(CourseError, match="huge.*check, class, full"):
+        lesson.scale()
+
+
+def test_play_is_decided_by_its_seed_alone():
+    points = ring().sample(300, 0)
+    samples = []
+    for seed in (0, 0, 1):
+        torch.rand(7)  # whatever was drawn before must not matter
+        samples.append(
+            lesson.play(TOY, points, seed=seed, progress=False, device="cpu").game.sample(5, seed=0)
+        )
+    assert torch.equal(samples[0], samples[1])
+    assert not torch.equal(samples[0], samples[2])
+
+
+def test_an_empty_folder_name_means_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lesson.play(TOY, ring().sample(300, 0), folder="", progress=False, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_shows_what_the_game_calls_its_preview():
+    """Inputs above their translations; a game without a preview, or a call with its own, shows that."""
+    pairs = {
+        name: torch.randint(0, 256, (4, n, 32, 32), dtype=torch.uint8)
+        for name, n in (("input", 1), ("target", 3))
+    }
+    config = pix2pix.Config.at("check", shape=(3, 32, 32), width=2, steps=1, batch_size=2)
+    seen, how = (
+        [],
+        {
+            "watch": [lambda progress: seen.append(progress.pictures)],
+            "progress": False,
+            "device": "cpu",
+        },
+    )
+    record = lesson.play(config, pairs, **how)
+    assert seen[-1].shape == (2 * pix2pix.EXAMPLES, 3, 32, 32) and torch.equal(
+        seen[-1], record.game.preview()
+    )
+    given = record.game.examples[:8].expand(-1, 3, -1, -1) / 127.5 - 1
+    assert torch.allclose(seen[-1][:8], given, atol=1e-5)
+    lesson.play(config, pairs, preview=lambda game: game.sample(3), **how)
+    assert seen[-1].shape == (3, 3, 32, 32)
+    record = lesson.play(TOY, ring().sample(300, 0), **how)
+    assert torch.equal(seen[-1], record.game.sample(64, seed=0))
+
+
+def test_quotes_are_the_source_grouped_by_file():
+    text = lesson.quote(losses.log_loss, losses.minimax_generator, gan.GAN.generator_loss).data
+    assert text.count("`gancourse/losses.py`") == 1
+    assert text.count("`gancourse/chapters/gan.py`") == 1
+    assert text.count("```python") == 2
+    assert "def log_loss" in text and "def minimax_generator" in text
+    assert "\ndef generator_loss(self" in text  # a method stands at the margin
+
+
+@pytest.mark.parametrize("name", published())
+def test_a_dossier_shows_its_table_and_where_it_was_made(name):
+    text = lesson.dossier(name).data
+    assert runs.table(name) in text
+    assert runs.hardware(name) in text
