@@ -2,21 +2,26 @@
 
 GAN training is a two-player game played in turns. A `Game` holds the players and describes each turn as data, a `Phase`;
 the training loop plays any list of phases and knows no chapter. A super-resolution network that only regresses has one
-phase, a GAN two, and a two-stage model is two games, the second of which keeps the first frozen.
+phase, a GAN two, and a two-stage model is two games, the second of which borrows the first.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from gancourse.conditions import Condition
+from gancourse.dice import Dice, thrown
+from gancourse.files import CourseError
+from gancourse.recipe import Recipe
 
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]
@@ -46,56 +51,100 @@ class Phase:
     twice: bool = False
 
 
-def falling(lr: float, steps: int, step: int, last: float | None = None) -> dict[str, float]:
-    """A schedule: `lr`, then over the `last` of all `steps` (None: over half of them) along a line to 0."""
-    return {"lr": lr * max(0.0, min(1.0, (steps - step) / (last or steps / 2)))}
+def falling(lr: float, step: int, steps: int, last: int) -> dict[str, float]:
+    """A schedule: `lr`, then over the `last` of all `steps` along a line to 0; 0 leaves it constant."""
+    return {"lr": lr * max(0.0, min(1.0, (steps - step) / last if last else 1.0))}
 
 
 class Game(nn.Module, ABC):
-    """Networks and their phases.
+    """Networks and their phases, and how pictures are drawn with them.
+
+    Class attributes:
+        conditions: what `sample` can be asked for besides a number and a seed.
+        averaged: names of the networks whose exponential moving average is kept and sampled from.
+        for_sampling: names of the networks that drawing needs; a published file holds no others.
+        contiguous_on: types of devices on which its convolutions are faster in contiguous memory.
 
     Attributes:
-        averaged: names of the networks whose exponential moving average is kept and sampled from.
-        frozen: names of the networks that never learn. They stay in eval mode, so their BatchNorm statistics stand still.
-        contiguous_on: types of devices on which its convolutions are the faster for contiguous memory, whatever is usual.
+        config: every number of the game.
+        borrowed: networks by name that the game uses and does not own. They are frozen and in eval mode, they move with
+            the game between devices, and no checkpoint and no published file holds them.
     """
 
+    conditions: tuple[Condition, ...] = ()
     averaged: tuple[str, ...] = ()
-    frozen: tuple[str, ...] = ()
+    for_sampling: tuple[str, ...] = ("generator",)
     contiguous_on: tuple[str, ...] = ()
+
+    def __init__(self, config: Recipe):
+        super().__init__()
+        self.config = config
+        self.borrowed: dict[str, nn.Module] = {}
+        self.origin: str | None = None
 
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The turns of one training step, in order."""
 
+    @abstractmethod
+    def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
+        """`n` samples (n, *shape), pictures in [-1, 1]. Conditions are further keyword arguments.
+
+        The same seed gives the same samples, whatever other threads do.
+        """
+
+    def preview(self) -> Tensor:
+        """What the pictures of progress show: (N, C, H, W) in [-1, 1], always from the same latents."""
+        return self.sample(64, seed=0)
+
+    def start_from(self, first: Game) -> None:
+        """Begin with the weights of another game: every network of the same name takes them.
+
+        Raises:
+            CourseError: no network has the same name, or its layers differ.
+        """
+        shared = [name for name, _ in first.named_children() if name in dict(self.named_children())]
+        try:
+            for name in shared:
+                getattr(self, name).load_state_dict(getattr(first, name).state_dict())
+        except RuntimeError as error:
+            raise CourseError(
+                f"starts_from={self.config.starts_from}: its networks have other layers ({error}); "
+                "start from a run with the same settings."
+            ) from error
+        if not shared:
+            raise CourseError(
+                f"starts_from={self.config.starts_from}: it has no network that this game has; choose another run."
+            )
+        self.origin = fingerprint(first)
+
+    def borrow(self, name: str, network: nn.Module) -> None:
+        """Take a network that the game uses and does not own."""
+        self.borrowed[name] = network.requires_grad_(False).eval()
+
+    def lineage(self) -> dict[str, str]:
+        """Fingerprints of the foreign weights that a run depends on: of what it borrows, and of what it began with."""
+        found = {
+            f"borrowed {name}": fingerprint(network) for name, network in self.borrowed.items()
+        }
+        return found | ({"starts_from": self.origin} if self.origin else {})
+
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        """Called with the whole data before training; override it to start from its statistics.
+        """Called with the whole data before training; override it to check them, or to start from their statistics.
 
         A run that goes on calls it too, and then takes its checkpoint's weights.
         """
 
-    def prepare(self, batch: Batch) -> Batch:
-        """A batch as stored -> as the networks take it: uint8 pictures 0..255 become floats in [-1, 1].
-
-        It runs on the device; override it to augment there.
-        """
-        return {
-            name: value / 127.5 - 1 if value.dtype == torch.uint8 else value
-            for name, value in batch.items()
-        }
+    def augment(self, batch: Batch) -> Batch:
+        """Override it to change the pictures of a training batch at random: floats in [-1, 1], on the device."""
+        return batch
 
     def share(self, batch: Batch) -> Batch:
-        """Called once a step, after `prepare` and before the first turn, with every player's weights learning.
+        """Called once a step, after `augment` and before the first turn, with every player's weights learning.
 
         Override it to add what several turns need, such as a picture that one judges and the other is judged by.
         """
         return batch
-
-    def train(self, mode: bool = True):
-        super().train(mode)
-        for name in self.frozen:
-            getattr(self, name).eval()
-        return self
 
     def with_networks(self, **networks: nn.Module) -> Game:
         """A second view of this game in which the named networks are replaced and all others are shared."""
@@ -107,25 +156,63 @@ class Game(nn.Module, ABC):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    def _apply(self, fn, recurse=True):
+        for network in self.borrowed.values():
+            network._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+
+def require_rows(data, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise a CourseError unless a data set's rows have these names and shapes.
+
+    Args:
+        data: tensors by name, or a data set that is read row by row.
+    """
+    is_table = isinstance(data, Mapping)
+    row = {name: value[0] for name, value in data.items()} if is_table else data[0]
+    found = {name: tuple(value.shape) for name, value in row.items()}
+    for name, shape in expected.items():
+        if found.get(name) != tuple(shape):
+            raise CourseError(
+                f"shape={tuple(shape)}: this game learns from {name!r} of this shape, and the data have {found}; "
+                "give shape= the shape of the data, or other data."
+            )
+
+
+def to_float(batch: Batch) -> Batch:
+    """A batch as stored -> as networks take it: uint8 pictures 0..255 become floats in [-1, 1], the rest stays."""
+    return {
+        name: value / 127.5 - 1 if value.dtype == torch.uint8 else value
+        for name, value in batch.items()
+    }
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 of a network's weights by their names, types and bytes, the same on every device."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        value = value.detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
 
 @contextmanager
-def sampling(game: Game, seed: int = 0):
-    """Inference mode, eval mode and `seed`; on leaving, every module is back in its mode and chance in its state."""
-    modes = [(module, module.training) for module in game.modules()]
-    devices = [game.device] if game.device.type == "cuda" else []
-    game.eval()
+def sampling(game: Game, seed: int = 0, *, noise: bool = True):
+    """Inference mode and eval mode, with the game's noise drawn from `seed`, or left out.
+
+    On leaving, every module is back in its mode. Nobody else's random numbers are touched, so that several threads may
+    sample at once.
+    """
+    learning = [module for module in game.modules() if module.training]
+    for module in learning:
+        module.training = False
     try:
-        with torch.inference_mode(), torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
+        with torch.inference_mode(), thrown(Dice(seed, silent=not noise)):
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def is_count(n) -> bool:
-    """Whether `n` is a whole number from 1 up; True is none."""
-    return isinstance(n, Integral) and not isinstance(n, bool) and n >= 1
+        for module in learning:
+            module.training = True
 
 
 def in_parts(network: Callable[..., Tensor], *inputs: Tensor, size: int = 500) -> Tensor:

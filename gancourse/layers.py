@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, dropout, grid_sample, one_hot
+from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, one_hot
 
+from gancourse.dice import drop
 from gancourse.files import CourseError
 
 
@@ -37,7 +39,7 @@ class Noise(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p, training=True) if self.p else x
+        return drop(x, self.p) if self.p else x
 
 
 @contextmanager
@@ -93,6 +95,13 @@ def dcgan_init(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
+def uniform_init(module: nn.Module, limit: float) -> None:
+    """U(-limit, limit) and zero bias, as in the configuration of Goodfellow et al. 2014 for MNIST."""
+    if isinstance(module, nn.Linear):
+        nn.init.uniform_(module.weight, -limit, limit)
+        nn.init.zeros_(module.bias)
+
+
 def gaussian_latents(
     n: int, size: int, generator: torch.Generator | None = None, device=None
 ) -> Tensor:
@@ -145,6 +154,24 @@ def random_affine(pictures: Tensor, amount: float = 1.0) -> Tensor:
     return (
         grid_sample(pictures.float() + 1, grid, align_corners=False) - 1
     )  # outside there is 0, before the - 1
+
+
+def receptive_field(network: nn.Module, channels: int, side: int = 512) -> int:
+    """Px of the input that one output in the middle depends on, found by its gradient.
+
+    Args:
+        network: (1, channels, side, side) -> (1, H, W).
+    """
+    network = copy.deepcopy(network)
+    for name, module in list(network.named_modules()):
+        if "Norm" in type(module).__name__:  # through its statistics every pixel counts
+            network.set_submodule(name, nn.Identity())
+    picture = torch.zeros(1, channels, side, side, requires_grad=True)
+    outputs = network(picture)
+    middle = outputs.shape[1] // 2
+    (slope,) = torch.autograd.grad(outputs[0, middle, middle], picture)
+    touched = slope.abs().sum((0, 1, 2)).nonzero()
+    return int(touched.max() - touched.min()) + 1
 
 
 def join(x: Tensor, condition: Tensor) -> Tensor:
@@ -225,14 +252,6 @@ class Joining(nn.Sequential):
         for layer in others:
             x = layer(x)
         return x
-
-
-def require_tensor(name: str, given) -> None:
-    """Raise CourseError if what a user gave as `name` is no tensor."""
-    if not isinstance(given, Tensor):
-        raise CourseError(
-            f"{name} is a {type(given).__name__}; give a tensor, such as torch.tensor({name})."
-        )
 
 
 def as_weights(label: Tensor, classes: int) -> Tensor:

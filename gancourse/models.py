@@ -2,7 +2,7 @@
 
 A published model is a folder of data/weights:
 
-    model.safetensors   every network of the game, the averaged ones in place of the last ones
+    model.safetensors   the networks that drawing needs, the averaged ones in place of the last ones
     config.json         the chapter and its Config
     README.md           the card: data, recipe, scores, licence
 """
@@ -10,24 +10,18 @@ A published model is a folder of data/weights:
 from __future__ import annotations
 
 import os
-from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gancourse.chapters import configure
 from gancourse.files import BUNDLED, CourseError, DamagedFile, read_json
 
 if TYPE_CHECKING:  # the list of names answers without torch
+    import torch
     from torch import Tensor
 
     from gancourse.game import Game
-
-CHAPTERS = {
-    "gan": "Generative adversarial nets",
-    "cgan": "Conditional generative adversarial nets",
-    "infogan": "InfoGAN: interpretable representation learning",
-    "pix2pix": "Pix2Pix: image-to-image translation",
-}
+    from gancourse.recipe import Recipe
 
 
 def published() -> list[str]:
@@ -35,19 +29,56 @@ def published() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob("weights/*/config.json"))
 
 
-def load(name: str | Path, device: str | None = None) -> Game:
+def load(name: str | Path, device: str | torch.device | None = None) -> Game:
     """A published model, or the newest checkpoint of a run's folder, ready for `sample`.
 
     Args:
         name: a published name such as "gan", or the path of a folder that `gancourse train` made.
-        device: where to put it, "cpu" (default), "cuda" or "mps".
+        device: where to put it, such as "cuda" (default: the CPU).
 
     Returns:
-        The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments.
+        The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments. A published model
+        holds the networks that drawing needs; of others, such as the discriminator, only a run's folder knows the weights.
 
     Raises:
-        CourseError: it is neither a name nor a path; no model has this name, and no folder either; or this machine has no
-            such device.
+        CourseError: no model has this name, and no folder either; or this machine has no such device.
+        DamagedFile: the weights are not the published ones.
+    """
+    import torch
+
+    settings, tensors = stored(name)
+    with torch.device("meta"):  # no weights are drawn that would be written over at once
+        game = configure(settings).build()
+    for network, part in game.named_children():
+        if not any(key.startswith(f"{network}.") for key in tensors) and part.state_dict():
+            delattr(game, network)
+    tensors = {
+        key: value.float() if value.is_floating_point() else value for key, value in tensors.items()
+    }
+    try:
+        game.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise CourseError(
+            f"{name}: its weights do not fit the networks of its config.json ({error}); train it anew."
+        ) from error
+    lend(game)
+    return game.requires_grad_(False).eval().to(on(device))
+
+
+def on(device) -> torch.device | str:
+    """The device to load to. Only one that is not the CPU needs a look at the hardware."""
+    if device in (None, "cpu"):
+        return "cpu"
+    from gancourse.training.hardware import offered
+
+    return offered(device)
+
+
+def stored(name: str | Path) -> tuple[dict, dict[str, Tensor]]:
+    """(settings, tensors) of a published model or a run's folder.
+
+    Raises:
+        CourseError: there is neither.
         DamagedFile: the weights are not the published ones.
     """
     from safetensors import SafetensorError
@@ -57,36 +88,24 @@ def load(name: str | Path, device: str | None = None) -> Game:
 
     if not isinstance(name, (str, os.PathLike)):
         raise CourseError(
-            f"load({name!r}) was called; give the name of a published model, or the path of a run's folder."
+            f"name={name!r}: no name; give that of a published model, or the path of a run's folder."
         )
-    if device not in (None, "cpu"):
-        from gancourse.training.hardware import offered
-
-        offered(device)
     if str(name) in published():
-        settings = read_json(bundled(f"weights/{name}/config.json"))
         path = bundled(f"weights/{name}/model.safetensors")
         try:
-            tensors = load_file(path)
+            return read_json(bundled(f"weights/{name}/config.json")), load_file(path)
         except SafetensorError as error:
-            raise DamagedFile(f"{path} is not a safetensors file ({error}).") from error
-    elif (
+            raise DamagedFile(
+                f"{path}: no safetensors file ({error}); install the course again."
+            ) from error
+    if (
         str(name) and (Path(name) / "config.json").is_file()
     ):  # an empty text would be the folder one is in
-        settings, tensors = of_run(Path(name))
-    else:
-        raise CourseError(
-            f"There is no published model, and no folder of a run, called {str(name)!r}. "
-            f"Published: {', '.join(published()) or 'none'}. A run's folder holds a config.json."
-        )
-    game = configure(settings).build()
-    try:
-        game.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CourseError(
-            f"The weights in {name} do not fit the networks of its config.json: {error}"
-        ) from error
-    return game.requires_grad_(False).eval().to(device or "cpu")
+        return of_run(Path(name))
+    raise CourseError(
+        f"{str(name)!r}: neither a published model nor the folder of a run (which holds a config.json); "
+        f"choose one of: {', '.join(published()) or 'none is published'}."
+    )
 
 
 def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
@@ -96,7 +115,7 @@ def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     found = checkpoint.latest(folder / "checkpoints")
     if found is None:
         raise CourseError(
-            f"{folder} holds no whole checkpoint yet. Let the run reach its first one, or its end."
+            f"{folder}: holds no whole checkpoint yet; let the run reach its first one, or its end."
         )
     tensors, numbers = found
     game = checkpoint.with_prefix(tensors, "game")
@@ -107,16 +126,19 @@ def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     return numbers["settings"], game
 
 
-def configure(settings: dict):
-    """The chapter's Config from stored settings; lists become tuples again, and what the loop added is left out."""
-    chapter = settings.get("chapter")
-    if chapter not in CHAPTERS:
-        raise CourseError(
-            f"The settings name the chapter {chapter!r}. This version knows: {', '.join(CHAPTERS)}."
-        )
-    config = import_module(f"gancourse.chapters.{chapter}").Config
-    known = {field.name for field in fields(config)}
-    values = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }
-    return config(**{name: value for name, value in values.items() if name in known})
+def lend(game: Game) -> Game:
+    """Give a game the networks that its Config says it borrows."""
+    for name, source in game.config.borrows.items():
+        game.borrow(name, load(source))
+    return game
+
+
+def begin(config: Recipe, seed: int = 0) -> Game:
+    """A game ready to be trained: fresh weights that `seed` decides, or those that it starts from, and what it borrows."""
+    import torch
+
+    torch.manual_seed(seed)
+    game = lend(config.build())
+    if config.starts_from:
+        game.start_from(load(config.starts_from))
+    return game

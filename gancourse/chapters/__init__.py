@@ -1,0 +1,75 @@
+"""The chapters, in one table. A new chapter is a row here, and files of its own that bear its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from gancourse.files import CourseError
+from gancourse.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One paper.
+
+    Attributes:
+        title: of the paper, or of what it introduced.
+        module: where its Config and its game are.
+        protocol: where the module is that measures its samples, with a `PROTOCOL`.
+    """
+
+    title: str
+    module: str
+    protocol: str
+
+    @property
+    def config(self) -> type[Recipe]:
+        return import_module(self.module).Config
+
+
+def row(name: str, title: str) -> tuple[str, Chapter]:
+    return name, Chapter(
+        title, f"gancourse.chapters.{name}", f"gancourse.evaluation.{name}"
+    )
+
+
+CHAPTERS: dict[str, Chapter] = dict(
+    [
+        row("gan", "Generative adversarial nets"),
+        row("cgan", "Conditional generative adversarial nets"),
+        row("infogan", "InfoGAN: interpretable representation learning"),
+        row("pix2pix", "Pix2Pix: image-to-image translation"),
+    ]
+)
+
+
+def chapter(name: str | None) -> Chapter:
+    """The row of a chapter.
+
+    Raises:
+        CourseError: there is no such chapter.
+    """
+    if name not in CHAPTERS:
+        raise CourseError(
+            f"chapter={name}: not known; choose one of: {', '.join(CHAPTERS)}."
+        )
+    return CHAPTERS[name]
+
+
+def protocol(name: str) -> Any:
+    """How a chapter's samples are measured: its `gancourse.evaluation.Protocol`."""
+    module: ModuleType = import_module(chapter(name).protocol)
+    return module.PROTOCOL
+
+
+def configure(settings: Mapping[str, Any]) -> Recipe:
+    """The Config that a run's config.json holds.
+
+    Raises:
+        CourseError: it names no chapter of this version, or holds a value that is not allowed.
+    """
+    return chapter(settings.get("chapter")).config.of(settings)

@@ -1,123 +1,108 @@
-"""Chapter 3. InfoGAN (Chen et al. 2016, arXiv 1606.03657): find, without labels, what could be asked for.
+"""Chapter 3. InfoGAN (Chen et al. 2016): find, without labels, what could be asked for.
 
-Chapter 2 with two things swapped: nobody tells the labels, the game draws codes c instead; and beside its verdict the
-discriminator guesses which code a generated picture was made from. Both players are paid for a right guess. That pay is
-a lower bound on the mutual information between code and picture (eq. 4):
+arXiv 1606.03657. Chapter 2 with two things swapped. There are no labels: the game draws
+codes c instead. And besides its verdict, the discriminator guesses which code a generated
+picture was made from. Both players gain from a right guess. What they gain is a lower
+bound on the mutual information between code and picture (eq. 4):
 
     I(c; G(z, c)) >= L_I = E log Q(c | G(z, c)) + H(c)
 
-digits   MNIST: ten categories and two continuous codes; the sizes and learning rates are those of the authors' code
+digits   MNIST: ten categories and two continuous codes, at the sizes and learning rates
+         of the authors' code
 faces    32 px in colour, many small codes
 sprites  64 px shapes whose true factors are known
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
-from typing import ClassVar
 
 import torch
-from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, softmax
 
 from gancourse.chapters import gan
+from gancourse.conditions import Condition, as_given, codes, require_tensor, rows
 from gancourse.files import CourseError
-from gancourse.game import Batch, Phase, Terms, in_parts, is_count, sampling
-from gancourse.layers import dcgan_init, halvings, random_affine, require_tensor
+from gancourse.game import Batch, Phase, Terms, falling, in_parts, sampling, to_float
+from gancourse.layers import dcgan_init, halvings, random_affine
 from gancourse.losses import LOSSES
+from gancourse.recipe import setting
 
-FACES = {
-    "pictures": "faces", "split": "train", "shape": (3, 32, 32), "categories": (2, 2), "continuous": 4, "block": 2,
-}  # fmt: skip
-SPRITES = {"pictures": "sprites", "split": "train", "shape": (1, 64, 64), "categories": (3,), "continuous": 4}
+FACES = {"pictures": "faces", "split": "train", "shape": (3, 32, 32), "block": 2}
+SPRITES = {"pictures": "sprites", "split": "train", "shape": (1, 64, 64)}
 FORMS: dict[str, dict] = {
     "digits": {},
-    "faces": {**FACES, "steps": 20_000},
-    "sprites": {**SPRITES, "steps": 60_000},
+    "faces": {**FACES, "categories": (2, 2), "continuous": 4, "steps": 20_000},
+    "sprites": {**SPRITES, "categories": (3,), "continuous": 4, "steps": 60_000},
 }
-# A network a quarter as wide learns at four times the rate; between the players the ratio stays the authors' 1 to 5.
-CHECK = {"width": 16, "steps": 300, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3, "ema": 0.98}
-CLASS = {**CHECK, "steps": 2_000, "ema": 0.998}
+# A network a quarter as wide learns at four times the rate. Between the players the ratio
+# stays the authors' 1 to 5.
+SMALL = {"width": 16, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3}
 SCALES: dict[str, dict[str, dict]] = {
-    "check": dict.fromkeys(FORMS, CHECK),
-    "class": dict.fromkeys(FORMS, CLASS),
+    "check": dict.fromkeys(FORMS, {**SMALL, "steps": 300, "ema": 0.98}),
+    "class": dict.fromkeys(FORMS, {**SMALL, "steps": 2_000, "ema": 0.998}),
     "full": {},
 }
+UNPAIRED = [name for name, rules in LOSSES.items() if not rules.pairs]
 
 
 @dataclass(frozen=True)
 class Config(gan.Config):
-    """Chapter 1's numbers with those of the authors' code for MNIST. `Config.at(scale, form=...)` as before.
+    """Chapter 1's numbers with those of the authors' code for MNIST.
 
-    Attributes:
-        latent: incompressible noise, U(-1, 1).
-        categories: size of each categorical code, drawn uniformly.
-        continuous: how many continuous codes, each U(-1, 1).
-        information: lambda, the weight of L_I in both players' losses; 0 leaves a GAN beside which Q only watches.
-        lr, lr_generator: rates of the discriminator with Q, and of the generator.
-        augment: Q reads a copy of the picture that was moved at random, so far (see `random_affine`); at 0 the picture
-            itself, as in the paper. What a slightly turned or shifted copy does not show is then no code.
-        unmoved: so many continuous codes, the first ones, Q reads off the picture itself even so: knobs for what the
-            moves hide, such as slant.
-        deviation: standard deviation of the Gaussian that Q gives a continuous code. At a half an error costs four times
-            as much.
-        leak: slope of LeakyReLU below 0: .1 in the paper's appendix, .01 in the authors' code.
-        block: pixel art is drawn in blocks of so many px; the networks then see and make a block as one pixel. With
-            each px free, a discriminator need only look whether the blocks are even, and learns nothing of faces.
+    `augment`: Q reads a copy of the picture that was moved at random by so much (see
+    `random_affine`); at 0 the picture itself, as in the paper. What a slightly turned or
+    shifted copy does not show cannot be a code then. The first `unmoved` continuous codes
+    Q reads off the picture itself even so, for what the moves hide, such as slant.
+    `deviation`: at a half, an error in a continuous code costs four times as much.
+    `leak`: the paper's appendix has .1, the authors' code .01.
+    `block`: pixel art is drawn in blocks of so many px, which the networks see and make
+    as one pixel. Otherwise a discriminator need only check that the blocks are even, and
+    learns nothing of faces.
     """
 
-    FORMS: ClassVar[dict[str, dict]] = FORMS
-    SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
-    DEFAULT: ClassVar[str] = "digits"
-    CHOICES: ClassVar[dict] = {
-        "form": FORMS, "optimizer": ("adam",), "loss": [name for name, rules in LOSSES.items() if not rules.pairs],
-    }  # fmt: skip
-    POSITIVE: ClassVar[tuple[str, ...]] = (*gan.Config.POSITIVE, "block", "deviation")
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {
-        **gan.Config.RANGES, "information": (0, math.inf), "leak": (0, math.inf), "augment": (0, 2),
-    }  # fmt: skip
+    chapter, FORMS, SCALES, DEFAULT = "infogan", FORMS, SCALES, "digits"
+    OWN = {"shape": (3, 64, 64), "block": 1}
+    unused = ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every")
 
     form: str = "digits"
     latent: int = 62
     width: int = 64
-    optimizer: str = "adam"
+    optimizer: str = setting("adam", "of both players", choices=("adam",))
+    loss: str = setting("non-saturating", "of gancourse.losses", choices=UNPAIRED)
     lr: float = 2e-4
+    lr_generator: float = 1e-3
     steps: int = 5_000
     batch_size: int = 128
     ema: float = 0.999
-    categories: tuple[int, ...] = (10,)
-    continuous: int = 2
-    information: float = 1.0
-    augment: float = 0.0
-    unmoved: int = 0
-    deviation: float = 1.0
-    lr_generator: float = 1e-3
-    leak: float = 0.01
-    block: int = 1
+    categories: tuple[int, ...] = setting((10,), "sizes of categorical codes", least=2)
+    continuous: int = setting(2, "continuous codes, each U(-1, 1)", least=0)
+    information: float = setting(1.0, "lambda, the weight of L_I; 0: a GAN", least=0)
+    augment: float = setting(0.0, "how far Q's copy is moved", least=0, below=2)
+    unmoved: int = setting(0, "first continuous codes that are not moved", least=0)
+    deviation: float = setting(1.0, "of Q's Gaussian for a continuous code", above=0)
+    leak: float = setting(0.01, "slope of LeakyReLU below 0", least=0)
+    block: int = setting(1, "px that are drawn as one", least=1)
 
     def __post_init__(self):
         super().__post_init__()
-        for field in ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every"):
-            if getattr(self, field) != getattr(type(self), field):
-                raise CourseError(f"{field}={getattr(self, field)!r} was given; InfoGAN's game has no such part.")
-        sizes = self.categories if isinstance(self.categories, (tuple, list)) else (None,)
-        if not all(isinstance(size, int) and size > 1 for size in sizes) or self.continuous < 0 or not self.codes:
+        if not self.codes:
             raise CourseError(
-                f"categories={self.categories}, continuous={self.continuous} was given. Categories are a row of sizes, "
-                "such as (10,), of 2 values or more, continuous codes are counted from 0 up, and there must be one code of "
-                "either kind."
+                f"categories={self.categories}, continuous={self.continuous}: no code at "
+                "all; give one of either kind, such as categories=(10,)."
             )
-        if not 0 <= self.unmoved <= self.continuous:
-            raise CourseError(f"unmoved={self.unmoved} was given; it counts continuous codes: 0 to {self.continuous}.")
+        if self.unmoved > self.continuous:
+            raise CourseError(
+                f"unmoved={self.unmoved}: there are {self.continuous} continuous codes; "
+                "give no more than that."
+            )
 
     @property
     def codes(self) -> int:
-        """Length of the code vector c: one number a category value, one a continuous code."""
+        """Length of the code vector c: one number per category value and continuous code."""
         return sum(self.categories) + self.continuous
 
     def build(self) -> InfoGAN:
@@ -125,18 +110,27 @@ class Config(gan.Config):
         return InfoGAN(self)
 
 
+def in_blocks(shape: tuple[int, ...], block: int) -> tuple[int, ...]:
+    """The shape that the networks work at when `block` px are one."""
+    return (shape[0], shape[1] // block, shape[2] // block)
+
+
 def generator(latent: int, shape: tuple[int, ...], width: int, block: int = 1) -> nn.Sequential:
-    """(N, noise and codes) -> (N, *shape) in [-1, 1]: two full layers, then doublings (appendix C.1)."""
-    times, base = halvings((shape[0], *(side // block for side in shape[1:])))
+    """Two full layers, then doublings (appendix C.1).
+
+    (N, noise and codes) -> (N, *shape) in [-1, 1]
+    """
+    times, base = halvings(in_blocks(shape, block))
     top = width << (times - 1)
-    layers = [
-        nn.Linear(latent, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.ReLU(),
-        nn.Linear(16 * width, top * base**2, bias=False), nn.BatchNorm1d(top * base**2), nn.ReLU(),
-        nn.Unflatten(1, (top, base, base)),
-    ]  # fmt: skip
+    size = top * base**2
+    layers = [nn.Linear(latent, 16 * width, bias=False)]
+    layers += [nn.BatchNorm1d(16 * width), nn.ReLU()]
+    layers += [nn.Linear(16 * width, size, bias=False), nn.BatchNorm1d(size), nn.ReLU()]
+    layers += [nn.Unflatten(1, (top, base, base))]
     for i in range(times - 1):
         to = top >> (i + 1)
-        layers += [nn.ConvTranspose2d(top >> i, to, 4, 2, 1, bias=False), nn.BatchNorm2d(to), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(top >> i, to, 4, 2, 1, bias=False)]
+        layers += [nn.BatchNorm2d(to), nn.ReLU()]
     layers += [nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh()]
     if block > 1:
         layers.append(nn.Upsample(scale_factor=block))  # every pixel becomes a block
@@ -144,67 +138,87 @@ def generator(latent: int, shape: tuple[int, ...], width: int, block: int = 1) -
 
 
 class Discriminator(nn.Module):
-    """One trunk, two heads: D says whether a picture is real, Q which code made it (appendix C.1).
+    """One trunk, two heads (appendix C.1). D says whether a picture is real, Q which code
+    made it. The input layer has no BatchNorm.
 
-    (N, *shape) -> logits (N,), code (N, codes): a logit a category value, then a mean a continuous code
+    (N, *shape) -> logits (N,), code (N, codes): one logit per category value, then one
+    mean per continuous code. A Q that `watches` learns from the trunk and cannot change
+    it: the control of a plain GAN.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], width: int, codes: int, leak: float, *, watches: bool = False, block: int = 1
+        self,
+        shape: tuple[int, ...],
+        width: int,
+        codes: int,
+        leak: float,
+        *,
+        watches: bool = False,
+        block: int = 1,
     ):
         super().__init__()
-        self.watches = watches  # Q learns from the trunk and may not change it: the control of a plain GAN
-        times, base = halvings((shape[0], *(side // block for side in shape[1:])))
+        self.watches = watches
+        times, base = halvings(in_blocks(shape, block))
         layers = [nn.AvgPool2d(block)] if block > 1 else []
-        layers += [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(leak)]  # no BatchNorm on the input layer
+        layers += [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(leak)]
         for i in range(times - 1):
             to = width << (i + 1)
-            layers += [nn.Conv2d(width << i, to, 4, 2, 1, bias=False), nn.BatchNorm2d(to), nn.LeakyReLU(leak)]
+            layers += [nn.Conv2d(width << i, to, 4, 2, 1, bias=False)]
+            layers += [nn.BatchNorm2d(to), nn.LeakyReLU(leak)]
         features = (width << (times - 1)) * base**2
-        self.trunk = nn.Sequential(
-            *layers, nn.Flatten(),
-            nn.Linear(features, 16 * width, bias=False), nn.BatchNorm1d(16 * width), nn.LeakyReLU(leak),
-        )  # fmt: skip
+        layers += [nn.Flatten(), nn.Linear(features, 16 * width, bias=False)]
+        layers += [nn.BatchNorm1d(16 * width), nn.LeakyReLU(leak)]
+        self.trunk = nn.Sequential(*layers)
         self.real = nn.Linear(16 * width, 1)
         self.code = nn.Sequential(
-            nn.Linear(16 * width, 2 * width, bias=False), nn.BatchNorm1d(2 * width), nn.LeakyReLU(leak),
-            nn.Linear(2 * width, codes),
+            nn.Linear(16 * width, 2 * width, bias=False), nn.BatchNorm1d(2 * width),
+            nn.LeakyReLU(leak), nn.Linear(2 * width, codes),
         )  # fmt: skip
         self.apply(dcgan_init)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.trunk(x)
-        return self.real(features).squeeze(1), self.code(features.detach() if self.watches else features)
+        logits = self.real(features).squeeze(1)
+        return logits, self.code(features.detach() if self.watches else features)
 
 
 class InfoGAN(gan.GAN):
-    """Generator against a discriminator that also guesses the code. A batch holds "image" (N, C, H, W) in [-1, 1]."""
+    """Generator against a discriminator that also guesses the code.
 
+    A batch holds "image" (N, C, H, W) in [-1, 1].
+    """
+
+    conditions = (
+        Condition("category", int, "a value per categorical code"),
+        Condition("continuous", float, "a number per continuous code, -1 to 1"),
+    )
     averaged = ("generator", "discriminator")  # what infer() sees with is averaged too
+    for_sampling = averaged
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
-        config = self.config
-        return (
-            generator(config.latent + config.codes, config.shape, config.width, config.block),
-            Discriminator(
-                config.shape,
-                config.width,
-                config.codes,
-                config.leak,
-                watches=not config.information,
-                block=config.block,
-            ),
+        config, shape, width = self.config, self.config.shape, self.config.width
+        size, block = config.latent + config.codes, config.block
+        watches = not config.information
+        return generator(size, shape, width, block), Discriminator(
+            shape, width, config.codes, config.leak, watches=watches, block=block
         )
 
     def phases(self) -> list[Phase]:
+        """Two turns, as in any GAN.
+
+        A third optimizer for the information would move the generator twice per step.
+        """
         config = self.config
-        rates = config.lr, config.lr_generator
-        d_adam, g_adam = (partial(torch.optim.Adam, lr=lr, betas=(config.beta1, 0.999)) for lr in rates)
-        d_schedule, g_schedule = (gan.annealing(config, lr) for lr in rates)
-        # Two turns, as in any GAN. A third optimizer for the information would move the generator twice a step.
+        adam = partial(torch.optim.Adam, betas=(config.beta1, 0.999))
+        schedule = partial(falling, steps=config.steps, last=config.anneal)
         return [
-            Phase("discriminator", tuple(self.discriminator.parameters()), self.discriminator_loss, d_adam, d_schedule),
-            Phase("generator", tuple(self.generator.parameters()), self.generator_loss, g_adam, g_schedule),
+            Phase(
+                name, tuple(player.parameters()), loss, partial(adam, lr=lr), partial(schedule, lr)
+            )
+            for name, player, loss, lr in (
+                ("discriminator", self.discriminator, self.discriminator_loss, config.lr),
+                ("generator", self.generator, self.generator_loss, config.lr_generator),
+            )
         ]
 
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -214,62 +228,69 @@ class InfoGAN(gan.GAN):
             fake = self.generator(self.latent_of(*code))
         real_logits, _ = self.discriminator(real)
         fake_logits, guess = self.read(fake)
-        weight = self.config.information or 1.0  # a Q that only watches learns all the same
-        return self.rules.discriminator(real_logits, fake_logits) | self.surprise(guess, code, weight)
+        weight = self.config.information or 1.0  # a Q that only watches learns as well
+        terms = self.rules.discriminator(real_logits, fake_logits)
+        return terms | self.surprise(guess, code, weight)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        real = batch["image"]
+        real, weight = batch["image"], self.config.information
         code = self.draw(len(real), device=real.device)
         logits, guess = self.read(self.generator(self.latent_of(*code)))
         terms = self.rules.generator(logits, None)
-        return terms | self.surprise(guess, code, self.config.information) if self.config.information else terms
+        return terms | self.surprise(guess, code, weight) if weight else terms
 
     def read(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """D's verdict on generated pictures (N,), and Q's guess at their code (N, codes).
 
-        With `augment` Q guesses from a copy that was moved at random: the generator is paid for codes that outlast the move.
-        The first `unmoved` continuous codes are guessed from the picture itself.
+        With `augment` Q guesses from a moved copy: the generator is rewarded for codes
+        that outlast the move. The first `unmoved` continuous codes are guessed from the
+        picture itself.
         """
         logits, guess = self.discriminator(pictures)
         if self.config.augment:
             _, moved = self.discriminator(random_affine(pictures, self.config.augment))
             first = sum(self.config.categories)
             last = first + self.config.unmoved
-            guess = torch.cat([moved[:, :first], guess[:, first:last], moved[:, last:]], 1)
+            parts = moved[:, :first], guess[:, first:last], moved[:, last:]
+            guess = torch.cat(parts, 1)
         return logits, guess
 
-    def draw(self, n: int, generator: torch.Generator | None = None, device=None) -> tuple[Tensor, Tensor, Tensor]:
-        """(noise (n, latent), category (n, K) whole numbers, continuous (n, C)), drawn from the prior.
+    def draw(
+        self, n: int, generator: torch.Generator | None = None, device=None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Noise (n, latent), category (n, K) whole numbers, continuous (n, C).
 
-        A row is a picture's: the first of n pictures do not depend on n.
+        Drawn from the prior, row by row: the first pictures do not depend on n.
         """
         sizes = torch.tensor(self.config.categories, device=device)
         widths = [self.config.latent, len(sizes), self.config.continuous]
         where = generator.device if generator else device
-        uniform = torch.rand(n, sum(widths), generator=generator, device=where).to(device)  # U(0, 1)
-        noise, category, continuous = uniform.split(widths, dim=1)
+        uniform = torch.rand(n, sum(widths), generator=generator, device=where)
+        noise, category, continuous = uniform.to(device).split(widths, dim=1)
         return 2 * noise - 1, (category * sizes).long(), 2 * continuous - 1
 
     def latent_of(self, noise: Tensor, category: Tensor, continuous: Tensor) -> Tensor:
-        """What the generator takes: noise, then every category one-hot, then the continuous codes."""
-        parts = [one_hot(part, size).float() for part, size in zip(category.T, self.config.categories, strict=True)]
-        return torch.cat([noise, *parts, continuous], 1)
+        """What the generator takes: noise, one-hot categories, continuous codes."""
+        pairs = zip(category.T, self.config.categories, strict=True)
+        return torch.cat([noise, *(one_hot(*pair).float() for pair in pairs), continuous], 1)
 
     def split(self, guess: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Q's output (N, codes) -> logits (N, size) for each categorical code, means (N, C) of the continuous ones."""
-        *categories, means = guess.split([*self.config.categories, self.config.continuous], dim=1)
+        """Q's output (N, codes) -> logits (N, size) per category, means (N, C)."""
+        widths = [*self.config.categories, self.config.continuous]
+        *categories, means = guess.split(widths, dim=1)
         return tuple(categories), means
 
     def surprise(self, guess: Tensor, code: tuple[Tensor, Tensor, Tensor], weight: float) -> Terms:
-        """-weight log Q(c | x), up to constants: what L_I lacks of the code's entropy. Summed over codes, mean over N."""
+        """-weight log Q(c | x) up to constants; summed over codes, averaged over N."""
         _, category, continuous = code
         logits, means = self.split(guess)
         terms = {}
-        if logits:  # cross_entropy takes logits; a softmax before it would raise the floor from 0 to 1.46 nats
+        if logits:  # cross_entropy takes logits: after a softmax its floor is 1.46 nats
             pairs = zip(logits, category.T, strict=True)
-            terms["category"] = weight * sum(cross_entropy(each, value) for each, value in pairs)
+            terms["category"] = weight * sum(cross_entropy(*pair) for pair in pairs)
         if self.config.continuous:  # Gaussian: ((c - mean) / deviation)^2 / 2
-            terms["continuous"] = weight * ((continuous - means) / self.config.deviation).square().sum(1).mean() / 2
+            error = (continuous - means) / self.config.deviation
+            terms["continuous"] = weight * error.square().sum(1).mean() / 2
         return terms
 
     def sample(
@@ -281,94 +302,50 @@ class InfoGAN(gan.GAN):
         seed: int = 0,
         noise: Tensor | None = None,
     ) -> Tensor:
-        """`n` pictures, (n, *shape) in [-1, 1]; what is left out is drawn at random from `seed`.
+        """`n` pictures, (n, *shape) in [-1, 1]. What is not given is drawn from `seed`.
 
         Args:
-            n: how many; may be left out when a tensor with a row a picture says it.
-            category: a value for the first categorical code, or one entry a categorical code (None: drawn), or a
-                tensor (n,) or (n, K) with values for each picture.
-            continuous: the same for the continuous codes; trained on -1 .. 1, worth trying to -2 .. 2.
-            seed: of all that is drawn. One seed with two codes shows what the code changes and nothing else.
+            n: how many; may be left out when a tensor with one row per picture says it.
+            category: one value per categorical code (None: drawn), a single value for
+                the first one, or a tensor (n,) or (n, K).
+            continuous: the same for continuous codes, trained on -1 to 1.
+            seed: of what is drawn. One seed with two codes shows what the code changes.
             noise: your own noise, (n, config.latent) in [-1, 1].
 
         Raises:
-            CourseError: a category that does not exist, or shapes that do not fit the game's codes.
+            CourseError: a value that a code cannot have, or shapes that do not fit.
         """
-        given = {"noise": noise, "category": category, "continuous": continuous}
-        given = {
-            name: torch.from_numpy(value) if isinstance(value, ndarray) and value.dtype.kind in "if" else value
-            for name, value in given.items()
-        }
-        rows = {name: len(value) for name, value in given.items() if isinstance(value, Tensor) and value.dim()}
-        n = n if n is not None else next(iter(rows.values()), None)
-        if not is_count(n) or any(length != n for length in rows.values()):
-            raise CourseError(
-                f"sample(n={n!r}) was called with {rows or 'no rows of codes'}; n is a whole number from 1 up, and "
-                "tensors of codes have a row for each picture."
-            )
-        drawn = dict(zip(given, self.draw(n, torch.Generator().manual_seed(seed)), strict=True))
-        if (noise := given["noise"]) is not None:
+        config = self.config
+        noise, category, continuous = map(as_given, (noise, category, continuous))
+        n = rows(n, noise=noise, category=category, continuous=continuous)
+        z, c, d = self.draw(n, torch.Generator().manual_seed(seed))
+        if noise is not None:
             require_tensor("noise", noise)
-            if noise.shape != drawn["noise"].shape:
-                raise CourseError(f"noise has shape {tuple(noise.shape)}; here it is {tuple(drawn['noise'].shape)}.")
-            drawn["noise"] = noise.float()
-        for name in ("category", "continuous"):
-            if given[name] is not None:
-                drawn[name] = filled(name, given[name], drawn[name])
-        for i, size in enumerate(self.config.categories):
-            wrong = drawn["category"][(drawn["category"][:, i] < 0) | (drawn["category"][:, i] >= size), i]
-            if len(wrong):
-                raise CourseError(
-                    f"category={int(wrong[0])} was asked of categorical code {i}; it goes from 0 to {size - 1}."
-                )
+            if noise.shape != z.shape:
+                raise CourseError(f"noise: shape {tuple(noise.shape)}; give {tuple(z.shape)}.")
+            z = noise.float()
+        if category is not None:
+            c = codes("category", category, c, config.categories)
+        if continuous is not None:
+            d = codes("continuous", continuous, d)
         with sampling(self):
-            return in_parts(self.generator, self.latent_of(*drawn.values()).to(self.device))
+            return in_parts(self.generator, self.latent_of(z, c, d).to(self.device))
 
     def infer(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What Q reads in pictures (N, C, H, W), float in [-1, 1] or uint8, real ones too.
+        """What Q reads in pictures (N, C, H, W), float in [-1, 1] or uint8, real or not.
 
         Returns:
-            For each categorical code its probabilities (N, size), and the means (N, C) of the continuous codes.
+            For each categorical code its probabilities (N, size), and the means (N, C)
+            of the continuous codes.
 
         Raises:
             CourseError: no tensor, or pictures of another shape.
         """
         require_tensor("images", images)
-        images = self.prepare({"image": images.to(self.device)})["image"]
-        if tuple(images.shape[1:]) != tuple(self.config.shape):
-            raise CourseError(f"The pictures have shape {tuple(images.shape)}; here it is (N, {self.config.shape}).")
+        x = to_float({"x": images.to(self.device)})["x"]
+        if tuple(x.shape[1:]) != tuple(self.config.shape):
+            raise CourseError(f"images: shape {tuple(x.shape)}; give (N, *{self.config.shape}).")
         with sampling(self):
-            logits, means = self.split(in_parts(lambda part: self.discriminator(part)[1], images))
+            guess = in_parts(lambda part: self.discriminator(part)[1], x)
+        logits, means = self.split(guess)
         return tuple(softmax(each, dim=1) for each in logits), means
-
-
-def filled(name: str, given, drawn: Tensor) -> Tensor:
-    """`drawn` codes (n, K) with the columns that are given written over.
-
-    Raises:
-        CourseError: more or fewer entries than codes, or a value that is no number of the code's kind.
-    """
-    n, k = drawn.shape
-    kind, codes = ("whole numbers", "categorical") if name == "category" else ("numbers", "continuous")
-    expected = (
-        f"{name}={given!r} was given. This game has {k} {codes} code{'s' * (k != 1)}: give {kind}, one for each code"
-    )
-    if isinstance(given, Tensor):
-        given = given[:, None] if given.dim() == 1 and k == 1 else given
-        if (
-            given.shape != drawn.shape
-            or (name == "category" and given.is_floating_point())
-            or not given.isfinite().all()
-        ):
-            raise CourseError(f"{expected}, or a tensor of shape ({n}, {k}).")
-        return given.to(drawn)
-    entries = list(given) if isinstance(given, (list, tuple)) else [given] + [None] * (k - 1)
-    result = drawn.clone()
-    for i, value in enumerate(entries):
-        if value is None:
-            continue
-        right = isinstance(value, Integral) if name == "category" else isinstance(value, Real) and abs(value) < 1e6
-        if len(entries) != k or not right or isinstance(value, bool):
-            raise CourseError(f"{expected} (None: drawn), or a tensor of shape ({n}, {k}).")
-        result[:, i] = int(value) if name == "category" else float(value)
-    return result

@@ -1,131 +1,115 @@
-"""Chapter 6. Pix2Pix: image-to-image translation with conditional adversarial nets (Isola et al. 2016, arXiv 1611.07004).
+"""Chapter 6. Pix2Pix: image-to-image translation (Isola et al. 2016, arXiv 1611.07004).
 
-Pairs instead of single pictures: the generator is given a picture and makes another, and the discriminator sees both. A
-known answer also allows a plain regression, L1, which gets the large shapes right and leaves the decisions to the game.
+Pairs instead of single pictures: the generator is given a picture and makes another, and
+the discriminator sees both. A known answer also allows a plain regression, L1, which gets
+the large shapes right and leaves the decisions to the game.
 
-unet             an encoder and a decoder with a skip between each two maps of one size
+unet             an encoder and a decoder, with skips between maps of one size
 encoder-decoder  the same without skips: everything must pass the bottleneck
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from gancourse.conditions import pictures, require_count
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, is_count, sampling
-from gancourse.layers import Noise, dcgan_init, require_tensor, silenced
+from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, require_rows, sampling
+from gancourse.layers import Noise, dcgan_init, receptive_field
 from gancourse.losses import LOSSES
-from gancourse.recipe import Recipe
+from gancourse.recipe import Recipe, setting
 
-FULL = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "steps": 58_000, "ema": 0.999}
-# Short runs want a larger batch and rate, and then statistics that do not depend on who else is in the batch. The jitter is
-# the paper's, scaled to 64 px; without it a network of width 32 knew its training pairs by heart after 2,000 steps. In the
-# 150 steps of the smallest scale hardly any pair is seen twice.
+__all__ = ["Config", "Pix2Pix", "UNet", "jitter", "patch_discriminator", "receptive_field"]
+
+FULL = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "ema": 0.999}
+# Short runs want a larger batch and rate, and then statistics that do not depend on who
+# else is in the batch. The jitter is the paper's, scaled to 64 px; without it a network of
+# width 32 knew its training pairs by heart after 2,000 steps. In the 150 steps of the
+# smallest scale hardly any pair is seen twice.
 SHORT = {"shape": (3, 64, 64), "norm": "instance", "patch": 34}
-CHECK = {**SHORT, "lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "enlarge": 0}
-CLASS = {**SHORT, "lr": 1e-3, "width": 24, "batch_size": 16, "steps": 1_500, "ema": 0.998, "enlarge": 8}
-FORMS: dict[str, dict] = {"unet": FULL, "encoder-decoder": FULL}
+CHECK = {"lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "enlarge": 0}
+CLASS = {"lr": 1e-3, "width": 24, "batch_size": 16, "steps": 1_500, "ema": 0.998, "enlarge": 8}
+FORMS: dict[str, dict] = dict.fromkeys(("unet", "encoder-decoder"), {**FULL, "steps": 58_000})
 SCALES: dict[str, dict[str, dict]] = {
-    "check": dict.fromkeys(FORMS, CHECK), "class": dict.fromkeys(FORMS, CLASS), "full": {},
-}  # fmt: skip
-# Receptive field of one logit, px -> how many of the discriminator's convolutions halve the picture.
+    "check": dict.fromkeys(FORMS, {**SHORT, **CHECK}),
+    "class": dict.fromkeys(FORMS, {**SHORT, **CLASS}),
+    "full": {},
+}
+# Receptive field of one logit in px -> how many of D's convolutions halve the picture.
 PATCHES = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
-EXAMPLES = 32  # inputs that are kept with the weights: with their translations a sheet of 8 x 8
+SIDES = (32, 64, 128, 256)
+EXAMPLES = 32  # inputs kept with the weights: with their translations a sheet of 8 x 8
+UNPAIRED = ("non-saturating", "minimax", "least-squares", "hinge")
 
 
 @dataclass(frozen=True)
 class Config(Recipe):
-    """Every number of a run. The defaults are the paper's (section 3.3 and appendix 6); `at` gives the course's recipes.
+    """Every number of a run. The defaults are the paper's (section 3.3 and appendix 6).
 
-    Attributes:
-        form: "unet" or "encoder-decoder", see the top of this file.
-        loss: a name in `gancourse.losses.LOSSES`, of those that need neither pairs of logits nor a penalty.
-        adversarial: weight of the generator's part of the game; 0 leaves the game out, and with it the discriminator.
-        l1: weight of |target - output|; 0 leaves it out.
-        conditional: whether the discriminator sees the input beside the picture it judges.
-        patch: px that one logit of the discriminator sees, one of `PATCHES`. 286 is the whole picture at 256 px.
-        inputs: channels of the input picture.
-        shape: of the output, (channels, side, side); a side of 32, 64, 128 or 256 px.
-        width: channels of the first maps, of generator and discriminator alike.
-        noise: dropout in the first three blocks of the decoder. It stays on when pictures are drawn: it is the latent.
-        norm: "batch": with the statistics of the batch at hand, when drawing too, as the paper has it; pictures are then
-            translated one at a time. "running": with averages of the training batches. "instance": each picture by
-            itself, which at batch size 1 is the same as "batch".
-        enlarge: jitter: enlarge both pictures by so many px, and cut a square of the side at random.
-        flip: jitter: mirror half of the pairs.
-        lr, beta1: Adam's, constant for the first half of the steps and then falling to 0 along a line.
-        pictures, split: which data, as `gancourse.data.load` calls it; `options` goes with them.
-        steps, batch_size: length of the run, in steps of so many pairs. 80,000 steps are 200 epochs of the 400 facades.
-        ema: decay per step of the averaged generator that pictures are drawn with; 0 keeps none.
+    `noise` is dropout in the first three blocks of the decoder. It stays on when pictures
+    are drawn: it is the latent. `norm`: "batch" takes the statistics of the batch at hand,
+    when drawing too, as in the paper, so pictures are translated one at a time; "running"
+    takes averages of the training batches; "instance" each picture by itself, which at
+    batch size 1 is the same as "batch".
     """
 
-    FORMS: ClassVar[dict[str, dict]] = FORMS
-    SCALES: ClassVar[dict[str, dict[str, dict]]] = SCALES
-    DEFAULT: ClassVar[str] = "unet"
-    CHOICES: ClassVar[dict] = {
-        "form": FORMS, "loss": ("non-saturating", "minimax", "least-squares", "hinge"),
-        "patch": PATCHES, "norm": ("batch", "running", "instance"),
-    }  # fmt: skip
-    POSITIVE: ClassVar[tuple[str, ...]] = ("inputs", "width", "lr", "steps", "batch_size")
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"beta1": (0, 1), "ema": (0, 1)}
+    chapter, FORMS, SCALES, DEFAULT = "pix2pix", FORMS, SCALES, "unet"
+    takes, OWN = "pairs", {"split": "train"}
 
     form: str = "unet"
-    loss: str = "non-saturating"
-    adversarial: float = 1.0
-    l1: float = 100.0
-    conditional: bool = True
-    patch: int = 70
-    inputs: int = 3
-    shape: tuple[int, ...] = (3, 256, 256)
-    width: int = 64
-    noise: float = 0.5
-    norm: str = "batch"
-    enlarge: int = 30
-    flip: bool = True
-    lr: float = 2e-4
-    beta1: float = 0.5
+    shape: tuple[int, ...] = setting((3, 256, 256), "of the output: (1 or 3, side, side)", least=1)
     pictures: str = "facades"
-    split: str = "train"
-    steps: int = 80_000
-    batch_size: int = 1
-    ema: float = 0.0
+    steps: int = 80_000  # 200 epochs of the 400 facades
+    loss: str = setting("non-saturating", "of gancourse.losses", choices=UNPAIRED)
+    adversarial: float = setting(
+        1.0, "weight of the game in G's loss; 0: no discriminator", least=0
+    )
+    l1: float = setting(100.0, "weight of |target - output|; 0: none", least=0)
+    conditional: bool = setting(True, "D sees the input beside the picture that it judges")
+    patch: int = setting(70, "px that one logit of D sees", choices=PATCHES)
+    inputs: int = setting(3, "channels of the input picture", least=1)
+    width: int = setting(64, "channels of the first maps of G and D", least=1)
+    noise: float = setting(0.5, "dropout in the decoder", least=0, below=1)
+    norm: str = setting("batch", "of the maps", choices=("batch", "running", "instance"))
+    enlarge: int = setting(30, "jitter: px by which pairs are enlarged, then cut", least=0)
+    flip: bool = setting(True, "jitter: mirror half of the pairs")
+    lr: float = setting(2e-4, "Adam's rate; it falls to 0 over the second half", above=0)
+    beta1: float = setting(0.5, "Adam's first moment", least=0, below=1)
 
     def __post_init__(self):
         super().__post_init__()
-        if self.shape not in [(outputs, side, side) for outputs in (1, 3) for side in (32, 64, 128, 256)]:
+        channels, height, side = self.shape
+        if channels not in (1, 3) or height != side or side not in SIDES:
             raise CourseError(
-                f"shape={self.shape} was given; it is (channels, side, side) with 1 or 3 channels and a side of 32 to 256 px, "
-                "a power of 2."
+                f"shape={self.shape}: not (1 or 3, side, side) with a side of "
+                f"{', '.join(map(str, SIDES))} px; give such a shape."
             )
-        weights = self.adversarial, self.l1
-        sound = all(0 <= weight < math.inf for weight in weights) and any(weights) and 0 <= self.noise < 1
-        if not (sound and isinstance(self.enlarge, int) and self.enlarge >= 0):
+        if not (self.adversarial or self.l1):
             raise CourseError(
-                f"adversarial={self.adversarial}, l1={self.l1}, enlarge={self.enlarge}, noise={self.noise} was given. "
-                "Weights and enlarge are 0 or more, one of the weights is above 0, noise is from 0 to below 1; enlarge is a "
-                "whole number of px."
+                "adversarial=0, l1=0: nothing is left to learn from; give one of them."
             )
-        if self.adversarial and self.shape[1] >> PATCHES[self.patch] < 4:
-            most = max(patch for patch, halvings in PATCHES.items() if self.shape[1] >> halvings >= 4)
+        fits = [patch for patch, halvings in PATCHES.items() if side >> halvings >= 4]
+        if self.adversarial and self.patch not in fits:
             raise CourseError(
-                f"patch={self.patch} halves pictures of {self.shape[1]} px until nothing is left to convolve. "
-                f"At this size the largest is patch={most}."
+                f"patch={self.patch}: halves pictures of {side} px until nothing is left; "
+                f"give patch={fits[-1]} or less."
             )
 
     @property
     def options(self) -> dict:
         return {"size": self.shape[1]}
+
+    def suited(self, data) -> Self:
+        return replace(super().suited(data), inputs=data["input"].shape[1])
 
     def build(self) -> Pix2Pix:
         """The game with fresh weights, drawn from torch's global random state."""
@@ -135,31 +119,37 @@ class Config(Recipe):
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": partial(nn.BatchNorm2d, track_running_stats=False),
     "running": nn.BatchNorm2d,
-    "instance": lambda channels: nn.GroupNorm(channels, channels),  # nn.InstanceNorm2d, by a faster kernel on a CPU
+    "instance": lambda channels: nn.GroupNorm(channels, channels),  # InstanceNorm2d, but faster
 }
 
 
 class UNet(nn.Module):
-    """Halve the picture down to 1 x 1 px, then double it back. (N, inputs, side, side) -> (N, outputs, side, side).
+    """Halve the picture down to 1 x 1 px, then double it back (appendix 6.1.1).
 
-    C64-C128-C256-C512-... down and back up at 256 px (appendix 6.1.1), with `width` for 64. A skip hands each map of the
-    encoder to the block of the decoder that doubles a map of its size, so that a line need not pass the bottleneck.
+    (N, inputs, side, side) -> (N, outputs, side, side). C64-C128-C256-C512-... down and back
+    up, with `width` for 64. A skip hands each map of the encoder to the block of the
+    decoder that doubles a map of its size, so that a line need not pass the bottleneck.
     """
 
-    def __init__(self, inputs: int, outputs: int, side: int, width: int, noise: float, norm: str, skips: bool = True):
+    def __init__(
+        self, inputs: int, outputs: int, side: int, width: int,
+        noise: float, norm: str, skips: bool = True,
+    ):  # fmt: skip
         super().__init__()
         self.skips, self.stride = skips, side
         widths = [min(width << i, 8 * width) for i in range(int(math.log2(side)))]
         self.down = nn.ModuleList()
         for above, below in pairwise([inputs, *widths]):
-            # No norm on the first map; and none on the last, of which one pixel a picture would leave only zeros.
-            bare = not self.down or len(self.down) == len(widths) - 1
+            # No norm on the first map, and none on the last: of one pixel it leaves 0.
+            bare = len(self.down) in (0, len(widths) - 1)
             block = nn.Sequential(nn.Conv2d(above, below, 4, 2, 1, bias=bare))
-            self.down.append(block.extend([*([] if bare else [NORMS[norm](below)]), nn.LeakyReLU(0.2)]))
+            block.extend([] if bare else [NORMS[norm](below)])
+            self.down.append(block.append(nn.LeakyReLU(0.2)))
         self.up = nn.ModuleList()
         for below, above in pairwise(reversed(widths)):
             below *= 2 if skips and self.up else 1
-            block = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(below, above, 4, 2, 1, bias=False), NORMS[norm](above))
+            double = nn.ConvTranspose2d(below, above, 4, 2, 1, bias=False)
+            block = nn.Sequential(nn.ReLU(), double, NORMS[norm](above))
             self.up.append(block.append(Noise(noise)) if len(self.up) < 3 else block)
         last = nn.ConvTranspose2d(2 * width if skips else width, outputs, 4, 2, 1)
         self.up.append(nn.Sequential(nn.ReLU(), last, nn.Tanh()))
@@ -178,21 +168,23 @@ class UNet(nn.Module):
 
 
 def patch_discriminator(channels: int, patch: int, width: int, norm: str) -> nn.Sequential:
-    """A logit for every patch of `patch` px: (N, channels, H, W) -> (N, H', W') (appendix 6.1.2).
+    """A logit for every patch of `patch` px (appendix 6.1.2).
 
-    70 px: C64-C128-C256-C512 with strides 2, 2, 2, 1, then one channel. 1 px: C64-C128 of single pixels.
+    (N, channels, H, W) -> (N, H', W'). 70 px: C64-C128-C256-C512 with strides 2, 2, 2, 1,
+    then one channel. 1 px: C64-C128 of single pixels. The input layer has no norm.
     """
     halvings = PATCHES[patch]
     widths = [min(width << i, 8 * width) for i in range(max(halvings, 1) + 1)]
     layers, below = [], channels
     for i, above in enumerate(widths):
-        size = (4, 2 if i < halvings else 1, 1) if halvings else (1, 1, 0)  # kernel, stride, padding
-        layers.append(nn.Conv2d(below, above, *size, bias=not i))
-        layers += [NORMS[norm](above)] if i else []  # no norm on the input layer
+        kernel, stride, padding = (4, 2 if i < halvings else 1, 1) if halvings else (1, 1, 0)
+        layers.append(nn.Conv2d(below, above, kernel, stride, padding, bias=not i))
+        layers += [NORMS[norm](above)] if i else []
         layers.append(nn.LeakyReLU(0.2))
         below = above
     layers.append(nn.Conv2d(below, 1, *((4, 1, 1) if halvings else (1, 1, 0))))
-    return nn.Sequential(*layers, nn.Flatten(1, 2)).apply(pix2pix_init)  # (N, 1, H', W') -> (N, H', W')
+    layers.append(nn.Flatten(1, 2))  # (N, 1, H', W') -> (N, H', W')
+    return nn.Sequential(*layers).apply(pix2pix_init)
 
 
 def pix2pix_init(module: nn.Module) -> None:
@@ -205,155 +197,137 @@ def pix2pix_init(module: nn.Module) -> None:
 
 
 class Pix2Pix(Game):
-    """A generator that translates pictures against a discriminator that judges pairs, patch by patch.
+    """A generator that translates pictures against a discriminator that judges pairs.
 
-    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1]; `share` adds "output", G's. Some
-    inputs from all over the training data are kept with the weights, so that `sample` shows the same pictures wherever the
-    game is loaded.
+    A batch holds "input" (N, inputs, S, S) and "target" (N, 3, S, S), both in [-1, 1];
+    `share` adds "output", G's. Some inputs from all over the training data are kept with
+    the weights, so that `sample` shows the same pictures wherever the game is loaded.
     """
 
     averaged = ("generator",)
 
     def __init__(self, config: Config):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.rules = LOSSES[config.loss]
         outputs, side, _ = config.shape
-        self.generator = UNet(
-            config.inputs, outputs, side, config.width, config.noise, config.norm, skips=config.form == "unet"
-        )
+        inputs, width, norm = config.inputs, config.width, config.norm
+        skips = config.form == "unet"
+        self.generator = UNet(inputs, outputs, side, width, config.noise, norm, skips)
         if config.adversarial:
-            seen = outputs + (config.inputs if config.conditional else 0)
-            self.discriminator = patch_discriminator(seen, config.patch, config.width, config.norm)
-        self.contiguous_on = ("cpu",) if config.norm == "instance" else ()
-        self.register_buffer("examples", torch.full((EXAMPLES, config.inputs, side, side), 255, dtype=torch.uint8))
+            seen = outputs + (inputs if config.conditional else 0)
+            self.discriminator = patch_discriminator(seen, config.patch, width, norm)
+        self.contiguous_on = ("cpu",) if norm == "instance" else ()
+        white = torch.full((EXAMPLES, inputs, side, side), 255, dtype=torch.uint8)
+        self.register_buffer("examples", white)
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        rows = len(data) if not isinstance(data, Mapping) else len(next(iter(data.values())))
-        chosen = torch.arange(EXAMPLES) * rows // EXAMPLES
-        if not isinstance(data, Mapping):  # a data set that is read pair by pair
-            pairs = [data[i] for i in chosen.tolist()]
-            data, chosen = {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}, slice(None)
-        channels, side = self.config.inputs, self.config.shape[1:]
-        expected = {"input": (channels, *side), "target": self.config.shape}
-        found = {name: tuple(data[name].shape[1:]) for name in expected if name in data}
-        if found != expected:
-            raise CourseError(
-                f"Pix2Pix learns from pairs; this Config from {expected}. The data have {found or ', '.join(data)}."
-            )
-        if data["input"].dtype != torch.uint8:
-            raise CourseError(f"The inputs are of type {data['input'].dtype}; a data set holds pictures as uint8, 0 to 255.")
-        self.examples.copy_(data["input"][chosen])
+        side = self.config.shape[1:]
+        shapes = {"input": (self.config.inputs, *side), "target": self.config.shape}
+        require_rows(data, shapes)
+        is_table = isinstance(data, Mapping)
+        count = len(data["input"]) if is_table else len(data)
+        chosen = [i * count // EXAMPLES for i in range(EXAMPLES)]
+        inputs = data["input"][chosen] if is_table else [data[i]["input"] for i in chosen]
+        examples = inputs if is_table else torch.stack(inputs)
+        if examples.dtype != torch.uint8:
+            raise CourseError(f"input: type {examples.dtype}; give pictures as uint8, 0 to 255.")
+        self.examples.copy_(examples)
 
-    def prepare(self, batch: Batch) -> Batch:
-        """To [-1, 1], then the paper's random jitter: one draw a pair, so that both pictures stay aligned."""
-        batch = super().prepare(batch)
+    def augment(self, batch: Batch) -> Batch:
+        """The paper's random jitter, one draw per pair: both pictures stay aligned."""
         both = torch.cat([batch["input"], batch["target"]], 1)
         both = jitter(both, self.config.enlarge, self.config.flip)
-        return {**batch, "input": both[:, : self.config.inputs], "target": both[:, self.config.inputs :]}
+        inputs = self.config.inputs
+        return {**batch, "input": both[:, :inputs], "target": both[:, inputs:]}
 
     def phases(self) -> list[Phase]:
         config = self.config
         adam = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999))
-        schedule = partial(falling, config.lr, config.steps)  # that of the authors' code
-        phases = [Phase("generator", tuple(self.generator.parameters()), self.generator_loss, adam, schedule)]
+        last = config.steps / 2  # the schedule of the authors' code
+        schedule = partial(falling, config.lr, steps=config.steps, last=last)
+        learns, loss = tuple(self.generator.parameters()), self.generator_loss
+        phases = [Phase("generator", learns, loss, adam, schedule)]
         if config.adversarial:
-            players = tuple(self.discriminator.parameters())
-            phases.insert(0, Phase("discriminator", players, self.discriminator_loss, adam, schedule))
+            learns, loss = tuple(self.discriminator.parameters()), self.discriminator_loss
+            phases.insert(0, Phase("discriminator", learns, loss, adam, schedule))
         return phases
 
     def judge(self, picture: Tensor, batch: Batch) -> Tensor:
-        """Logits (N, H', W') for pictures, each beside the input that it should be a translation of."""
-        return self.discriminator(torch.cat([batch["input"], picture], 1) if self.config.conditional else picture)
+        """Logits (N, H', W') for pictures, each beside its input."""
+        if self.config.conditional:
+            picture = torch.cat([batch["input"], picture], 1)
+        return self.discriminator(picture)
 
     def share(self, batch: Batch) -> Batch:
-        """One output for both turns, as in the authors' PyTorch code: G answers for the picture that D was shown."""
+        """One output for both turns, as in the authors' PyTorch code.
+
+        G answers for the very picture that D was shown.
+        """
         return {**batch, "output": self.generator(batch["input"])}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        target, output = self.judge(batch["target"], batch), self.judge(batch["output"].detach(), batch)
+        target = self.judge(batch["target"], batch)
+        output = self.judge(batch["output"].detach(), batch)
         terms = self.rules.discriminator(target, output)
-        return {name: term / 2 for name, term in terms.items()}  # section 3.3, to slow D down; Adam divides the 2 out again
+        # Half, to slow D down (section 3.3). Adam divides the 2 out again.
+        return {name: term / 2 for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch) -> Terms:
-        output = batch["output"]
-        terms = self.rules.generator(self.judge(output, batch), None) if self.config.adversarial else {}
+        output, terms = batch["output"], {}
+        if self.config.adversarial:
+            terms = self.rules.generator(self.judge(output, batch), None)
         terms = {name: self.config.adversarial * term for name, term in terms.items()}
         if self.config.l1:
             terms["l1"] = self.config.l1 * (batch["target"] - output).abs().mean()
         return terms
 
-    def translate(self, pictures: Tensor, *, seed: int = 0, noise: bool = True) -> Tensor:
-        """Pictures (N, inputs, H, W), uint8 or floats in [-1, 1] -> their translations (N, 3, H, W) in [-1, 1].
+    def translate(self, given: Tensor, *, seed: int = 0, noise: bool = True) -> Tensor:
+        """Pictures (N, inputs, H, W) -> their translations (N, 3, H, W) in [-1, 1].
 
-        The network takes sides that are multiples of the one it was trained at; others are padded with their own edge
-        and cut back. It has learned strokes and shapes of that size: enlarge or shrink a picture to it first.
+        The network takes sides that are multiples of the one it was trained at; others are
+        padded with their own edge and cut back. It has learned strokes and shapes of that
+        size: enlarge or shrink a picture to it first.
 
         Args:
-            seed: of the noise. Another seed gives another opinion, on the same machine the same one again.
+            given: uint8, or floats in [-1, 1].
+            seed: of the noise. Another seed gives another opinion, the same one every time.
             noise: False turns the dropout off, for one answer without chance.
 
         Raises:
-            CourseError: no tensor, another number of channels or dimensions, no pictures, or numbers far from [-1, 1].
+            CourseError: see `gancourse.conditions.pictures`.
         """
-        require_tensor("pictures", pictures)
-        channels = self.config.inputs
-        if pictures.dim() != 4 or pictures.shape[1] != channels or not pictures.numel():
-            raise CourseError(
-                f"Pictures of shape {tuple(pictures.shape)} were given; this game translates (N, {channels}, H, W), "
-                "uint8 or floats in [-1, 1]."
-            )
-        x = super().prepare({"x": pictures.to(self.device)})["x"]
-        if not (x.is_floating_point() and (x.abs() < 2).all()):  # a resized picture may go a little beyond 1
-            raise CourseError(
-                f"Pictures of type {pictures.dtype} from {pictures.min():g} to {pictures.max():g} were given; this game "
-                "translates uint8, 0 to 255, or floats in [-1, 1]. Give pictures.byte(), or pictures / 127.5 - 1."
-            )
+        x = pictures(given, self.config.inputs).to(self.device)
         height, width = x.shape[2:]
         stride = self.generator.stride
         x = pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
-        with sampling(self, seed), nullcontext() if noise else silenced(self.generator):
-            y = in_parts(self.generator, x, size=1 if self.config.norm == "batch" else 64)
+        with sampling(self, seed, noise=noise):
+            size = 1 if self.config.norm == "batch" else 64
+            y = in_parts(self.generator, x, size=size)
         return y[:, :, :height, :width]
 
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
-        """Translations (n, 3, S, S) in [-1, 1] of the kept examples, in turn from the first; all of them by default."""
+        """Translations (n, 3, S, S) in [-1, 1] of the kept examples, in turn; of all by default."""
         n = EXAMPLES if n is None else n
-        if not is_count(n):
-            raise CourseError(f"sample(n={n!r}) was called; n is a whole number from 1 up.")
+        require_count(n)
         return self.translate(self.examples[torch.arange(n) % EXAMPLES], seed=seed)
 
     def preview(self) -> Tensor:
-        """The kept examples as a sheet of eight columns: rows of inputs, each above the row of their translations."""
-        given = super().prepare({"x": self.examples})["x"].expand(-1, self.config.shape[0], -1, -1)
-        return torch.stack([given.unflatten(0, (-1, 8)), self.sample().unflatten(0, (-1, 8))], 1).flatten(0, 2)
+        """The kept examples in rows of eight, each above the row of their translations."""
+        channels = self.config.shape[0]
+        given = pictures(self.examples, self.config.inputs).expand(-1, channels, -1, -1)
+        rows = given.unflatten(0, (-1, 8)), self.sample().unflatten(0, (-1, 8))
+        return torch.stack(rows, 1).flatten(0, 2)
 
 
-def jitter(pictures: Tensor, enlarge: int, flip: bool) -> Tensor:
-    """Enlarge (N, C, S, S) by `enlarge` px, cut S x S px of each at random, mirror half of them (appendix 6.2)."""
-    n, _, side, _ = pictures.shape
+def jitter(pairs: Tensor, enlarge: int, flip: bool) -> Tensor:
+    """Enlarge (N, C, S, S), cut S x S px at random, mirror half of them (appendix 6.2)."""
+    n, _, side, _ = pairs.shape
     if enlarge:
-        larger = interpolate(pictures, size=side + enlarge, mode="bilinear", antialias=False)
+        larger = interpolate(pairs, size=side + enlarge, mode="bilinear", antialias=False)
         corners = torch.randint(enlarge + 1, (n, 2)).tolist()
-        pictures = torch.stack([
-            picture[:, top : top + side, left : left + side]
-            for picture, (top, left) in zip(larger, corners, strict=True)
-        ])  # fmt: skip
+        cuts = zip(larger, corners, strict=True)
+        pairs = torch.stack([x[:, i : i + side, j : j + side] for x, (i, j) in cuts])
     if flip:
-        mirrored = torch.rand(n, 1, 1, 1, device=pictures.device) < 0.5
-        pictures = torch.where(mirrored, pictures.flip(3), pictures)
-    return pictures
-
-
-def receptive_field(discriminator: nn.Module, channels: int, side: int = 512) -> int:
-    """Px of the input that one logit in the middle depends on, found by its gradient and not by arithmetic."""
-    network = copy.deepcopy(discriminator)
-    for name, module in list(network.named_modules()):
-        if "Norm" in type(module).__name__:  # through its statistics every logit would see every pixel
-            network.set_submodule(name, nn.Identity())
-    picture = torch.zeros(1, channels, side, side, requires_grad=True)
-    logits = network(picture)
-    middle = logits.shape[1] // 2
-    (slope,) = torch.autograd.grad(logits[0, middle, middle], picture)
-    touched = slope.abs().sum((0, 1, 2)).nonzero()
-    return int(touched.max() - touched.min()) + 1
+        mirrored = torch.rand(n, 1, 1, 1, device=pairs.device) < 0.5
+        pairs = torch.where(mirrored, pairs.flip(3), pairs)
+    return pairs

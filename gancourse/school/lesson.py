@@ -7,14 +7,16 @@ import inspect
 import os
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 
+from gancourse import models
 from gancourse.data.sources import Pictures
 from gancourse.files import DOSSIERS, CourseError, read_json
 from gancourse.press import runs
-from gancourse.training import Record, train
+from gancourse.training import Machine, Record, train
 
 SCALES = ("check", "class", "full")
 
@@ -44,20 +46,15 @@ def play(
 
     A game that draws nothing worth seeing without an input says by a method `preview` what its progress pictures show.
     """
-    torch.manual_seed(seed)
-    game = config.build()
-    options.setdefault("preview", getattr(type(game), "preview", None))
+    game = models.begin(config, seed)
+    machine = Machine(**{name: options.pop(name) for name in MACHINE & options.keys()})
+    tensors = getattr(pictures, "tensors", pictures)
     return train(
-        game,
-        getattr(pictures, "tensors", pictures),
-        steps=config.steps,
-        batch_size=config.batch_size,
-        ema=config.ema,
-        seed=seed,
-        folder=folder or None,
-        watch=watch,
-        **options,
+        game, tensors, seed=seed, folder=folder or None, machine=machine, watch=watch, **options
     )
+
+
+MACHINE = {field.name for field in fields(Machine)}
 
 
 def quote(*things):

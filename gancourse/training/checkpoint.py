@@ -47,20 +47,16 @@ def save(
             temporary.mkdir(parents=True)
             save_file(own, temporary / TENSORS)
             sync(temporary / TENSORS)
-            write_json(
-                temporary / STATE,
-                sealed({"step": step, "sha256": sha256(temporary / TENSORS), **numbers}),
-            )
+            known = {"step": step, "sha256": sha256(temporary / TENSORS), **numbers}
+            write_json(temporary / STATE, sealed(known))
             sync(temporary)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(temporary, final)
             sync(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in [
-        *sorted(folder.glob("step-*"))[:-keep],
-        *folder.glob(".step-*.part"),
-    ]:  # and what a killed process left
+    left_behind = folder.glob(".step-*.part")  # by a process that was killed
+    for old in [*sorted(folder.glob("step-*"))[:-keep], *left_behind]:
         shutil.rmtree(old)
     return final
 
@@ -70,9 +66,8 @@ TENSORS, STATE, SEAL = "tensors.safetensors", "state.json", "checksum"
 
 def sealed(numbers: dict) -> dict:
     """`numbers` with the SHA-256 of all of them, written as JSON with sorted names."""
-    text = json.dumps(
-        {name: value for name, value in numbers.items() if name != SEAL}, sort_keys=True
-    )
+    open_values = {name: value for name, value in numbers.items() if name != SEAL}
+    text = json.dumps(open_values, sort_keys=True)
     return {**numbers, SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
@@ -81,9 +76,7 @@ def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     path, remedy = Path(path), "Delete this checkpoint; training goes on from the one before."
     numbers = read_json(path / STATE)
     verify(path / TENSORS, numbers["sha256"], remedy)
-    if (
-        SEAL in numbers and sealed(numbers) != numbers
-    ):  # the first checkpoints of the course had none
+    if sealed(numbers) != numbers:
         raise DamagedFile(
             f"{path / STATE} is damaged: its values are not those that were written. {remedy}"
         )

@@ -6,7 +6,9 @@ import os
 import platform
 import random
 import sys
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 import numpy
 import torch
@@ -16,41 +18,81 @@ from accelerate.state import AcceleratorState
 from gancourse.files import CourseError
 
 
-def offered(device: str | None = None) -> str:
-    """`device`, or for None the best there is: "cuda", else "mps", else "cpu".
+def offered(device: str | torch.device | None = None) -> torch.device:
+    """`device`, or for None the best there is: CUDA, else MPS, else the CPU.
+
+    Args:
+        device: such as "cpu", "cuda", "cuda:1" or a torch.device.
 
     Raises:
-        CourseError: this machine's torch does not offer it.
+        CourseError: this machine's torch does not offer it, or it is no device.
     """
-    best = (
-        "cuda"
-        if torch.cuda.is_available()
-        else "mps"
-        if torch.backends.mps.is_available()
-        else "cpu"
-    )
-    if device not in (None, "cpu", best):
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    best = "cuda" if gpus else "mps" if torch.backends.mps.is_available() else "cpu"
+    counts = {"cpu": 1, best: gpus or 1}
+    try:
+        wanted = torch.device(best if device is None else device)
+    except (RuntimeError, TypeError, ValueError):
+        wanted = None
+    if wanted is None or (wanted.index or 0) >= counts.get(wanted.type, 0):
         raise CourseError(
-            f"device={device!r} was asked for; this machine's torch offers: {', '.join({best, 'cpu'})}."
+            f"device={str(device)!r}: this machine's torch does not offer it; choose {' or '.join(counts)}."
         )
-    return device or best
+    return torch.device("cpu") if wanted.type == "cpu" else wanted
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run is computed on, and how. None of it changes what is learned, but for the precision.
+
+    Attributes:
+        device: "cpu", "cuda" or "mps"; None for the best there is.
+        precision: "bf16", "no" (float32), or "auto": bf16 on GPUs that compute in it.
+        compile: compile the losses, and what they share, with torch.compile (fullgraph).
+        channels_last: memory order of pictures and convolutions, but for devices in `game.contiguous_on`.
+        workers: processes that read data which are not held in memory.
+        tensorboard: also log for TensorBoard, into the run's folder.
+    """
+
+    device: str | None = None
+    precision: str = "auto"
+    compile: bool = False
+    channels_last: bool = True
+    workers: int = 2
+    tensorboard: bool = False
+
+    def start(self, folder: Path | None = None) -> Accelerator:
+        """Accelerate's handle on it."""
+        tracker = {"log_with": "tensorboard", "project_dir": str(folder)}
+        options = tracker if self.tensorboard and folder else {}
+        return accelerator(self.device, self.precision, **options)
 
 
 def accelerator(device: str | None = None, precision: str = "auto", **options) -> Accelerator:
     """Accelerate's handle on device, precision and processes.
 
     Args:
-        device: "cpu", or None for the best there is (CUDA, MPS, else CPU).
+        device: as `offered` takes it.
         precision: "bf16", "no" (float32) or "auto": bf16 autocast on GPUs that compute in it, which needs no loss scaler.
+
+    Raises:
+        CourseError: a device or precision that this machine does not offer.
     """
     chosen = offered(device)
     if precision not in ("auto", "bf16", "no"):
-        raise CourseError(f"precision={precision!r} was asked for. Choose auto, bf16 or no.")
+        raise CourseError(f"precision={precision!r}: not known; choose auto, bf16 or no.")
     if precision == "auto":
-        precision = "bf16" if chosen == "cuda" and torch.cuda.is_bf16_supported(False) else "no"
-    # Accelerate keeps one state a process; a notebook trains many times, each time as it was asked.
+        bf16 = chosen.type == "cuda" and torch.cuda.is_bf16_supported(False)
+        precision = "bf16" if bf16 else "no"
+    if chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)
+    # Accelerate keeps one state per process; a notebook trains many times, each time as it was asked.
     AcceleratorState._reset_state(reset_partial_state="RANK" not in os.environ)
-    return Accelerator(cpu=device == "cpu", mixed_precision=precision, **options)
+    asked_for_cpu = device is not None and chosen.type == "cpu"
+    return Accelerator(cpu=asked_for_cpu, mixed_precision=precision, **options)
+
+
+NOTHING = torch.empty(0, dtype=torch.uint8)
 
 
 def random_state() -> dict:
@@ -59,9 +101,7 @@ def random_state() -> dict:
     _, keys, *rest = numpy.random.get_state(legacy=True)  # noqa: NPY002 - the global state is what must be kept
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state()
-        if torch.cuda.is_available()
-        else torch.empty(0, dtype=torch.uint8),
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else NOTHING,
         "numpy": torch.from_numpy(keys.astype("int64")),
         "plain": {"python": [version, list(words), gauss], "numpy": rest},
     }

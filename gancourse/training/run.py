@@ -1,0 +1,249 @@
+"""A run under way, and its watchers: each is begun once, called after every step, and does one thing.
+
+Log writes a line of means, Look draws pictures, Save writes checkpoints, Bar shows how far it is.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gancourse.files import CourseError, read_json
+from gancourse.game import Game
+from gancourse.training import checkpoint, hardware
+from gancourse.training.feed import Order
+from gancourse.training.record import Record, log_spaced
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass
+class Progress:
+    """What a function in `watch` sees: `watch=[print]` is one. `pictures` are the game's preview."""
+
+    step: int
+    steps: int
+    metrics: list[dict]
+    pictures: Tensor
+    game: Game
+
+
+class Run:
+    """Where a run stands.
+
+    Attributes:
+        play: the game with its optimizers, a `loop.Play`.
+        record: what the run leaves behind.
+        settings: what it is known by when it goes on: its config, seed, data, and foreign weights.
+        step: how many steps are done.
+        over: no further step will be taken.
+    """
+
+    def __init__(self, play, record: Record, settings: dict):
+        self.play, self.record, self.settings = play, record, settings
+        self.handle, self.folder = play.handle, record.folder
+        self.steps, self.batch_size = settings["steps"], settings["batch_size"]
+        self.step, self.over, self.began = 0, False, 0.0
+
+    @property
+    def is_main(self) -> bool:
+        return self.handle.is_main_process
+
+    @property
+    def seconds(self) -> float:
+        """Of all its training, before a stop and after."""
+        return time.perf_counter() - self.began
+
+    def begin(self) -> None:
+        """Go on from the folder's newest whole checkpoint if there is one, and write down what is run on what."""
+        seconds = self.resume() if self.folder else 0.0
+        if self.is_main:
+            self.record.write("config", self.settings)
+            self.record.write("environment", hardware.describe(self.handle))
+        self.over = self.step >= self.steps
+        self.began = time.perf_counter() - seconds
+
+    def resume(self) -> float:
+        """Restore the newest checkpoint, and return the seconds that were spent until then.
+
+        Raises:
+            CourseError: the folder's run had other settings, data or foreign weights. It may be made longer, if the
+                steps that it has done would have been the same.
+        """
+        found = checkpoint.latest(self.folder / CHECKPOINTS)
+        config = self.folder / "config.json"
+        before = found[1]["settings"] if found else read_json(config) if config.is_file() else None
+        if before:
+            self.refuse_another(before)
+        seconds = 0.0
+        if found:
+            tensors, numbers = found
+            if numbers["scheduled"] != self.play.scheduled(numbers["step"] - 1):
+                raise CourseError(
+                    f"{self.folder}: holds a run of {before['steps']:,} steps whose rates fall towards its end, and of "
+                    f"{self.steps:,} steps it would have been another run; choose another folder."
+                )
+            self.play.restore(tensors, numbers)
+            self.step, seconds = numbers["step"], numbers["seconds"]
+        if self.is_main:
+            self.record.rewind(self.step)
+        return seconds
+
+    def refuse_another(self, before: dict) -> None:
+        """Raise a CourseError unless the folder's run was this one; it may have had fewer steps to do, or more."""
+        now = {**self.settings, "steps": 0, "lineage": {}}
+        changed = checkpoint.differences({**before, "steps": 0, "lineage": {}}, now)
+        if changed:
+            raise CourseError(
+                f"{self.folder}: holds a run with other settings or data; go on with the same ones, or choose another "
+                "folder.\n  " + "\n  ".join(changed)
+            )
+        for name, weights in self.settings["lineage"].items():
+            if before["lineage"].get(name) != weights:
+                raise CourseError(
+                    f"{name}: these weights are not those that the run in {self.folder} was begun with; put the old ones "
+                    "back, or choose another folder."
+                )
+
+    def order(self, rows: int) -> Order:
+        """Which rows each coming step sees."""
+        handle, seed = self.handle, self.settings["seed"]
+        return Order(
+            rows, self.batch_size, seed, self.step, handle.process_index, handle.num_processes
+        )
+
+    def end(self) -> Record:
+        """Write the summary. Raises `KeyboardInterrupt` when steps are missing."""
+        seconds, record = self.seconds, self.record
+        record.summary = {
+            "step": self.step,
+            "seconds": round(seconds, 1),
+            "images_per_second": round(self.step * self.batch_size / seconds, 1),
+            "peak_memory": hardware.peak_memory(self.handle.device),
+        }
+        if self.is_main:
+            record.write("summary", record.summary)
+        if self.handle.trackers:
+            self.handle.end_training()
+        if self.step < self.steps:
+            where = "It had no folder to keep it in."
+            if self.folder:
+                where = f"Its checkpoint is in {self.folder}; the same call goes on from there."
+            raise KeyboardInterrupt(
+                f"Training was stopped at step {self.step} of {self.steps}. {where}"
+            )
+        return record
+
+
+class Watcher:
+    """Called after each step; `every` counts steps. Whatever it does, the last step has its turn too."""
+
+    def __init__(self, run: Run, every: int = 1):
+        self.run, self.every = run, every
+
+    def begin(self) -> None:
+        """Called once, before the first step."""
+
+    def __call__(self) -> None:
+        if self.run.step % self.every == 0 or self.run.over:
+            self.act()
+
+    def act(self) -> None:
+        raise NotImplementedError
+
+
+class Log(Watcher):
+    """A line of means; and the end of a run whose losses are no longer numbers."""
+
+    def begin(self) -> None:
+        self.since, self.step = time.perf_counter(), self.run.step
+        if self.run.handle.log_with:
+            self.run.handle.init_trackers("tensorboard", {})
+
+    def act(self) -> None:
+        run, now = self.run, time.perf_counter()
+        images = run.batch_size * (run.step - self.step)
+        line = {
+            "step": run.step,
+            "seconds": round(run.seconds, 3),
+            "images_per_second": round(images / (now - self.since), 1),
+            **run.play.means(),
+        }
+        self.since, self.step = now, run.step
+        if run.is_main:
+            run.record.log(line)
+            run.handle.log(line, step=run.step)
+        bad = [name for name, value in line.items() if not math.isfinite(value)]
+        if bad:
+            where = "again; nothing was kept"
+            if run.folder:
+                where = f"in a new folder; checkpoints in {run.folder} are from before"
+            raise CourseError(
+                f"step {run.step}: {', '.join(bad)} is no longer a finite number; lower the learning rate, or the "
+                f"weight of a penalty such as r1 if there is one, and train {where}."
+            )
+
+
+class Look(Watcher):
+    """Pictures from always the same latents at log-spaced steps, into the record and to the functions in `watch`."""
+
+    def __init__(self, run: Run, watch: Iterable[Callable[[Progress], None]]):
+        super().__init__(run)
+        self.watch, self.steps = tuple(watch), set(log_spaced(run.steps))
+
+    def begin(self) -> None:
+        if self.run.step == 0:
+            self.act()
+
+    def act(self) -> None:
+        run, record = self.run, self.run.record
+        if not run.is_main or run.step not in self.steps:
+            return
+        device = run.handle.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            pictures = record.game.preview()
+            record.pictures(run.step, pictures)
+            for watcher in self.watch:
+                watcher(Progress(run.step, run.steps, record.metrics, pictures, record.game))
+
+
+class Save(Watcher):
+    """Checkpoints from which the run goes on as if it had not been stopped."""
+
+    def act(self) -> None:
+        run = self.run
+        if not run.folder:
+            return
+        tensors, numbers = run.play.state()
+        if run.is_main:
+            numbers |= {
+                "settings": run.settings,
+                "seconds": run.seconds,
+                "scheduled": run.play.scheduled(run.step - 1),
+            }
+            checkpoint.save(run.folder / CHECKPOINTS, run.step, tensors, numbers)
+        run.handle.wait_for_everyone()
+
+
+class Bar(Watcher):
+    """A progress bar."""
+
+    def __init__(self, run: Run, show: bool):
+        super().__init__(run)
+        self.show = show
+
+    def begin(self) -> None:
+        run = self.run
+        off = not (self.show and run.is_main)
+        self.bar = tqdm(total=run.steps, initial=run.step, unit="step", mininterval=1, disable=off)
+
+    def act(self) -> None:
+        self.bar.update()
+        if self.run.over:
+            self.bar.close()
