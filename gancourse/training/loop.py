@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gancourse.files import CourseError
 from gancourse.game import Game, Phase, to_float
 from gancourse.training import checkpoint, hardware
-from gancourse.training.feed import Feed, identity, rows_of
+from gancourse.training.feed import Feed
 from gancourse.training.hardware import Machine
 from gancourse.training.record import Record, alone_in, mean_terms
 from gancourse.training.run import Bar, Log, Look, Progress, Run, Save
@@ -46,35 +46,24 @@ def train(
         data: tensors by name, (rows, ...) each, pictures as uint8; or a data set that `feed.Feed` takes.
         seed: of the order of the data and of every random draw.
         folder: where the record and the checkpoints go; None keeps the record in memory only.
-        machine: device, precision and the like. Default: the best device there is.
         watch: called with a `Progress` at log-spaced steps.
-        log_every, save_every: in steps; a checkpoint is also written at the end and on Ctrl-C.
-
-    Returns:
-        Metrics, summary, and `.game`, the game with its averaged networks.
+        log_every, save_every: in steps; both also happen at the end and on Ctrl-C.
 
     Raises:
         CourseError: another process trains in the folder, it holds another run, or a loss is no longer finite.
         KeyboardInterrupt: the run was stopped; its checkpoint is written.
     """
-    machine, folder = machine or Machine(), Path(folder) if folder else None
+    machine = machine or Machine()
     handle = machine.start(folder)
     torch.manual_seed(seed + handle.process_index)
     game.begin(data)
     play = Play(game, handle, machine)
-    settings = {
-        **game.config.stored(),
-        "seed": seed,
-        "processes": handle.num_processes,
-        "data": identity(data),
-    }
-    run = Run(
-        play, Record(folder, game=play.averaged_game()), {**settings, "lineage": game.lineage()}
-    )
-    watchers = Log(run, log_every), Look(run, watch), Save(run, save_every), Bar(run, progress)
-    with alone_in(folder if run.is_main else None), asked_to_stop() as stop:
+    run = Run(play, data, seed, folder)
+    log, look = Log(run, log_every, save_every), Look(run, watch)
+    watchers = log, look, Save(run, save_every), Bar(run, progress)
+    with alone_in(run.folder if run.is_main else None), asked_to_stop() as stop:
         run.begin()
-        batches = iter(Feed(data, run.order(rows_of(data)), handle.device, machine.workers))
+        batches = iter(Feed(data, run.order, handle.device, machine.workers))
         game.train()
         for watcher in watchers:
             watcher.begin()

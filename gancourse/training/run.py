@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from gancourse.files import CourseError, read_json
 from gancourse.game import Game
 from gancourse.training import checkpoint, hardware
-from gancourse.training.feed import Order
+from gancourse.training.feed import Order, identity, rows_of
 from gancourse.training.record import Record, log_spaced
 
 CHECKPOINTS = "checkpoints"
@@ -40,15 +41,23 @@ class Run:
     Attributes:
         play: the game with its optimizers, a `loop.Play`.
         record: what the run leaves behind.
-        settings: what it is known by when it goes on: its config, seed, data, and foreign weights.
+        settings: what it is known by when it goes on: its config, seed, data, and the weights that it borrows or began with.
         step: how many steps are done.
         over: no further step will be taken.
     """
 
-    def __init__(self, play, record: Record, settings: dict):
-        self.play, self.record, self.settings = play, record, settings
-        self.handle, self.folder = play.handle, record.folder
-        self.steps, self.batch_size = settings["steps"], settings["batch_size"]
+    def __init__(self, play, data, seed: int, folder: str | Path | None):
+        config, self.handle = play.game.config, play.handle
+        self.play, self.folder = play, Path(folder) if folder else None
+        self.record = Record(self.folder, game=play.averaged_game())
+        self.steps, self.batch_size, self.rows = config.steps, config.batch_size, rows_of(data)
+        self.settings = {
+            **config.stored(),
+            "seed": seed,
+            "processes": self.handle.num_processes,
+            "data": identity(data),
+            "lineage": play.game.lineage(),
+        }
         self.step, self.over, self.began = 0, False, 0.0
 
     @property
@@ -111,12 +120,15 @@ class Run:
                     "back, or choose another folder."
                 )
 
-    def order(self, rows: int) -> Order:
+    @property
+    def order(self) -> Order:
         """Which rows each coming step sees."""
-        handle, seed = self.handle, self.settings["seed"]
-        return Order(
-            rows, self.batch_size, seed, self.step, handle.process_index, handle.num_processes
+        seed, rank, processes = (
+            self.settings["seed"],
+            self.handle.process_index,
+            self.handle.num_processes,
         )
+        return Order(self.rows, self.batch_size, seed, self.step, rank, processes)
 
     def end(self) -> Record:
         """Write the summary. Raises `KeyboardInterrupt` when steps are missing."""
@@ -142,16 +154,16 @@ class Run:
 
 
 class Watcher:
-    """Called after each step; `every` counts steps. Whatever it does, the last step has its turn too."""
+    """Called after each step, it acts at multiples of any number in `every`, and after the last step."""
 
-    def __init__(self, run: Run, every: int = 1):
-        self.run, self.every = run, every
+    def __init__(self, run: Run, *every: int):
+        self.run, self.every = run, every or (1,)
 
     def begin(self) -> None:
         """Called once, before the first step."""
 
     def __call__(self) -> None:
-        if self.run.step % self.every == 0 or self.run.over:
+        if self.run.over or any(self.run.step % each == 0 for each in self.every):
             self.act()
 
     def act(self) -> None:
@@ -159,7 +171,7 @@ class Watcher:
 
 
 class Log(Watcher):
-    """A line of means; and the end of a run whose losses are no longer numbers."""
+    """A line of means, before each checkpoint too; and the end of a run whose losses are no longer numbers."""
 
     def begin(self) -> None:
         self.since, self.step = time.perf_counter(), self.run.step

@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.game import Game, Phase
+from gancourse.game import Phase
+from tests.games import Small
 
 
-class Line(Game):
+class Line(Small):
     """One player fits y = 2 x - 1: a game without chance, whose every number can be computed by hand."""
 
     averaged = ("fit",)
 
     def __init__(self, optimizer=None, schedule=None, every=1, seed=0):
-        super().__init__()
+        super().__init__(batch_size=8)
         torch.manual_seed(seed)
         self.fit = nn.Linear(1, 1)
         self.optimizer = optimizer or partial(torch.optim.SGD, lr=0.1)
@@ -39,8 +40,8 @@ class Line(Game):
         x = batch["point"]
         return {"error": (self.fit(x) - (2 * x - 1)).square().mean()}
 
-    def sample(self, n, *, seed=0):
-        return self.fit(torch.linspace(-1, 1, n)[:, None]).detach()
+    def sample(self, n=None, *, seed=0):
+        return self.fit(torch.linspace(-1, 1, n or 4)[:, None]).detach()
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ import torch._dynamo  # torch.optim would import it in every child
 import torchvision  # noqa: F401
 
 from gancourse.chapters.gan import Config
-from gancourse.training import checkpoint, train
+from gancourse.training import checkpoint
+from tests.games import play
 
 STEPS, EVERY, CALLS = 99, 3, 150
 
@@ -40,21 +41,10 @@ def run(folder: Path, every_step=lambda: None) -> None:
         os.getpid() if begun else 1
     )  # a resumed run has its weights from the checkpoint or not at all
     game = config.build()
-    prepare = game.prepare
-    game.prepare = lambda batch: (every_step(), prepare(batch))[1]
-    train(
-        game,
-        {"image": images},
-        steps=STEPS,
-        batch_size=8,
-        ema=config.ema,
-        folder=folder,
-        device="cpu",
-        checkpoint_every=EVERY,
-        log_every=EVERY,
-        progress=False,
-        preview=lambda game: game.sample(1),
-    )
+    augment = game.augment
+    game.augment = lambda batch: (every_step(), augment(batch))[1]
+    rhythm = {"save_every": EVERY, "log_every": EVERY}
+    play(game, {"image": images}, STEPS, folder, preview=lambda game: game.sample(1), **rhythm)
 
 
 def die_at_call(number: int, folder: Path) -> None:

@@ -36,13 +36,23 @@ def test_the_cpu_runs_in_float32_unless_asked():
     )
 
 
-def test_unknown_hardware_is_explained():
+@pytest.mark.parametrize("device", ["tpu", "cpu:1", "cuda:99", "", 7.5, torch.device("meta")])
+def test_unknown_hardware_is_explained(device):
     with pytest.raises(
-        CourseError, match="device='tpu' was asked for; this machine's torch offers: .*cpu"
+        CourseError, match=r"^device='.*': this machine's torch does not offer it; choose .*cpu"
     ):
-        hardware.accelerator("tpu")
-    with pytest.raises(CourseError, match="precision='fp8' was asked for. Choose auto, bf16 or no"):
+        hardware.accelerator(device)
+
+
+def test_unknown_precision_is_explained():
+    with pytest.raises(CourseError, match="^precision='fp8': not known; choose auto, bf16 or no.$"):
         hardware.accelerator("cpu", "fp8")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0", torch.device("cpu"), torch.device("cpu", 0)])
+def test_a_device_may_be_given_in_any_of_torchs_ways(device):
+    assert hardware.offered(device) == torch.device("cpu")
+    assert hardware.accelerator(device).device == torch.device("cpu")
 
 
 def test_the_description_is_json_and_says_what_ran():

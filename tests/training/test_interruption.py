@@ -16,7 +16,8 @@ import torch
 
 from gancourse.chapters.gan import Config
 from gancourse.files import CourseError
-from gancourse.training import checkpoint, read_metrics, train
+from gancourse.training import checkpoint, read_metrics
+from tests.games import play
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and fork as POSIX has them")
 HERE = Path(__file__).resolve()
@@ -26,15 +27,8 @@ def toy_run(folder, steps: int, **changes):
     torch.manual_seed(0)
     game = Config.at("check", "toy", width=8, batch_size=8, ema=0.9).build()
     points = {"point": torch.randn(40, 2, generator=torch.Generator().manual_seed(0))}
-    options = {
-        "device": "cpu",
-        "progress": False,
-        "preview": lambda game: game.sample(1),
-        "log_every": 1000,
-    }
-    return train(
-        game, points, steps=steps, batch_size=8, ema=0.9, folder=folder, **{**options, **changes}
-    )
+    options = {"preview": lambda game: game.sample(1), "log_every": 1000}
+    return play(game, points, steps, folder, **{**options, **changes})
 
 
 def after(folder: Path, step: int) -> dict[str, torch.Tensor]:

@@ -22,10 +22,10 @@ from torch import nn
 
 from gancourse.chapters.gan import Config
 from gancourse.game import Game, Phase
-from gancourse.training import train
+from tests import games as tools
 
 
-class Fit(Game):
+class Fit(tools.Small):
     """A regression without chance: two halves of a batch and the whole batch must take the same steps."""
 
     averaged = ("line",)
@@ -50,14 +50,8 @@ class Fit(Game):
 def play(
     game: Game, data: dict, steps: int, folder: Path | None = None, **changes
 ) -> dict[str, torch.Tensor]:
-    options = {
-        "batch_size": 8,
-        "ema": 0.5,
-        "device": "cpu",
-        "progress": False,
-        "preview": lambda game: torch.zeros(1, 2),
-    }
-    record = train(game, data, steps=steps, folder=folder, **{**options, **changes})
+    options = {"batch_size": 8, "ema": 0.5, "preview": lambda game: torch.zeros(1, 2)}
+    record = tools.play(game, data, steps, folder, **{**options, **changes})
     return {
         **game.state_dict(),
         **{f"ema/{name}": value for name, value in record.game.state_dict().items()},
@@ -84,9 +78,9 @@ def games(folder: Path, rank: int) -> None:
     }
     # No BatchNorm: its running means are of each process's own share, and only the first process's are kept.
     toy = partial(gan, "toy", width=8)
-    ends["whole"] = play(toy(0), points, 8, folder / "whole", checkpoint_every=4)
-    play(toy(0), points, 4, folder / "parts", checkpoint_every=4)
-    ends["parts"] = play(toy(7), points, 8, folder / "parts", checkpoint_every=4)
+    ends["whole"] = play(toy(0), points, 8, folder / "whole", save_every=4)
+    play(toy(0), points, 4, folder / "parts", save_every=4)
+    ends["parts"] = play(toy(7), points, 8, folder / "parts", save_every=4)
     for name, tensors in ends.items():
         save_file(
             {key: value.clone().contiguous() for key, value in tensors.items()},
