@@ -4,17 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.game import Game, Phase, sampling
+from gancourse.dice import drop
+from gancourse.files import CourseError
+from gancourse.game import Game, Phase, falling, fingerprint, require_rows, sampling, to_float
+from tests.games import Numbers, Small
 
 
-class Pair(Game):
-    """Two small networks with everything that has a mode or a memory; the second may be frozen."""
+class Pair(Small):
+    """Two small networks with everything that has a mode or a memory."""
 
-    def __init__(self, frozen=()):
+    def __init__(self):
         super().__init__()
         self.first = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
         self.second = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
-        self.frozen = frozen
 
     def phases(self):
         return []
@@ -22,36 +24,67 @@ class Pair(Game):
 
 def test_a_game_without_phases_is_no_game():
     with pytest.raises(TypeError, match="phases"):
-        Game()
+        Game(Numbers())
 
 
-def test_prepare_maps_bytes_onto_minus_1_to_1_and_leaves_the_rest():
+def test_to_float_maps_bytes_onto_minus_1_to_1_and_leaves_the_rest():
     image = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
     batch = {
         "image": image,
         "label": torch.tensor([3, 1, 2]),
         "point": torch.tensor([[9.0], [-9.0], [0.5]]),
     }
-    prepared = Pair().prepare(batch)
+    prepared = to_float(batch)
     assert prepared.keys() == batch.keys()
     assert prepared["image"].dtype == torch.float32
     assert prepared["image"].flatten().tolist() == pytest.approx([-1, -0.6, 1])
     assert prepared["label"] is batch["label"] and prepared["point"] is batch["point"]
 
 
-def test_a_frozen_network_stays_in_eval_mode_and_its_statistics_stand_still():
+def test_a_borrowed_network_stays_in_eval_mode_and_its_statistics_stand_still():
     """Museum 10: a frozen Stage I left in train mode; no gradient reaches it, and its BatchNorm drifts all the same."""
-    game = Pair(frozen=("second",))
+    game, lender = Pair(), Pair().train()
+    game.borrow("first", lender)
     assert game.train() is game
-    assert game.first.training and game.first[1].training
-    assert not any(module.training for module in game.second.modules())
-    before = {name: value.clone() for name, value in game.second.state_dict().items()}
+    assert game.first.training and not any(module.training for module in lender.modules())
+    assert not any(parameter.requires_grad for parameter in lender.parameters())
+    before = fingerprint(lender)
     with torch.no_grad():
-        game.second(5 + game.first(torch.randn(16, 2)))
-    assert all(torch.equal(value, before[name]) for name, value in game.second.state_dict().items())
-    game.eval()
-    assert not game.first.training
-    assert not any(module.training for module in game.train(True).second.modules())
+        game.borrowed["first"].second(5 + game.first(torch.randn(16, 2)))
+    assert fingerprint(lender) == before
+
+
+def test_a_borrowed_network_is_no_part_of_the_game_but_moves_with_it():
+    game = Pair()
+    names = set(game.state_dict())
+    game.borrow("other", nn.Linear(2, 2))
+    assert set(game.state_dict()) == names and len(list(game.parameters())) == 8
+    assert game.to("meta").borrowed["other"].weight.is_meta
+    assert game.with_networks(first=nn.Identity()).borrowed is game.borrowed
+
+
+def test_a_fingerprint_knows_every_weight_and_buffer():
+    first, second = Pair(), Pair()
+    second.load_state_dict(first.state_dict())
+    assert fingerprint(first) == fingerprint(second)
+    second.second[1].running_mean[0] += 1
+    assert fingerprint(first) != fingerprint(second)
+
+
+def test_a_game_starts_from_the_networks_that_have_the_same_name():
+    first, second = Pair(), Pair()
+    second.start_from(first)
+    assert fingerprint(first) == fingerprint(second) and first.origin is None
+    assert second.lineage() == {"starts_from": fingerprint(first)}
+    stranger = Small()
+    stranger.third = nn.Linear(1, 1)
+    with pytest.raises(
+        CourseError, match="it has no network that this game has; choose another run"
+    ):
+        second.start_from(stranger)
+    stranger.first = nn.Linear(9, 9)
+    with pytest.raises(CourseError, match="its networks have other layers"):
+        second.start_from(stranger)
 
 
 def test_sampling_is_eval_and_inference_and_gives_every_module_its_mode_back():
@@ -63,9 +96,9 @@ def test_sampling_is_eval_and_inference_and_gives_every_module_its_mode_back():
     state = torch.get_rng_state()
     with sampling(game, seed=3):
         assert torch.is_inference_mode_enabled()
-        assert torch.initial_seed() == 3
+        drop(torch.ones(8, 2), 0.5)
         assert not any(module.training for module in game.modules())
-        game.second(game.first(torch.randn(8, 2)))
+        game.second(game.first(torch.ones(8, 2)))
     assert not torch.is_inference_mode_enabled()
     assert torch.equal(torch.get_rng_state(), state)
     assert {name: module.training for name, module in game.named_modules()} == modes
@@ -111,3 +144,31 @@ def test_a_phase_is_data():
     assert (phase.schedule, phase.every) == (None, 1)
     with pytest.raises(AttributeError):
         phase.every = 2
+
+
+def test_falling_rates_fall_at_the_end_along_a_line():
+    rates = [falling(2.0, step, steps=10, last=4)["lr"] for step in (0, 6, 7, 8, 9, 10, 12)]
+    assert rates == pytest.approx([2, 2, 1.5, 1, 0.5, 0, 0])
+    assert {falling(2.0, step, steps=10, last=0)["lr"] for step in range(12)} == {2.0}
+
+
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return {"image": torch.zeros(1, 4, 4), "label": torch.tensor(0)}
+
+
+@pytest.mark.parametrize(
+    "data", [Rows(), {"image": torch.zeros(3, 1, 4, 4), "label": torch.zeros(3)}]
+)
+def test_rows_of_another_shape_or_name_are_refused(data):
+    require_rows(data, {"image": (1, 4, 4)})
+    with pytest.raises(
+        CourseError,
+        match=r"^shape=\(3, 4, 4\): this game learns from 'image' of this shape, and the data have",
+    ):
+        require_rows(data, {"image": (3, 4, 4)})
+    with pytest.raises(CourseError, match="learns from 'point'"):
+        require_rows(data, {"point": (2,)})
