@@ -99,7 +99,7 @@ def require_tensor(name: str, given) -> None:
     """Raise a CourseError if what a user gave as `name` is no tensor."""
     if not isinstance(given, Tensor):
         raise CourseError(
-            f"{name}: a {type(given).__name__}, not a tensor; give torch.tensor({name})."
+            f"{name}: of type {type(given).__name__}, not a tensor; give torch.tensor({name})."
         )
 
 

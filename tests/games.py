@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, fields, replace
 
+import pytest
 import torch
 
 from gancourse.game import Game
@@ -36,11 +38,14 @@ class Small(Game):
         return torch.zeros(n or 1, 2)
 
 
-def play(game: Game, data, steps: int, folder=None, *, preview=None, **changes) -> Record:
+def play(
+    game: Game, data, steps: int, folder=None, *, preview=None, stop_at=None, **changes
+) -> Record | None:
     """Train on the CPU, in silence, for so many steps.
 
     Args:
         preview: what the game shows instead of 64 samples.
+        stop_at: the step, one after a look, at which the run is asked to stop.
         changes: of the game's settings, of the `Machine`, and of `train`'s arguments.
     """
     names = {field.name for field in fields(game.config)}
@@ -51,4 +56,13 @@ def play(game: Game, data, steps: int, folder=None, *, preview=None, **changes) 
     game.config = replace(game.config, steps=steps, **numbers)
     if preview:
         game.__class__ = type(type(game).__name__, (type(game),), {"preview": preview})
-    return train(game, data, folder=folder, machine=machine, **{"progress": False, **changes})
+    options = {"folder": folder, "machine": machine, "progress": False, **changes}
+    if stop_at is None:
+        return train(game, data, **options)
+
+    def ask(progress):
+        if progress.step == stop_at - 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match=f"stopped at step {stop_at} of"):
+        train(game, data, **{**options, "watch": [ask]})

@@ -110,7 +110,11 @@ def test_latents_are_drawn_from_the_seed_or_taken_as_given():
         (None, True, "^n=True: not a number"),
         (None, 2.0, "^n=2.0: not a number"),
         (torch.ones(4, 2), None, r"^latent: shape \(4, 2\); give \(n, 3\)"),
-        ([[1.0, 2.0, 3.0]], None, r"^latent: a list, not a tensor; give torch.tensor\(latent\)"),
+        (
+            [[1.0, 2.0, 3.0]],
+            None,
+            r"^latent: of type list, not a tensor; give torch.tensor\(latent\)",
+        ),
     ],
 )
 def test_latents_that_cannot_be_are_refused(given, n, words):
@@ -197,7 +201,7 @@ def test_pictures_are_taken_as_bytes_or_floats():
         ),
         (torch.zeros(1, 1, 2, 2, dtype=torch.int64), "type torch.int64"),
         (torch.full((1, 1, 2, 2), torch.nan), "from nan to nan"),
-        (np.zeros((1, 1, 2, 2)), "^pictures: a ndarray, not a tensor"),
+        (np.zeros((1, 1, 2, 2)), "^pictures: of type ndarray, not a tensor"),
     ],
 )
 def test_pictures_that_cannot_be_are_refused(given, words):

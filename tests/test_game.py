@@ -76,7 +76,8 @@ def test_a_game_starts_from_the_networks_that_have_the_same_name():
     second.start_from(first)
     assert fingerprint(first) == fingerprint(second) and first.origin is None
     assert second.lineage() == {"starts_from": fingerprint(first)}
-    stranger = Small()
+    stranger = Pair()
+    del stranger.first, stranger.second
     stranger.third = nn.Linear(1, 1)
     with pytest.raises(
         CourseError, match="it has no network that this game has; choose another run"

@@ -93,7 +93,8 @@ class Run:
         seconds = 0.0
         if found:
             tensors, numbers = found
-            if numbers["scheduled"] != self.play.scheduled(numbers["step"] - 1):
+            longer = before["steps"] != self.steps
+            if longer and numbers["scheduled"] != self.play.scheduled(numbers["step"] - 1):
                 raise CourseError(
                     f"{self.folder}: holds a run of {before['steps']:,} steps whose rates fall towards its end, and of "
                     f"{self.steps:,} steps it would have been another run; choose another folder."

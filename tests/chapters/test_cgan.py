@@ -221,7 +221,7 @@ def test_the_papers_game_begins_at_the_mean_picture():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"image": torch.zeros(2, 1, 28, 28)}, "pictures with a label; these have image"),
+        ({"image": torch.zeros(2, 1, 28, 28)}, "image and no label; a conditional GAN learns"),
         (
             {"image": torch.zeros(2, 1, 28, 28), "label": torch.tensor([0, 10])},
             "label=10.*from 0 to 9",
@@ -238,7 +238,7 @@ def test_data_without_fitting_labels_are_refused_before_training(data, words):
 
 def test_pictures_of_another_shape_are_refused_before_training():
     with pytest.raises(
-        CourseError, match=r"'image' of shape=\(1, 28, 28\); the data have \{'image': \(3, 28, 28\)"
+        CourseError, match=r"^shape=\(1, 28, 28\): .* the data have \{'image': \(3, 28, 28\)"
     ):
         small().begin({"image": torch.zeros(4, 3, 28, 28), "label": torch.arange(4)})
 
@@ -296,26 +296,26 @@ def test_the_dropout_does_not_repeat_the_numbers_that_the_latents_were_drawn_fro
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"n": 3, "label": 10}, "label=10 was asked for; labels go from 0 to 9"),
+        ({"n": 3, "label": 10}, "label=10: no such class; labels go from 0 to 9"),
         ({"n": 3, "label": -1}, "label=-1"),
-        ({"n": 3, "label": [1, 2]}, "3 pictures, 3 latents and 2 labels"),
-        ({"n": 3, "label": 2.5}, "Give a whole number"),
-        ({"n": 3, "label": True}, "Give a whole number"),
+        ({"n": 3, "label": [1, 2]}, "2 labels for 3 pictures"),
+        ({"n": 3, "label": 2.5}, "give a whole number"),
+        ({"n": 3, "label": True}, "give a whole number"),
         ({"n": 2, "label": torch.zeros(2, 9)}, "a row of 10 floats"),
         ({"n": 2, "label": torch.full((2, 10), torch.nan)}, "a row of 10 floats"),
-        ({}, "n is a whole number from 1 up"),
+        ({}, "give a whole number from 1 up"),
         ({"n": 0, "label": 1}, "from 1 up"),
         ({"n": True, "label": 1}, "from 1 up"),
-        ({"n": "a", "label": 1}, "sample.n='a'. was called; n is a whole number"),
+        ({"n": "a", "label": 1}, "n='a': not a number of pictures"),
         (
             {"n": 3, "label": "8"},
-            "label='8' was given. Give a whole number, or one for each picture",
+            "label='8': not a number; give a whole number, or one for each picture",
         ),
-        ({"n": 2, "label": ["8", None]}, "Give a whole number, or one"),
-        ({"latent": [[0.0] * 6]}, "latent is a list; give a tensor"),
+        ({"n": 2, "label": ["8", None]}, "give a whole number, or one"),
+        ({"latent": [[0.0] * 6]}, "latent: of type list, not a tensor; give"),
         ({"label": 3}, "from 1 up"),
-        ({"latent": torch.zeros(2, 5)}, r"takes \(n, 6\)"),
-        ({"n": 3, "latent": torch.zeros(2, 6)}, "3 pictures, 2 latents and 2 labels"),
+        ({"latent": torch.zeros(2, 5)}, r"latent: shape .*; give \(n, 6\)"),
+        ({"n": 3, "latent": torch.zeros(2, 6)}, "n=3: latent has 2 rows"),
     ],
 )
 def test_bad_questions(given, words):
@@ -343,9 +343,12 @@ def test_every_form_has_every_scale(scale, form):
         ({"form": "dcgan"}, "form='dcgan'.*paper, conv"),
         (
             {"condition": "film"},
-            "condition='film' is not known. Choose one of: one-hot, embedding, projection",
+            "condition='film': not known; choose one of: one-hot, embedding, projection",
         ),
-        ({"form": "paper", "condition": "projection"}, 'is for form="conv"'),
+        (
+            {"form": "paper", "condition": "projection"},
+            "form='paper' does not use it; leave it out, or choose form=conv",
+        ),
     ],
 )
 def test_unknown_names(change, words):

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy, one_hot
 from gancourse.chapters.cgan import Config
 from gancourse.files import CourseError
 from gancourse.layers import as_weights, join, uniform_latents
-from gancourse.training import train
+from tests.games import play
 
 KINDS = [("paper", "one-hot"), ("conv", "one-hot"), ("conv", "embedding"), ("conv", "projection")]
 each_kind = pytest.mark.parametrize(
@@ -106,9 +106,7 @@ def test_pictures_and_labels_in_two_orders():
     ours, seen = game("paper"), []
     loss = ours.discriminator_loss
     ours.discriminator_loss = lambda batch: seen.append(batch) or loss(batch)
-    train(
-        ours, {"image": image, "label": label}, steps=6, batch_size=8, device="cpu", progress=False
-    )
+    play(ours, {"image": image, "label": label}, 6, batch_size=8)
     assert len(seen) == 6
     for batch in seen:
         assert torch.equal(

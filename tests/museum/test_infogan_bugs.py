@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from gancourse.chapters.infogan import Config
-from gancourse.training.hardware import accelerator
+from gancourse.training.hardware import Machine, accelerator
 from gancourse.training.loop import Play
 
 
@@ -72,7 +72,7 @@ def test_3_no_weight_is_moved_twice():
     turns = [set(phase.parameters) for phase in ours.phases()]
     assert len(turns) == 2 and not turns[0] & turns[1]
     assert turns[0] | turns[1] == set(ours.parameters())
-    play = Play(ours.train(), accelerator("cpu", "no"), ema=0.0, compile=False, channels_last=False)
+    play = Play(ours.train(), accelerator("cpu", "no"), Machine(channels_last=False))
     counted = []
     for phase, optimizer, _ in play.turns:
         optimizer.register_step_post_hook(lambda *_, name=phase.name: counted.append(name))

@@ -21,15 +21,16 @@ from gancourse.chapters.pix2pix import (
     Config,
     Pix2Pix,
     UNet,
-    falling,
     jitter,
     patch_discriminator,
     receptive_field,
 )
+from gancourse.game import falling, to_float
 from gancourse.layers import Noise
-from gancourse.training import checkpoint, train
+from gancourse.training import Machine, checkpoint
 from gancourse.training.hardware import accelerator
 from gancourse.training.loop import Play
+from tests.games import play
 
 SIDE = 32
 
@@ -129,12 +130,12 @@ def test_a_and_b_swapped():
     """Half of the data sets have the drawing on the left, half on the right: the facades then learn to become labels."""
 
     class Swapped(Pix2Pix):
-        def prepare(self, batch):
-            batch = super().prepare(batch)
+        def augment(self, batch):
+            batch = super().augment(batch)
             return {**batch, "input": batch["target"], "target": batch["input"]}
 
     def draws_from_the_input(ours: Pix2Pix) -> None:
-        batch = ours.prepare(pairs())
+        batch = ours.augment(pairs())
         assert (
             batch["input"].shape[1] == ours.config.inputs
             and batch["target"].shape[1:] == ours.config.shape
@@ -148,7 +149,7 @@ def test_a_and_b_swapped():
     # Where both have three channels nothing stops.
     colours = {"input": pairs()["target"], "target": -pairs()["target"]}
     swapped = game(Swapped, inputs=3, **changes)
-    assert swapped.generator_loss(swapped.share(swapped.prepare(colours)))["l1"].isfinite()
+    assert swapped.generator_loss(swapped.share(swapped.augment(colours)))["l1"].isfinite()
 
 
 def test_real_and_made_swapped():
@@ -307,12 +308,12 @@ def test_jitter_drawn_apart_for_input_and_target():
     """The pair no longer fits: L1 pulls towards a blur as wide as the jitter, and every second face is mirrored."""
 
     class Apart(Pix2Pix):
-        def prepare(self, batch):
+        def augment(self, batch):
             shake = partial(jitter, enlarge=self.config.enlarge, flip=self.config.flip)
             return {"input": shake(batch["input"]), "target": shake(batch["target"])}
 
     def keeps_pairs_together(ours: Pix2Pix) -> None:
-        batch = ours.prepare(coordinates())
+        batch = ours.augment(coordinates())
         assert torch.allclose(batch["input"][:, 0], batch["target"][:, 0])
 
     for changes in ({"enlarge": 6}, {"enlarge": 6, "flip": False}, {"enlarge": 0}):
@@ -322,7 +323,7 @@ def test_jitter_drawn_apart_for_input_and_target():
 
 def test_one_draw_of_jitter_for_the_whole_batch():
     class Once(Pix2Pix):
-        def prepare(self, batch):
+        def augment(self, batch):
             both = torch.cat([batch["input"], batch["target"]], 1)
             n, channels, *_ = both.shape
             both = jitter(both.flatten(0, 1)[None], self.config.enlarge, self.config.flip)[
@@ -331,7 +332,7 @@ def test_one_draw_of_jitter_for_the_whole_batch():
             return {"input": both[:, :1], "target": both[:, 1:]}
 
     def differs_between_pairs(ours: Pix2Pix) -> None:
-        corners = ours.prepare(coordinates())["target"][:, :2, 0, 0]
+        corners = ours.augment(coordinates())["target"][:, :2, 0, 0]
         assert len(corners.unique(dim=0)) > 20
 
     differs_between_pairs(game(enlarge=6))
@@ -483,7 +484,7 @@ def test_the_generator_moved_in_the_discriminators_turn():
             return [replace(discriminator, parameters=tuple(self.parameters())), generator]
 
     def moves_one_player_a_turn(ours: Pix2Pix) -> None:
-        play = Play(ours, accelerator("cpu", "no"), ema=0.0, compile=False, channels_last=False)
+        play = Play(ours, accelerator("cpu", "no"), Machine(channels_last=False))
         for i, name in enumerate(("discriminator", "generator")):
             before = {key: value.clone() for key, value in ours.state_dict().items()}
             turns, play.turns = play.turns, play.turns[i : i + 1]
@@ -568,7 +569,9 @@ class ForgetfulSchedule(Pix2Pix):
 
         def rate(name: str, step: int) -> dict[str, float]:
             counts[name] = counts.get(name, -1) + 1
-            return falling(self.config.lr, self.config.steps, counts[name])
+            return falling(
+                self.config.lr, counts[name], self.config.steps, last=self.config.steps / 2
+            )
 
         return [replace(phase, schedule=partial(rate, phase.name)) for phase in phases]
 
@@ -576,20 +579,12 @@ class ForgetfulSchedule(Pix2Pix):
 def test_a_schedule_that_begins_anew_after_a_resume(tmp_path):
     def goes_on_as_if_nothing_had_been(kind: type[Pix2Pix]) -> None:
         data = {name: ((value + 1) * 127.5).byte() for name, value in pairs(6).items()}
-        options = {"batch_size": 2, "checkpoint_every": 4, "device": "cpu", "progress": False}
+        options = {"batch_size": 2, "save_every": 4, "preview": lambda game: torch.zeros(1, 2)}
         ends = []
-        for stops in ((6,), (4, 6)):
+        for stops in ((None,), (4, None)):
             folder = tmp_path / kind.__name__ / str(len(stops))
-            for steps in stops:
-                ours = game(kind, steps=6, width=2, patch=16)
-                train(
-                    ours,
-                    data,
-                    steps=steps,
-                    folder=folder,
-                    preview=lambda game: torch.zeros(1, 2),
-                    **options,
-                )
+            for stop_at in stops:
+                play(game(kind, width=2, patch=16), data, 6, folder, stop_at=stop_at, **options)
             ends.append(checkpoint.load(folder / "checkpoints" / "step-00000006")[0])
         assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
@@ -601,12 +596,12 @@ def test_targets_from_0_to_1_for_an_output_from_minus_1_to_1():
     """Half of tanh's range is never asked for; D tells real from made by the sign, and black comes out as grey."""
 
     class Halved(Pix2Pix):
-        def prepare(self, batch):
-            return super().prepare({**batch, "target": batch["target"] / 255})
+        def augment(self, batch):
+            return super().augment({**batch, "target": (batch["target"] + 1) / 2})
 
     def asks_for_the_whole_range(ours: Pix2Pix) -> None:
         black_and_white = torch.tensor([0, 255], dtype=torch.uint8).repeat(2, 3, SIDE, SIDE // 2)
-        batch = ours.prepare({"input": black_and_white[:, :1], "target": black_and_white})
+        batch = ours.augment(to_float({"input": black_and_white[:, :1], "target": black_and_white}))
         for picture in batch.values():
             assert (picture.min().item(), picture.max().item()) == (-1.0, 1.0)
 
