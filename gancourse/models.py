@@ -10,6 +10,7 @@ A published model is a folder of data/weights:
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # the list of names answers without torch
 
     from gancourse.game import Game
     from gancourse.recipe import Recipe
+    from gancourse.training import Record
 
 
 def published() -> list[str]:
@@ -142,3 +144,23 @@ def begin(config: Recipe, seed: int = 0) -> Game:
     if config.starts_from:
         game.start_from(load(config.starts_from))
     return game
+
+
+def play(
+    config: Recipe, data, *, seed: int = 0, folder: str | Path | None = None, **options
+) -> Record:
+    """Begin a game by its Config and train it.
+
+    Args:
+        data: `Pictures`, tensors by name, or another data set that `training.train` takes.
+        seed: of the weights, and of all that `training.train` draws.
+        options: further arguments of `training.train`, and fields of its `Machine`.
+    """
+    from gancourse.training import Machine, train
+
+    names = {field.name for field in fields(Machine)} & options.keys()
+    machine = Machine(**{name: options.pop(name) for name in names})
+    rows = getattr(data, "tensors", data)
+    return train(
+        begin(config, seed), rows, seed=seed, folder=folder or None, machine=machine, **options
+    )

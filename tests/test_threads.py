@@ -1,0 +1,53 @@
+"""One seed, one picture, whoever else draws at the same moment: several threads may sample at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from gancourse import models
+from gancourse.chapters import CHAPTERS
+
+SEEDS = [0, 1, 2, 3] * 6
+# A form of each chapter, and those whose dropout stays on when they draw.
+FORMS = [(name, form) for name, row in CHAPTERS.items() for form in row.config.FORMS]
+
+
+def small(chapter: str, form: str):
+    config = CHAPTERS[chapter].config
+    narrow = {"shape": (3, 32, 32)} if config.takes == "pairs" else {}
+    torch.manual_seed(0)
+    return config.at("check", form, width=12, **narrow).build().eval()
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one game", "a game for each thread"])
+@pytest.mark.parametrize(("chapter", "form"), FORMS)
+def test_the_same_seed_gives_the_same_picture_in_threads(chapter, form, shared):
+    game = small(chapter, form)
+    alone = {seed: game.sample(2, seed=seed) for seed in set(SEEDS)}
+    assert not torch.equal(alone[0], alone[1])
+    games = [game if shared else small(chapter, form) for _ in SEEDS]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda game, seed: game.sample(2, seed=seed), games, SEEDS))
+    wrong = [
+        seed
+        for seed, found in zip(SEEDS, together, strict=True)
+        if not torch.equal(found, alone[seed])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_drawing_leaves_the_global_generator_alone(chapter):
+    game = small(chapter, CHAPTERS[chapter].config.DEFAULT)
+    state = torch.get_rng_state()
+    game.sample(3, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_loading_leaves_the_global_generator_alone():
+    state = torch.get_rng_state()
+    models.load(models.published()[0])
+    assert torch.equal(torch.get_rng_state(), state)
