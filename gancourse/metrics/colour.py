@@ -14,7 +14,7 @@ from gancourse.files import CourseError
 from gancourse.metrics.inputs import as_uint8
 
 COLOURS = 20  # in a palette
-# The least number of 2 x 2 squares per pixel of a painted colour. OpenMoji's have .7 to .9, edges .05.
+# A painted colour has at least so many 2 x 2 squares per pixel: OpenMoji's .7 to .9, edges .05.
 SOLID = 0.25
 BIN = 4.0  # width of a histogram bin in Lab units; one is centred on 0, so that grey is on no edge
 HALF = 32  # bins on either side of it: sRGB colours have a and b within -108..99, L within 0..100
@@ -67,7 +67,7 @@ def palette(images: Tensor, size: int = COLOURS) -> Tensor:
     found, count = found[painted], count[painted]
     if not 0 < size <= len(found):
         raise CourseError(
-            f"size={size}: {len(images):,} pictures with {len(found):,} painted colours, edges left out; "
+            f"size={size}: {len(images):,} pictures with {len(found):,} painted colours, no edges; "
             f"give 1 to {len(found):,}, or more pictures of flat art."
         )
     # `unique` sorts by colour, and a stable sort keeps that order in ties.
@@ -168,7 +168,7 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
     size = region.flatten(1).sum(1)  # (N,)
     if not size.any():
         raise CourseError(
-            f"line_art: the classes of the truth in all {len(truth):,} pictures, nothing needs colour; "
+            f"line_art: has the classes of the truth in all {len(truth):,} pictures; "
             "give the drawings, not the coloured pictures."
         )
     right = ((predicted == truth) & region).flatten(2).sum(2)  # (D, N)

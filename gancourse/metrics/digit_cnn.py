@@ -199,10 +199,10 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
         DamagedFile: the hash of the weights differs from the one on the card.
     """
     path = Path(folder) / "model.safetensors"
-    remedy = "restore the folder from the repository, or train the digit classifier again."
+    remedy = "Restore the folder from the repository, or train the digit classifier again."
     card = path.with_name("card.json")
     if not card.is_file():
-        raise CourseError(f"{card}: missing; {remedy}")
+        raise CourseError(f"{card}: missing; restore the folder from the repository.")
     expected = read_json(card)["sha256"]
     cnn = DigitCNN()
     cnn.load_state_dict(load_file(verify(path, expected, remedy)))

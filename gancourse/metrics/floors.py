@@ -45,7 +45,7 @@ def without(images: Tensor, labels: Tensor, label: int, seed: int = 0) -> Tensor
     kept = images[~missing]
     if not len(kept):
         raise CourseError(
-            f"label={label}: all {len(images):,} pictures have it; give pictures of several classes."
+            f"label={label}: all {len(images):,} pictures have it; give more than one class."
         )
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(kept), (int(missing.sum()),), generator=generator)
