@@ -40,7 +40,7 @@ def test_outside_a_notebook_it_does_nothing(monkeypatch, capsys):
 
 def test_pictures_stand_above_curves():
     plate = show.Live().figure(5, 10, view(5).metrics, PICTURES)
-    assert len(plate.axes) == 2 and plate.alt == "Training at step 5 of 10."
+    assert len(plate.axes) == 2 and plate.alt == "Training at step 5 of 10. Samples above."
     plate.png()
     above, below = (axes.get_position() for axes in plate.axes)
     assert above.y0 > below.y1 and above.y1 <= 1
@@ -79,7 +79,7 @@ def test_drawing_is_rationed_but_the_last_step_is_drawn(shown, monkeypatch):
     monkeypatch.setattr(
         show.Live, "figure", lambda *args: now.__setitem__(0, now[0] + 0.5) or show.Plate(1, 1)
     )
-    watch = show.Live(share=0.1)
+    watch = show.Live(time_fraction=0.1)
     for step in range(1, 101):
         watch(view(step, steps=100))
         now[0] += 0.1
@@ -139,5 +139,7 @@ def test_a_notebook_keeps_one_picture_and_no_widget_state(repository):
             "image/png",
             "text/plain",
         }
-    assert notebook.cells[0].outputs[0].data["text/plain"] == "Training at step 3 of 3."
+    assert (
+        notebook.cells[0].outputs[0].data["text/plain"] == "Training at step 3 of 3. Samples above."
+    )
     assert "widgets" not in notebook.metadata

@@ -48,13 +48,13 @@ def test_a_drawing_is_a_grey_picture():
     ],
 )
 def test_other_addresses_are_refused(given):
-    with pytest.raises(CourseError, match="The sheet sent no PNG"):
+    with pytest.raises(CourseError, match="drawing: not a PNG picture"):
         sketchpad.picture(given)
 
 
 def test_a_picture_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(CourseError, match="The sheet sent no PNG"):
+    with pytest.raises(CourseError, match="drawing: not a PNG picture"):
         sketchpad.picture(DRAWING)
 
 
@@ -122,7 +122,7 @@ def test_the_words_of_an_error_stand_in_the_pictures_place(error, words):
 def test_a_wrong_address_is_said_and_not_raised():
     sheet, _, said = parts(sketchpad.sketch(lambda image: image))
     sheet.drawing = "https://example.org/cat.png"
-    assert "The sheet sent no PNG" in said.value
+    assert "drawing: not a PNG picture" in said.value
 
 
 def test_the_widgets_state_holds_the_drawing():
@@ -160,7 +160,9 @@ SHEET = {"side": 288, "pen": 8, "drawing": ""}
 
 @pytest.fixture
 def play(tmp_path):
-    """Run lines of JavaScript beside the sheet on a stage of stand-ins; the value of `result` comes back."""
+    """Run lines of JavaScript beside the sheet on a stage of stand-ins; the value of `result` comes
+    back.
+    """
     node = shutil.which("node")
     if not node:
         pytest.skip("node is not installed")

@@ -88,7 +88,21 @@ def test_wrong_points_are_refused(wrong):
 
 
 def test_frames_and_logits_that_do_not_fit_are_refused():
-    with pytest.raises(CourseError, match="No frames"):
+    with pytest.raises(CourseError, match=r"frames=\[\]: "):
         show.chase([], REAL)
     with pytest.raises(CourseError, match=r"\(100, 2\) for 100 points"):
         show.field(lambda points: points, (-1, 1, -1, 1), resolution=10)
+
+
+def test_alternative_texts_say_what_is_drawn():
+    far = np.concatenate([REAL, [[99.0, 0.0]]])
+    assert "1 of them outside the frame" in show.scatter(REAL, far).alt
+    assert show.chase([(0, far), (1000, REAL)], REAL).alt == (
+        "2 panels of real points as rings and generated ones as dots: "
+        "step 0 with 1 outside the frame, step 1,000."
+    )
+    plate = show.field(lambda x: 0 * x[:, 0] + 99, (-1, 1, -1, 1), real=REAL, caption="Sure.")
+    assert plate.alt == (
+        "Map of the discriminator's probability that a point is real, from 1.00 to 1.00; "
+        "on average 1.00 at the real points. Sure."
+    )
