@@ -166,9 +166,9 @@ def turns(conditional: bool = False) -> Diagram:
         ]
         if player == "D":
             shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
-            back, stop, words = 592, 470, f"loss: x is real, {made} is not"
+            back, stop, words = 592, 470, f"loss: x → real, {made} → fake"
         else:
-            back, stop, words = 592, 180, f"loss: {made} is real"
+            back, stop, words = 592, 180, f"loss: {made} → real"
         low = y + 48
         shapes.append(_line(f"M{back} {y + 24}V{low}H{stop}", FAKE, DASH))
         shapes.append(_arrow(stop, low, stop, y + 26, FAKE))
@@ -254,14 +254,14 @@ def paired() -> Diagram:
             shapes.append(_arrow(178, y + 48, 178, y + 28, FAKE))
             shapes.append(_line(f"M254 {y + 92}H178V{y + 48}", FAKE, DASH))
             words = (
-                ("through D: (x, G(x)) is real", 384, y + 70),
+                ("through D: (x, G(x)) → real", 384, y + 70),
                 ("100 · |y − G(x)|", 60, y + 96),
             )
         else:
             shapes.append(_arrow(358, y + 78, 428, y + 28))
             shapes.append(_line(f"M594 {y + 24}V{y + 62}H478", FAKE, DASH))
             shapes.append(_arrow(478, y + 62, 478, y + 28, FAKE))
-            words = (("(x, y) is real, (x, G(x)) is not", 384, y + 86),)
+            words = (("(x, y) → real, (x, G(x)) → fake", 384, y + 86),)
         shapes += [f'<text x="{x}" y="{at}">{escape(text)}</text>' for text, x, at in words]
     description = (
         "Two turns. In the first, the input x passes through the generator G, whose output is "

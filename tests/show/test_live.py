@@ -117,7 +117,8 @@ from gancourse import show
 watch, metrics = show.Live(), []
 for step in range(1, 4):
     metrics.append({"step": step, "generator/fake": 0.7})
-    watch(SimpleNamespace(step=step, steps=3, metrics=metrics, pictures=np.zeros((4, 1, 8, 8), np.uint8)))
+    pictures = np.zeros((4, 1, 8, 8), np.uint8)
+    watch(SimpleNamespace(step=step, steps=3, metrics=metrics, pictures=pictures))
 """
 
 

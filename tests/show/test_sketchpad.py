@@ -139,18 +139,20 @@ def test_the_widgets_state_holds_the_drawing():
 STAGE = """
 const drawn = [], handlers = {}, watched = {};
 const log = (name) => (...given) => drawn.push([name, ...given]);
-const ink = { fillRect: log("blank"), beginPath() {}, moveTo: log("move"), lineTo: log("line"), stroke: log("stroke"),
-  drawImage: log("image") };
+const ink = { fillRect: log("blank"), beginPath() {}, moveTo: log("move"), lineTo: log("line"),
+  stroke: log("stroke"), drawImage: log("image") };
 let address = "data:one";
-const element = (tag) => ({ tag, style: {}, setAttribute() {}, getContext: () => ink, toDataURL: () => address,
-  getBoundingClientRect: () => ({ left: 10, top: 20, width: 144, height: 144 }), setPointerCapture() {},
+const box = { left: 10, top: 20, width: 144, height: 144 };
+const element = (tag) => ({ tag, style: {}, setAttribute() {}, setPointerCapture() {},
+  getContext: () => ink, toDataURL: () => address, getBoundingClientRect: () => box,
   addEventListener: (name, call) => { handlers[tag + " " + name] = call; } });
 globalThis.document = { createElement: element };
 const images = [];
 globalThis.Image = class { constructor() { images.push(this); } };
 const state = JSON.parse(process.argv[2]);
 let saves = 0;
-const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes: () => { saves++; },
+const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; },
+  save_changes: () => { saves++; },
   on: (name, call) => { watched[name] = call; }, off: (name) => { delete watched[name]; } };
 const kept = [];
 const clean = widget.render({ model, el: { append: (...all) => kept.push(...all) } });
@@ -173,8 +175,9 @@ def play(tmp_path):
     )
 
     def run(lines: str, **state):
-        code = f'import widget from "./widget.mjs";\n{STAGE}\n{lines}\nconsole.log(JSON.stringify(result));'
-        (tmp_path / "play.mjs").write_text(code)
+        code = ['import widget from "./widget.mjs";', STAGE, lines]
+        code.append("console.log(JSON.stringify(result));")
+        (tmp_path / "play.mjs").write_text("\n".join(code))
         command = [node, tmp_path / "play.mjs", json.dumps(SHEET | state)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -192,7 +195,8 @@ def test_a_stroke_is_drawn_and_told_once_when_it_ends(play):
     handlers["canvas pointerup"]({});
     handlers["canvas pointerup"]({});
     watched["change:drawing"]();
-    const result = { drawn, during, saves, drawing: state.drawing, images: images.length, tags: kept.map((e) => e.tag) };
+    const result = { drawn, during, saves, drawing: state.drawing, images: images.length,
+      tags: kept.map((each) => each.tag) };
     """
     found = play(lines)
     assert found["tags"] == ["canvas", "button"]
