@@ -1,18 +1,16 @@
-"""Metrics: one module per family, tensors in, plain numbers out. No module here knows a chapter or
-a data set.
+"""Metrics: one module per family, tensors in, plain numbers out, and no chapter known.
 
-digits           `digit_scores`: FID, KID, recall, density and coverage of generated digits, in one
-call digit_cnn        `judge`: the digit classifier that provides the features; `fit` and `publish`
-make a new one frechet          `frechet` (FID) and `kernel` (KID): distances between two sets of
-features coverage         `manifold`: precision, recall, density and coverage of two sets of
-features modes            `toy_modes` and `stacked_modes`: how many modes are covered, and how
-evenly conditional      do samples match their labels: `label_accuracy`, `trained_on_generated`,
-`class_coverage` colour           `colour_scores`: does coloured line art match the true picture
-codes            what a code has learned: `matched`, `mutual_information`, `spearman`, `auc`,
-`best_code` handwriting      `slant`, `breadth` and `stroke_width` of a digit, measured without a
-network disentanglement  `factor_vae_score` and `mutual_information_gap`, where the true factors are
-known parzen           `parzen`: the log-likelihood estimate of 2014, kept for comparison with
-papers of that time floors           what a trivial answer scores: degraded real pictures, and line
-art filled with one colour cheats           sets of pictures that beat the Parzen estimate without a
-generator
+digits           `digit_scores`: FID, KID, recall, density and coverage of digits, in one call
+digit_cnn        `judge`: the digit classifier that computes the features; `fit` makes a new one
+frechet          `frechet` (FID) and `kernel` (KID): distances between two sets of features
+coverage         `manifold`: precision, recall, density and coverage of two sets of features
+modes            `toy_modes` and `stacked_modes`: how many modes are covered, and how evenly
+conditional      do samples match their labels: `label_accuracy`, `class_coverage`, ...
+colour           `colour_scores`: does coloured line art match the true picture
+codes            what a code has learned: `matched`, `mutual_information`, `spearman`, `auc`, ...
+handwriting      `slant`, `breadth` and `stroke_width` of a digit, measured without a network
+disentanglement  `factor_vae_score` and `mutual_information_gap`, where true factors are known
+parzen           `parzen`: the log-likelihood estimate of 2014, kept for comparison
+floors           what a trivial answer scores: degraded pictures, line art filled with one colour
+cheats           pictures that beat the Parzen estimate without a generator
 """

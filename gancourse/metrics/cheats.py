@@ -45,9 +45,7 @@ def centroids(pictures: Tensor, n: int, seed: int = 0, rounds: int = 5) -> Tenso
 
 
 def blurred_neighbours(pictures: Tensor, n: int, seed: int = 0, neighbours: int = 4) -> Tensor:
-    """`n` of the pictures (N, C, H, W) uint8, each replaced by the mean of itself and its
-    `neighbours` - 1 nearest.
-    """
+    """`n` of the pictures (N, C, H, W) uint8, each averaged with its `neighbours` - 1 nearest."""
     points = pictures.flatten(1).float()
     chosen = memorised(points, n, seed)
     nearest = [

@@ -1,6 +1,4 @@
-"""What has a code learned to control? Compares categories with classes, and codes with
-measurements.
-"""
+"""What has a code learned to control? Categories against classes, codes against measurements."""
 
 from __future__ import annotations
 
@@ -17,8 +15,7 @@ TEMPERATURES = [2 ** (k / 4) for k in range(-8, 41)]  # 1/4 .. 1024, where every
 
 
 def matched(predicted: Tensor, labels: Tensor) -> Tensor:
-    """Match categories to classes, one to one, so that most pictures are right (Hungarian
-    algorithm).
+    """Match categories to classes, one to one, with fewest errors (Hungarian algorithm).
 
     Fit the assignment on training pictures and apply it to others: on the pictures it was fitted
     on, the error is too small.
@@ -42,8 +39,7 @@ def matched(predicted: Tensor, labels: Tensor) -> Tensor:
 
 
 def matching_error(predicted: Tensor, labels: Tensor, mapping: Tensor) -> float:
-    """The fraction of pictures, 0..1, whose category maps to the wrong class. Guessing among ten
-    has .9.
+    """The fraction of pictures, 0..1, whose category maps to the wrong class; .9 by guessing.
 
     Args:
         predicted, labels: (N,), as for `matched`.
@@ -113,19 +109,21 @@ def mutual_information(
     no part in training the generator, so the two cannot share a hidden signal. Pictures are rounded
     to uint8 for the same reason.
 
-    Args: pictures: (N, C, H, W), uint8 or float in [-1, 1], each generated from its own code. N of
-        about 20,000 is
-            enough; below 4,000, Q is trained too briefly.
+    Args:
+        pictures: (N, C, H, W), uint8 or float in [-1, 1], each generated from its own code. N of
+            about 20,000 is enough; below 4,000, Q is trained too briefly.
         codes: (N,), 0..classes-1.
         seed: for the halves and for Q.
         epochs: passes over the half that Q is trained on.
 
-    Returns: nats: log(classes), 2.303 for ten, when every picture reveals its code; 0 when none
-        does, give or take a few thousandths, so it can be slightly negative. It is a lower bound:
-        what Q has failed to learn is missing.
+    Returns:
+        nats: log(classes), 2.303 for ten, when every picture reveals its code; 0 when none does,
+        give or take a few thousandths, so it can be slightly negative. It is a lower bound: what Q
+        has failed to learn is missing.
 
-    Raises: CourseError: shapes or ranges that do not match, fewer than 100 pictures, or pictures
-        below 16 x 16 pixels.
+    Raises:
+        CourseError: shapes or ranges that do not match, fewer than 100 pictures, or pictures below
+            16 x 16 pixels.
     """
     pictures = as_uint8(pictures, "pictures").cpu()
     codes = as_class(codes, len(pictures), "codes", classes)
@@ -154,9 +152,7 @@ def _learned(
     epochs: int,
     device: str | torch.device,
 ) -> Reader:
-    """A Q trained with Adam and a one-cycle learning rate. Nothing is shifted: a code may be a
-    position.
-    """
+    """A Q trained with Adam and a one-cycle rate. No shifts: a code may be a position."""
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # initial weights and dropout
@@ -180,8 +176,9 @@ def spearman(a: Tensor, b: Tensor) -> float:
     Ties share their mean rank. If all numbers of a row are equal, the correlation is undefined; 0
     is returned. For independent rows the value lies within 2 / sqrt(N - 1) of 0 in 95 % of cases.
 
-    Raises: CourseError: rows of different lengths, fewer than two numbers, or numbers that are not
-        finite.
+    Raises:
+        CourseError: rows of different lengths, fewer than two numbers, or numbers that are not
+            finite.
     """
     a, b = _row(a, "a", least=2), _row(b, "b", least=2)
     if len(a) != len(b):
@@ -203,8 +200,9 @@ def auc(scores: Tensor, labels: Tensor) -> float:
         scores: (N,), any real numbers.
         labels: (N,), 1 or True with the attribute, 0 or False without.
 
-    Raises: CourseError: shapes that do not match, other labels, scores that are not finite, or only
-        one of the labels.
+    Raises:
+        CourseError: shapes that do not match, other labels, scores that are not finite, or only one
+            of the labels.
     """
     scores = _row(scores, "scores")
     labels = labels.long() if labels.dtype == torch.bool else labels
@@ -222,16 +220,18 @@ def auc(scores: Tensor, labels: Tensor) -> float:
 def best_code(scores: Tensor, labels: Tensor, names: list[str] | None = None) -> dict:
     """The code that best predicts a binary attribute, which played no part in training.
 
-    Args: scores: (N, K), the value of K codes for each picture: a mean, or the probability of a
-        category.
+    Args:
+        scores: (N, K), the value of K codes for each picture: a mean, or the probability of a
+            category.
         labels: (N,), 1 with the attribute, 0 without.
         names: of the codes; by default "code 0", "code 1", ...
 
-    Returns: dict of `code`, the name of the best one; `column`, its index; `auc`, its AUC or 1 -
-        AUC, whichever is larger, so .5..1; `direction`, +1 if the score rises with the attribute
-        and -1 if it falls; and `all`, the AUC of every name as it is. Even the best of K useless
-        codes exceeds .5, on average by up to sqrt(log(2 K) / (6 n)), where n is the number of
-        pictures with the rarer label.
+    Returns:
+        dict of `code`, the name of the best one; `column`, its index; `auc`, its AUC or 1 - AUC,
+        whichever is larger, so .5..1; `direction`, +1 if the score rises with the attribute and -1
+        if it falls; and `all`, the AUC of every name as it is. Even the best of K useless codes
+        exceeds .5, on average by up to sqrt(log(2 K) / (6 n)), where n is the number of pictures
+        with the rarer label.
 
     Raises:
         CourseError: as `auc`, or a number of names other than K.
@@ -255,8 +255,7 @@ def best_code(scores: Tensor, labels: Tensor, names: list[str] | None = None) ->
 
 
 def ranks(row: Tensor) -> Tensor:
-    """The ranks (N,) float64 of the numbers (N,) in ascending order, from 1; ties share their mean
-    rank.
+    """The ranks (N,) float64 of the numbers (N,), ascending from 1; ties share their mean rank.
 
     Raises:
         CourseError: not one row of numbers, or numbers that are not finite.

@@ -1,5 +1,4 @@
-"""Does a coloured drawing match the true picture? The classes are the colours of a palette, so no
-network is needed.
+"""Does a coloured drawing match the true picture? Classes are palette colours; no network judges.
 
 For flat art only, where nearly every pixel has one of a few exact colours: the most common ones are
 the classes.
@@ -76,9 +75,7 @@ def palette(images: Tensor, size: int = COLOURS) -> Tensor:
 
 
 def covered(images: Tensor, palette: Tensor) -> float:
-    """The fraction of pixels, 0..1, whose colour is exactly in the palette (K, 3); images as for
-    `quantise`.
-    """
+    """The fraction of pixels, 0..1, with exactly a colour of the palette (K, 3); see `quantise`."""
     colours = _code(_palette(palette)[:, :, None, None]).flatten()
     return torch.isin(_code(_colour(images, "images")), colours).double().mean().item()
 
@@ -94,8 +91,9 @@ def quantise(images: Tensor, palette: Tensor) -> Tensor:
         images: (N, 3, S, S), or (N, 1, S, S) for grey pictures; uint8 or float in [-1, 1].
         palette: (K, 3) uint8.
 
-    Raises: CourseError: pictures or a palette of another shape or range, or a palette with a colour
-        twice.
+    Raises:
+        CourseError: pictures or a palette of another shape or range, or a palette with a colour
+            twice.
     """
     images = _colour(images, "images")
     colours = lab(_palette(palette)[:, :, None, None]).flatten(1)  # (K, 3)
@@ -107,18 +105,18 @@ def quantise(images: Tensor, palette: Tensor) -> Tensor:
 
 
 def segmentation_scores(predicted: Tensor, truth: Tensor, classes: int) -> dict:
-    """Pixel accuracy, mean accuracy and mean IoU (Long et al. 2015, section 5), as tabulated by
-    Isola et al. 2017.
+    """Pixel accuracy, mean accuracy and mean IoU (Long et al. 2015, section 5; Isola et al. 2017).
 
     Args:
         predicted: classes (N, S, S), or several draws (D, N, S, S), whose pixels are pooled.
         truth: classes (N, S, S), 0..classes-1.
 
-    Returns: dict of floats 0..1. `per_pixel`: fraction of pixels that are right. `per_class`: the
-        same for each class of the truth, averaged over classes, so that a rare colour weighs as
-        much as white paper. `class_iou`: right pixels / (pixels of the class + pixels wrongly
-        assigned to it), averaged in the same way. A class that the truth does not contain is left
-        out of both averages; predicting it only costs the class that it covers.
+    Returns:
+        dict of floats 0..1. `per_pixel`: fraction of pixels that are right. `per_class`: the same
+        for each class of the truth, averaged over classes, so that a rare colour weighs as much as
+        white paper. `class_iou`: right pixels / (pixels of the class + pixels wrongly assigned to
+        it), averaged in the same way. A class that the truth does not contain is left out of both
+        averages; predicting it only costs the class that it covers.
 
     Raises:
         CourseError: no pixels, shapes that do not match, or a class out of range.
@@ -138,8 +136,7 @@ def segmentation_scores(predicted: Tensor, truth: Tensor, classes: int) -> dict:
 
 
 def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dict:
-    """Accuracy in the pixels that need colour: those whose true class differs from the class of the
-    line art.
+    """Accuracy where colour is needed: where the true class is not the class of the line art.
 
     The line art itself scores 0. Colour outside this region costs nothing, so quote the per-pixel
     accuracy as well.
@@ -148,11 +145,12 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
         predicted: classes (N, S, S), or several draws (D, N, S, S).
         truth, line_art: classes (N, S, S).
 
-    Returns: dict of `inside`, 0..1, right pixels / pixels of the region over all pictures and
-        draws; `inside_best`, the same for the best draw of each picture, None for a single draw;
-        `region`, the fraction of all pixels that need colour; `pictures`, (D, N) float64, the score
-        of each draw of each picture, NaN where nothing needs colour. The best draw is chosen by
-        looking at the truth: compare it only with the best of as many draws.
+    Returns:
+        dict of `inside`, 0..1, right pixels / pixels of the region over all pictures and draws;
+        `inside_best`, the same for the best draw of each picture, None for a single draw; `region`,
+        the fraction of all pixels that need colour; `pictures`, (D, N) float64, the score of each
+        draw of each picture, NaN where nothing needs colour. The best draw is chosen by looking at
+        the truth: compare it only with the best of as many draws.
 
     Raises:
         CourseError: shapes that do not match, or no pixel that needs colour.
@@ -181,16 +179,16 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
 
 
 def lab_histogram_intersection(predicted: Tensor, truth: Tensor) -> dict:
-    """Overlap of two colour distributions, one number each for L, a and b (Isola et al. 2017,
-    section 4.2).
+    """Overlap of two colour distributions in L, a and b (Isola et al. 2017, section 4.2).
 
     The distributions are marginal, over all pixels of all pictures. The paper does not give its bin
     width; here bins are 4 units wide, one of them centred on 0. The position of a colour does not
     count: shuffled pictures score 1. A flat colour close to the edge of a bin can move to the next
     bin by a change of one level and lose its whole overlap.
 
-    Args: predicted, truth: pictures (N, 3, S, S) and (M, 3, S, S), uint8 or float in [-1, 1]; N and
-        M may differ.
+    Args:
+        predicted, truth: pictures (N, 3, S, S) and (M, 3, S, S), uint8 or float in [-1, 1]; N and M
+            may differ.
 
     Returns:
         dict of `L`, `a`, `b`, 0..1: the sum over bins of the smaller of the two fractions.
@@ -206,14 +204,16 @@ def lab_histogram_intersection(predicted: Tensor, truth: Tensor) -> dict:
 
 
 def colourfulness(images: Tensor) -> Tensor:
-    """Colourfulness M^(3) of Hasler & Suesstrunk 2003: (N,) float64, from 0 for grey to 109 for
-    "extremely colourful".
+    """Colourfulness M^(3) of Hasler & Suesstrunk 2003: 0 for grey, 109 "extremely colourful".
 
     It is the spread of red - green and of yellow - blue (levels 0..255) plus .3 times the distance
     of their mean from grey. White paper therefore counts: compare pictures with equally much of it.
 
     Args:
         images: (N, 3, S, S), uint8 or float in [-1, 1].
+
+    Returns:
+        (N,) float64, 0 or more.
 
     Raises:
         CourseError: pictures of another shape or range, or none.
@@ -227,8 +227,7 @@ def colourfulness(images: Tensor) -> Tensor:
 
 
 def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: Tensor) -> dict:
-    """All scores of this module for pictures made from line art, beside the scores of the line art
-    itself.
+    """All scores of this module for pictures made from line art, and for the line art itself.
 
     Args:
         outputs: (N, 3, S, S), or several draws (D, N, 3, S, S); uint8 or float in [-1, 1].
@@ -236,8 +235,9 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
         inputs: the line art (N, 1, S, S) or (N, 3, S, S), black on white.
         palette: (K, 3) uint8, from training pictures.
 
-    Returns: dict of `per_pixel`, `per_class`, `class_iou` (`segmentation_scores`); `inside` and,
-        for several draws, `inside_best` (`coloured_accuracy`); `histogram_a`, `histogram_b`
+    Returns:
+        dict of `per_pixel`, `per_class`, `class_iou` (`segmentation_scores`); `inside` and, for
+        several draws, `inside_best` (`coloured_accuracy`); `histogram_a`, `histogram_b`
         (`lab_histogram_intersection`); `colourfulness_ratio`, the mean over outputs / the mean over
         targets, ideally 1. Each but `inside_best` is repeated as `floor_...` for the line art
         unchanged; `floors.filled` makes a harder floor. The protocol follows: `colours`, K;
@@ -305,9 +305,7 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
 
 
 def lab(images: Tensor) -> Tensor:
-    """CIE Lab (D65) of sRGB pictures (N, 3, S, S) uint8: float32, L in 0..100, a and b in about
-    -108..99.
-    """
+    """CIE Lab (D65) of sRGB pictures (N, 3, S, S) uint8: float32, L 0..100, a and b -108..99."""
     level = torch.arange(256, dtype=torch.float64) / 255
     linear = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).float()
     relative = (XYZ / XYZ.sum(1, keepdim=True)).float()

@@ -20,8 +20,7 @@ CLASSES = 10  # of a `DigitCNN`
 
 
 def label_accuracy(samples: Tensor, asked: int | Tensor, judge: DigitCNN | None = None) -> float:
-    """The fraction of samples, 0..1, that the digit classifier assigns to the label they were
-    generated with.
+    """The fraction of samples, 0..1, that the digit classifier assigns to their label.
 
     Compare it with the classifier's accuracy on real pictures, which is no upper limit: a generator
     that only makes plain digits scores higher.
@@ -32,8 +31,9 @@ def label_accuracy(samples: Tensor, asked: int | Tensor, judge: DigitCNN | None 
         judge: the classifier; by default the bundled one for digits. For other pictures, train one
             with `fit`.
 
-    Raises: CourseError: no samples, labels that are not one per sample and 0..9, or pictures the
-        classifier cannot read.
+    Raises:
+        CourseError: no samples, labels that are not one per sample and 0..9, or pictures the
+            classifier cannot read.
     """
     asked = torch.full((len(samples),), asked) if isinstance(asked, int) else asked
     return accuracy(
@@ -51,8 +51,7 @@ def trained_on_generated(
     epochs: int = 5,
     device: str | torch.device = "cpu",
 ) -> float:
-    """Classification accuracy score (Ravuri & Vinyals 2019, section 3): train on samples, test on
-    real pictures.
+    """Classification accuracy score (Ravuri & Vinyals 2019, 3): train on samples, test on real.
 
     A new network with the digit classifier's architecture is trained only on samples and the labels
     they were generated with. Wrong labels and unclear samples mislead it, and it never learns what
@@ -66,12 +65,14 @@ def trained_on_generated(
             points.
         epochs: passes over the samples; 5 over 50,000 take about three minutes on one CPU core.
 
-    Returns: accuracy on the real pictures, 0..1. Its ceiling is the accuracy after training on real
+    Returns:
+        accuracy on the real pictures, 0..1. Its ceiling is the accuracy after training on real
         pictures instead. As in `fit`, training pictures are shifted by up to two pixels, so a
         generator that centres every digit is not penalised.
 
-    Raises: CourseError: no pictures, labels that are not one per picture and 0..9, or pictures of
-        another shape or range.
+    Raises:
+        CourseError: no pictures, labels that are not one per picture and 0..9, or pictures of
+            another shape or range.
     """
     samples = as_uint8(samples, "samples").cpu()
     labels = as_class(labels, len(samples), "labels", CLASSES)
@@ -99,10 +100,11 @@ def class_coverage(
         judge: the classifier that computes features; by default the bundled one for digits.
         seed: for the random choice of pictures where one side has more of a class than the other.
 
-    Returns: dict of `coverage`, a list of K values 0..1; its `min` and `mean`; `worst`, the class
-        of the minimum; and `samples`, a list of the number of real pictures and of samples compared
-        per class. Samples as good as real pictures have about .97. The value depends on the number
-        (see `coverage.manifold`), so compare only equal ones.
+    Returns:
+        dict of `coverage`, a list of K values 0..1; its `min` and `mean`; `worst`, the class of the
+        minimum; and `samples`, a list of the number of real pictures and of samples compared per
+        class. Samples as good as real pictures have about .97. The value depends on the number (see
+        `coverage.manifold`), so compare only equal ones.
 
     Raises:
         CourseError: five pictures or fewer of a class on either side, or labels that do not match.

@@ -1,5 +1,4 @@
-"""Fidelity and diversity, measured apart: do samples look real, and is every kind of real picture
-sampled?
+"""Fidelity and diversity apart: do samples look real, and is every kind of picture sampled?
 
 Around each point of a set lies a ball that reaches to its k-th nearest neighbour in that set. The
 union of these balls is an estimate of the set's support.
@@ -15,8 +14,7 @@ from gancourse.metrics.inputs import as_points, same_width
 
 
 def manifold(real: Tensor, fake: Tensor, k: int = 5, *, chunk: int = 1000) -> dict:
-    """Precision, recall (Kynkaanniemi et al. 2019, section 2), density and coverage (Naeem et al.
-    2020, section 3).
+    """Precision, recall (Kynkaanniemi et al. 2019, 2), density, coverage (Naeem et al. 2020, 3).
 
     Args:
         real, fake: features (N, D) and (M, D), any float.
@@ -66,9 +64,7 @@ def manifold(real: Tensor, fake: Tensor, k: int = 5, *, chunk: int = 1000) -> di
 
 
 def _radius(points: Tensor, k: int, chunk: int) -> Tensor:
-    """(N, D) -> (N,): the distance from each point to its k-th nearest other point (itself is
-    nearest).
-    """
+    """(N, D) -> (N,): distance to the k-th nearest other point; the nearest is the point itself."""
     return torch.cat(
         [torch.cdist(part, points).kthvalue(k + 1).values for part in points.split(chunk)]
     )

@@ -1,5 +1,4 @@
-"""The digit classifier: a small network whose 128 penultimate features are the basis of every digit
-metric.
+"""The digit classifier, a small network whose 128 features are the basis of every digit metric.
 
 FID usually takes its features from Inception, a classifier of photos, for which all handwritten
 digits look alike. A network that reads more than 99 % of digits correctly places a 3 far from an 8,
@@ -53,14 +52,11 @@ class DigitCNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # three times faster on a CPU
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> logits (N, 10), in the current
-        mode.
-        """
+        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> logits (N, 10)."""
         return self.head(self._body(images))
 
     def features(self, images: Tensor, batch_size: int = 250) -> Tensor:
-        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> features (N, 128) >= 0, float32 on
-        the CPU.
+        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> features (N, 128) >= 0.
 
         Runs in eval mode without gradient, on the network's device, `batch_size` pictures at a
         time.
@@ -94,9 +90,7 @@ class DigitCNN(nn.Module):
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Shift each picture (N, 1, H, W) by a random -pixels..pixels in both directions, padding with
-    black (0).
-    """
+    """Shift each picture (N, 1, H, W) by a random -pixels..pixels both ways, padding with black."""
     count, _, height, width = images.shape
     images = F.pad(images, [pixels] * 4)
     down, right = torch.randint(2 * pixels + 1, (2, count, 1), generator=generator)
@@ -155,8 +149,7 @@ def fit(
 
 @torch.no_grad()
 def set_unit(cnn: DigitCNN, images: Tensor) -> DigitCNN:
-    """Scale the features, in place, so that their variances over `images` sum to 220. The logits
-    stay the same.
+    """Scale the features, in place, so that their variances over `images` sum to 220; logits stay.
 
     A Frechet distance has the unit of the features squared, and ReLU leaves that unit arbitrary:
     doubling the weights below the features and halving those above gives the same classifier with
@@ -177,9 +170,7 @@ def accuracy(cnn: DigitCNN, images: Tensor, labels: Tensor) -> float:
 
 
 def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
-    """Write `model.safetensors` and beside it `card.json`: the file's SHA-256, its size in bytes,
-    and `numbers`.
-    """
+    """Write `model.safetensors` and its `card.json`: the file's SHA-256, bytes, and `numbers`."""
     path = Path(folder) / "model.safetensors"
     weights = {name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()}
     with replacing(path) as temporary:
@@ -191,8 +182,7 @@ def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
-    """A published digit classifier, in eval mode and without gradient. Its file is checked against
-    the card's hash.
+    """A published digit classifier in eval mode without gradient, checked against its card's hash.
 
     Raises:
         CourseError: a file is missing.
@@ -211,9 +201,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
 
 
 def judge(device: str | torch.device | None = None) -> DigitCNN:
-    """The course's digit classifier, from the bundled weights, verified by hash; loaded once per
-    device (None: CPU).
-    """
+    """The course's digit classifier, verified by hash, loaded once per device (None: the CPU)."""
     return _judge(str(device or "cpu"))
 
 

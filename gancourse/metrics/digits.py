@@ -28,8 +28,7 @@ def digit_scores(
     judge: DigitCNN | None = None,
     seed: int = 0,
 ) -> dict:
-    """Classifier-FID, KID, recall, density and coverage of generated digits, on the digit
-    classifier's 128 features.
+    """Classifier-FID, KID, recall, density and coverage, on the digit classifier's features.
 
     Args:
         samples: pictures (N, 1, 28, 28), uint8 or float in [-1, 1], or their features (N, 128).
@@ -40,11 +39,12 @@ def digit_scores(
         judge: the classifier; by default the bundled one.
         seed: for KID's subsets and for the pictures drawn for recall, density and coverage.
 
-    Returns: dict of numbers and names. FID and KID use all pictures; `kid_std` is the spread
-        between KID's subsets. Recall, density and coverage (k = 5) depend on the number of
-        pictures, so they compare equally many on both sides: `neighbourhood_samples`, the smallest
-        of N, the size of the reference and 10,000, drawn at random. Precision is left out, since
-        even uniform noise can score well.
+    Returns:
+        dict of numbers and names. FID and KID use all pictures; `kid_std` is the spread between
+        KID's subsets. Recall, density and coverage (k = 5) depend on the number of pictures, so
+        they compare equally many on both sides: `neighbourhood_samples`, the smallest of N, the
+        size of the reference and 10,000, drawn at random. Precision is left out, since even uniform
+        noise can score well.
 
     Raises:
         CourseError: no name, wrong shapes or ranges, or five pictures or fewer.

@@ -1,5 +1,4 @@
-"""Does each code hold one factor, and does each factor sit in one code? For pictures whose factors
-are known.
+"""Does each code hold one factor, and each factor sit in one code? Where factors are known.
 
 Both scores assume that codes and factors share the same axes. Unlabelled data cannot say which axes
 are right (Locatello et al. 2019), so use them on synthetic data such as sprites, and over many
@@ -24,16 +23,16 @@ def factor_vae_score(
     batch: int = 64,
     chunk: int = 500,
 ) -> float:
-    """FactorVAE score (Kim & Mnih 2018, section 4): fix one factor, and the code that varies least
-    should reveal which.
+    """FactorVAE score (Kim & Mnih 2018, section 4): fix a factor; the stillest code should name it.
 
     One vote: draw a factor and one of its values, take `batch` pictures with this value, divide
     each code by its standard deviation over all pictures, and find the code with the least
     variance. The first half of the votes decides which factor each code stands for; the score is
     the fraction of the second half that this assignment gets right.
 
-    Args: codes: (N, K), any float: what is read from each picture, such as a mean or the
-        probability of a category.
+    Args:
+        codes: (N, K), any float: what is read from each picture, such as a mean or the probability
+            of a category.
         factors: (N, F), integers of 0 or more: the true factors of each picture. N of 10,000 or
             more.
         seed: for the votes.
@@ -41,13 +40,14 @@ def factor_vae_score(
         batch: pictures per vote.
         chunk: votes computed at once.
 
-    Returns: 0..1: 1 when every factor has a code that no other factor moves, about 1 / F for
-        useless codes. A factor that no code represents costs at most its fraction of the votes, and
-        several codes for one factor cost nothing. A code that is constant gets no vote.
+    Returns:
+        0..1: 1 when every factor has a code that no other factor moves, about 1 / F for useless
+        codes. A factor that no code represents costs at most its fraction of the votes, and several
+        codes for one factor cost nothing. A code that is constant gets no vote.
 
-    Raises: CourseError: shapes that do not match, codes that are not finite, a factor with a single
-        value, or fewer than
-            `batch` pictures with one value.
+    Raises:
+        CourseError: shapes that do not match, codes that are not finite, a factor with a single
+            value, or fewer than `batch` pictures with one value.
     """
     codes, factors = _checked(codes, factors)
     count = factors.shape[1]
@@ -73,8 +73,7 @@ def factor_vae_score(
 
 
 def mutual_information_gap(codes: Tensor, factors: Tensor, *, bins: int = 20) -> float:
-    """Mutual information gap, MIG (Chen et al. 2018, section 4.1): the lead of a factor's best code
-    over the second best.
+    """Mutual information gap, MIG (Chen et al. 2018, section 4.1): the lead of the best code.
 
         MIG = 1/F sum over factors v of (I(z_best; v) - I(z_second; v)) / H(v)
 
@@ -86,12 +85,14 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, *, bins: int = 20) ->
         factors: (N, F), integers of 0 or more. N of 10,000 or more.
         bins: number of bins per code.
 
-    Returns: 0..1: 1 when each factor is captured by exactly one code, 0 when two codes know each
-        factor equally well or no code knows any. A factor with V > `bins` values reaches at most
-        log(bins) / log(V): perfect codes score .90 for the 3, 6, 40, 32 and 32 values of dSprites.
+    Returns:
+        0..1: 1 when each factor is captured by exactly one code, 0 when two codes know each factor
+        equally well or no code knows any. A factor with V > `bins` values reaches at most log(bins)
+        / log(V): perfect codes score .90 for the 3, 6, 40, 32 and 32 values of dSprites.
 
-    Raises: CourseError: shapes that do not match, a single code, codes that are not finite, or a
-        factor with one value.
+    Raises:
+        CourseError: shapes that do not match, a single code, codes that are not finite, or a factor
+            with one value.
     """
     codes, factors = _checked(codes, factors)
     if codes.shape[1] < 2:

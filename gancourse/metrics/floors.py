@@ -1,5 +1,4 @@
-"""What a trivial answer scores: real pictures against real ones, degraded in known ways, and line
-art in one colour.
+"""What a trivial answer scores: degraded real pictures, and line art filled with one colour.
 
 A score means little before it is compared with these.
 """
@@ -20,23 +19,18 @@ INK = 128  # grey levels below this are ink
 
 
 def noisy(images: Tensor, sigma: float = 0.1, seed: int = 0) -> Tensor:
-    """Pictures (N, C, H, W) uint8 with Gaussian noise of standard deviation `sigma`, for pixels in
-    [0, 1], clipped.
-    """
+    """Pictures (N, C, H, W) uint8 with noise of standard deviation `sigma` (pixels in [0, 1])."""
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
     return _bytes(images + 255 * sigma * noise)
 
 
 def blurred(images: Tensor) -> Tensor:
-    """Pictures (N, C, H, W) uint8 with each pixel replaced by the mean of its 3 x 3 neighbourhood,
-    padded with black.
-    """
+    """Pictures (N, C, H, W) uint8, each pixel the mean of 3 x 3 around it; black outside."""
     return _bytes(F.avg_pool2d(images.float(), 3, stride=1, padding=1))
 
 
 def without(images: Tensor, labels: Tensor, label: int, seed: int = 0) -> Tensor:
-    """As many pictures (N, C, H, W), with those of class `label` replaced by random others. labels:
-    (N,).
+    """As many pictures (N, C, H, W), those of class `label` (N,) replaced by random others.
 
     Raises:
         CourseError: all pictures have this label.
@@ -59,9 +53,7 @@ def uniform(like: Tensor, seed: int = 0) -> Tensor:
 
 
 def spoilt(images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """The rows of the table of floors: real pictures (N, C, H, W) uint8, unchanged and degraded in
-    four ways.
-    """
+    """The rows of the table of floors: pictures (N, C, H, W) uint8, and degraded in four ways."""
     return {
         "real": images,
         "noise, sigma .1": noisy(images, 0.1, seed),
@@ -72,16 +64,16 @@ def spoilt(images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, Tensor]:
 
 
 def filled(line_art: Tensor, colour: Sequence[int]) -> Tensor:
-    """Line art with every closed outline filled in one colour: the floor of colouring, reached
-    without learning.
+    """Line art with every closed outline filled in one colour: a floor that takes no learning.
 
     Everything is painted that no white path, in steps up, down, left or right, joins to the border
     of the picture. The lines are painted as well, as if they lay on top of the colour: each pixel
     is its grey level times `colour`, so that black stays black and the grey edges of a line are
     tinted, as they are in the true pictures.
 
-    Args: line_art: (N, 1, H, W), uint8 or float in [-1, 1], black on white. Below level 128 counts
-        as ink.
+    Args:
+        line_art: (N, 1, H, W), uint8 or float in [-1, 1], black on white. Below level 128 counts as
+            ink.
         colour: (red, green, blue), 0..255. The floor of emoji is their yellow, (252, 234, 43).
 
     Returns:

@@ -1,6 +1,7 @@
-"""Two distances between sets of features. Frechet (FID) compares means and covariances; the kernel
-distance (KID) compares all moments up to the third. Both are torchmetrics' own, in float64, given
-features instead of pictures.
+"""Two distances between sets of features: Frechet (FID) and kernel (KID).
+
+FID compares means and covariances, KID all moments up to the third. Both are torchmetrics' own, in
+float64, given features instead of pictures.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from gancourse.metrics.inputs import as_points, same_width
 
 
 def frechet(real: Tensor, fake: Tensor) -> float:
-    """Squared Frechet distance between Gaussians fitted to two sets of features (Heusel et al.
-    2017, section 3).
+    """Squared Frechet distance of Gaussians fitted to two sets (Heusel et al. 2017, section 3).
 
         |m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2))
 
@@ -43,8 +43,7 @@ def frechet(real: Tensor, fake: Tensor) -> float:
 def kernel(
     real: Tensor, fake: Tensor, seed: int = 0, *, subsets: int = 20, subset_size: int = 1000
 ) -> dict:
-    """Squared maximum mean discrepancy with the kernel (x.y / D + 1)^3 (Binkowski et al. 2018,
-    section 4).
+    """Squared maximum mean discrepancy, kernel (x.y / D + 1)^3 (Binkowski et al. 2018, section 4).
 
     Args:
         real, fake: (N, D) and (M, D), any float.
@@ -53,8 +52,9 @@ def kernel(
             they are enough.
         subset_size: rows per subset; all rows of the smaller set if it has fewer.
 
-    Returns: dict of `mean` over subsets and `std` between them. The mean is unbiased for any N: two
-        sets from the same distribution score 0 on average, so values slightly below 0 are normal.
+    Returns:
+        dict of `mean` over subsets and `std` between them. The mean is unbiased for any N: two sets
+        from the same distribution score 0 on average, so values slightly below 0 are normal.
 
     Raises:
         CourseError: as `frechet`.

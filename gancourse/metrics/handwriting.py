@@ -17,8 +17,7 @@ FINER = 3  # strokes are measured on a grid this many times finer, which tells 2
 
 
 def slant(images: Tensor) -> Tensor:
-    """How far each picture leans to the right, in degrees from upright, -90..90, from its moments,
-    as in deskewing.
+    """How far each picture leans, in degrees from upright, right positive, -90..90, from moments.
 
         tan(slant) = - mu11 / mu02,   mu_pq = sum of ink (column - mean)^p (row - mean)^q
 
@@ -40,8 +39,7 @@ def slant(images: Tensor) -> Tensor:
 
 
 def breadth(images: Tensor) -> Tensor:
-    """The width of each picture after deskewing, in pixels: the horizontal standard deviation of
-    its ink.
+    """The width of each picture after deskewing: the standard deviation of its ink, in pixels.
 
         breadth^2 = (mu20 - mu11^2 / mu02) / mu00,   moments as in `slant`
 
@@ -64,8 +62,7 @@ def breadth(images: Tensor) -> Tensor:
 
 
 def stroke_width(images: Tensor) -> Tensor:
-    """The thickness of each picture's strokes, in pixels: twice the distance from their centre line
-    to the paper.
+    """The stroke width of each picture in pixels: twice the depth of the strokes' centre line.
 
     Ink is what is brighter than half, on a grid three times finer. Each of its points has a
     distance to the nearest paper (Euclidean distance transform), and the centre line is where this

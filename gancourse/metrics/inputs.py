@@ -1,6 +1,4 @@
-"""What every metric accepts: pictures as uint8 or float in [-1, 1], points as rows, classes as
-integers.
-"""
+"""What every metric accepts: pictures, uint8 or float in [-1, 1]; points as rows; classes."""
 
 from __future__ import annotations
 
@@ -11,8 +9,7 @@ from gancourse.files import CourseError
 
 
 def checked(images: Tensor, name: str = "images") -> Tensor:
-    """The same pictures (N, C, H, W), uint8 or float32 in [-1, 1]; `name` stands for them in
-    errors.
+    """The same pictures (N, C, H, W), uint8 or float32 in [-1, 1]; errors call them `name`.
 
     Raises:
         CourseError: another shape or dtype, values that are not finite, or values outside [-1, 1].
@@ -51,9 +48,7 @@ def as_uint8(images: Tensor, name: str = "images") -> Tensor:
 
 
 def as_unit(images: Tensor, name: str = "images") -> Tensor:
-    """Pictures as rows (N, C*H*W) of float64 in [0, 1] on the CPU, without rounding. Errors as for
-    `checked`.
-    """
+    """Pictures as rows (N, C*H*W) of float64 in [0, 1], on the CPU, unrounded; see `checked`."""
     images = checked(images, name)
     rows = images.flatten(1).cpu().double()
     return rows / 255 if images.dtype == torch.uint8 else (rows + 1) / 2

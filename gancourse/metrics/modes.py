@@ -1,6 +1,4 @@
-"""Mode coverage where the modes are known: mixtures in the plane, and the 1,000 modes of Stacked
-MNIST.
-"""
+"""Mode coverage where the modes are known: mixtures in the plane, and Stacked MNIST."""
 
 from __future__ import annotations
 
@@ -27,7 +25,8 @@ def toy_modes(points: Tensor, centres: Tensor, std: float, *, least: int = 1) ->
         least: high-quality points that a mode needs to count as covered. The papers use 1, so that
             a single stray point covers a mode.
 
-    Returns: dict of `modes`, the number covered; `of`, K; `quality`, the fraction of high-quality
+    Returns:
+        dict of `modes`, the number covered; `of`, K; `quality`, the fraction of high-quality
         points, 0..1, .989 for a perfect sample in the plane; and `kl` = sum p log(p K) in nats,
         where p is the fraction of all points that belong to a mode: 0 for an even spread, log K if
         all points belong to one.
@@ -54,13 +53,15 @@ def stacked_modes(images: Tensor, judge: DigitCNN) -> dict:
     The standard is 26,000 samples (Metz et al. 2017; Srivastava et al. 2017; Lin et al. 2018,
     section 4.2).
 
-    Args: images: (N, 3, 28, 28), uint8 or float in [-1, 1]; red is the hundreds, green the tens,
-        blue the units.
+    Args:
+        images: (N, 3, 28, 28), uint8 or float in [-1, 1]; red is the hundreds, green the tens, blue
+            the units.
         judge: the digit classifier that reads them.
 
-    Returns: dict of `modes`, the numbers read at least once; `of`, 1000; `kl`, the divergence of
-        the numbers read from the uniform distribution in nats; and `samples`, N. 26,000 even draws
-        have a `kl` of 999 / (2 N) = .019; real digits, whose classes are not equally frequent, have
+    Returns:
+        dict of `modes`, the numbers read at least once; `of`, 1000; `kl`, the divergence of the
+        numbers read from the uniform distribution in nats; and `samples`, N. 26,000 even draws have
+        a `kl` of 999 / (2 N) = .019; real digits, whose classes are not equally frequent, have
         .025.
 
     Raises:
@@ -81,7 +82,5 @@ def stacked_modes(images: Tensor, judge: DigitCNN) -> dict:
 
 
 def _kl_to_uniform(counts: Tensor) -> float:
-    """KL divergence of a histogram (K,) from the uniform distribution, in nats: log K minus its
-    entropy.
-    """
+    """KL divergence in nats of a histogram (K,) from the uniform: log K minus its entropy."""
     return math.log(len(counts)) - torch.special.entr(counts.double() / counts.sum()).sum().item()

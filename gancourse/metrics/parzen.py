@@ -1,5 +1,4 @@
-"""The log-likelihood estimate of 2014: test pictures under a Parzen window, a Gaussian around every
-sample.
+"""The log-likelihood estimate of 2014: a Parzen window, a Gaussian around every sample.
 
 Kept only for comparison with papers of that time. Above the score of real pictures, a higher value
 means averaging and not quality: see `gancourse.metrics.cheats`, and Theis et al. 2016, "A note on
@@ -23,21 +22,21 @@ SIGMAS = tuple(10 ** (exponent / 9 - 1) for exponent in range(10))  # logspace(-
 def parzen(
     samples: Tensor, test: Tensor, validation: Tensor, sigmas: Sequence[float] = SIGMAS
 ) -> dict:
-    """Mean log-likelihood of test pictures (Goodfellow et al. 2014, section 5; Breuleux et al.
-    2011).
+    """Mean log-likelihood of pictures (Goodfellow et al. 2014, section 5; Breuleux et al. 2011).
 
         log p(x) = log mean_i exp(-|x - s_i|^2 / (2 sigma^2)) - D log(sigma sqrt(2 pi))
 
     Sigma is the one of `sigmas` that gives the validation pictures the highest likelihood. The
-    protocol of the paper on
-    MNIST: 10,000 samples, the 10,000 test pictures, and for validation the first 1,000 of training
-    pictures 50,000 to 59,999.
+    protocol of the paper on MNIST: 10,000 samples, the 10,000 test pictures, and for validation the
+    first 1,000 of training pictures 50,000 to 59,999.
 
-    Args: samples, test, validation: pictures (N, C, H, W), uint8 or float in [-1, 1]; rescaled to
-        [0, 1] here.
+    Args:
+        samples, test, validation: pictures (N, C, H, W), uint8 or float in [-1, 1]; rescaled to [0,
+            1] here.
         sigmas: candidate widths of the window, in units of a pixel value in [0, 1].
 
-    Returns: dict of `nats`, the mean per picture; `standard_error` over the test pictures; and the
+    Returns:
+        dict of `nats`, the mean per picture; `standard_error` over the test pictures; and the
         chosen `sigma`.
 
     Raises:
@@ -63,8 +62,7 @@ def parzen(
 def log_likelihoods(
     samples: Tensor, points: Tensor, sigmas: Sequence[float], chunk: int = 500
 ) -> Tensor:
-    """Log densities (S, M) in nats of `points` (M, D) under a window on `samples` (N, D), one row
-    per sigma.
+    """Log densities (S, M) in nats of `points` (M, D), samples (N, D), one row per sigma.
 
     `chunk` points are compared with all samples at once, which takes 2 * chunk * N * 8 bytes.
     """

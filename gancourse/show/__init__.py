@@ -1,5 +1,4 @@
-"""Figures: sheets of pictures, curves, points in the plane, films and live views of a training,
-explorers, a sketchpad.
+"""Figures: sheets of pictures, curves, points, films, live views, explorers, a sketchpad.
 
 Every function returns a figure, an array, a path or a widget, and prints nothing. `curves` is both
 a module of this folder and its function; `gancourse.show.curves` is the function.

@@ -1,6 +1,4 @@
-"""Training curves: each record faint, the running mean bold, and reference lines for the losses of
-guessing.
-"""
+"""Training curves: each record faint, the running mean bold, the losses of guessing as lines."""
 
 from __future__ import annotations
 
@@ -46,9 +44,9 @@ def curves(
 ) -> Plate:
     """A figure of metrics against training steps.
 
-    Args: metrics: records as in a run's metrics.jsonl, {"step": 100, "generator/fake": 0.81, ...};
-        a record need not
-            contain every name.
+    Args:
+        metrics: records as in a run's metrics.jsonl, {"step": 100, "generator/fake": 0.81, ...}; a
+            record need not contain every name.
         names: of the metrics to draw, at most five; by default all but step, seconds and speed.
         healthy: (low, high), the band in which a healthy training stays.
         references: horizontal lines, label to height; by default ln 2 and 2 ln 2 if the axis is
@@ -58,8 +56,9 @@ def curves(
             figure states it.
         ylabel: label of the vertical axis: the quantity, with its unit in parentheses.
 
-    Raises: CourseError: no records, an unknown name, too many names, or a metric without a finite
-        value.
+    Raises:
+        CourseError: no records, an unknown name, too many names, or a metric without a finite
+            value.
     """
     plate = Plate(height=3.5)
     with house():
@@ -109,9 +108,7 @@ def draw_curves(
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Centred mean of the finite values among `window` neighbours, fewer at both ends; nan where
-    none is finite.
-    """
+    """Centred mean of the finite values among `window` neighbours; nan where there are none."""
     finite = np.isfinite(values)
     sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(finite)])
@@ -169,9 +166,7 @@ def _series(metrics, name: str, log_steps: bool) -> tuple[np.ndarray, np.ndarray
 
 
 def _frame(axes: Axes, ranges: list[float], healthy, log_steps: bool, ylabel: str) -> None:
-    """Limits from typical values, so that one early spike does not flatten the rest; the band; the
-    labels.
-    """
+    """Limits from typical values, so that an early spike flattens nothing; the band; the labels."""
     low, high = np.nanmin(ranges), np.nanmax(ranges)
     if healthy is not None:
         low, high = min(low, healthy[0]), max(high, healthy[1])

@@ -1,6 +1,4 @@
-"""Diagrams whose sizes are measured on the modules, as inline SVG: text can be selected and read
-aloud.
-"""
+"""Diagrams measured on the modules, as inline SVG: text can be selected and read aloud."""
 
 from __future__ import annotations
 
@@ -39,8 +37,7 @@ class Diagram:
 
 
 def layers(network, example, title: str) -> Diagram:
-    """The feature maps of a network, left to right, as found in a forward pass of `example` (N,
-    ...) or a tuple of inputs.
+    """The feature maps of a network in a forward pass of `example` (N, ...) or a tuple of inputs.
 
     A map (channels, side, side) is drawn as a block, whose height stands for the side and whose
     width for the channels. Above each arrow are the layers passed, with kernel and stride of
@@ -57,9 +54,7 @@ def layers(network, example, title: str) -> Diagram:
 
 
 def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
-    """[(names of the layers passed, shape of one sample after them)], the input first, without
-    reshapes.
-    """
+    """[(names of the layers passed, shape of a sample after them)], input first, no reshapes."""
     inputs = example if isinstance(example, tuple) else (example,)
     steps: list[tuple[list[str], tuple[int, ...]]] = [([], tuple(inputs[0].shape[1:]))]
 
@@ -123,9 +118,7 @@ def _row(steps, top: float) -> str:
 
 
 def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = MUTED, dash: str = "") -> str:
-    """A straight arrow. Its tip is drawn as a path, since SVG markers need ids that are unique on a
-    page.
-    """
+    """A straight arrow with a drawn tip: SVG markers would need ids that are unique on a page."""
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
     bx, by = x2 - 9 * ux, y2 - 9 * uy
@@ -141,8 +134,7 @@ def _line(path: str, colour: str, dash: str = "") -> str:
 
 
 def turns(conditional: bool = False) -> Diagram:
-    """One training step of a GAN: the discriminator's turn, then the generator's. Dashed arrows are
-    gradients.
+    """One training step: the discriminator's turn, then the generator's. Dashed: gradients.
 
     With `conditional`, both networks are conditioned on the label.
     """
@@ -190,9 +182,7 @@ def turns(conditional: bool = False) -> Diagram:
 
 
 def coded() -> Diagram:
-    """A generator with codes: Q, a second head on the discriminator's trunk, predicts the code from
-    the picture.
-    """
+    """A generator with codes: Q, a second head on the discriminator's trunk, predicts the code."""
     shapes = [
         _box(18, 74, 92, "noise z", False),
         _box(18, 150, 92, "code c", False),
@@ -226,9 +216,7 @@ def coded() -> Diagram:
 
 
 def paired() -> Diagram:
-    """One training step on pairs: D compares (input, target) with (input, output), and G learns
-    through D and from L1.
-    """
+    """One training step on pairs: D judges (input, picture), and G learns through D and from L1."""
     shapes = []
     for top, player, title in (
         (16, "D", "Turn 1. D learns to tell (input, target) from (input, output)"),
@@ -275,8 +263,7 @@ def paired() -> Diagram:
 
 
 def unet(network, example) -> Diagram:
-    """The feature maps of a U-Net in a forward pass of `example` (N, C, H, W): down on the left, up
-    on the right.
+    """The feature maps of a U-Net in a forward pass of `example` (N, C, H, W).
 
     The network has blocks `down` and `up`, and `skips`, whether they are connected. Its mode is not
     changed.

@@ -55,9 +55,9 @@ def knobs(
 ):
     """A widget with one control per name, above the pictures that `draw(**values)` returns.
 
-    Args: draw: takes the values of the controls by name, and returns pictures (N, 1 or 3, H, W),
-        float in [-1, 1] or
-            uint8.
+    Args:
+        draw: takes the values of the controls by name, and returns pictures (N, 1 or 3, H, W),
+            float in [-1, 1] or uint8.
         controls: name -> a tuple (low, high, step) for a slider, of integers if all three are; or a
             list of choices.
         columns, scale: as for `grid`.
@@ -90,8 +90,7 @@ def latent_walk(
     scale: int = 3,
     seed: int = 0,
 ):
-    """A widget with a slider that moves from one random latent to another, for `count` pictures at
-    once.
+    """A widget with a slider from one random latent to another, for `count` pictures at once.
 
     Buttons draw new start and end latents. `sample_from_latent` maps a float32 CPU tensor (count,
     latent_dim) to pictures (count, 1 or 3, H, W); `columns` and `scale` are as for `grid`.
@@ -128,8 +127,7 @@ def codes(
     scale: int = 3,
     seed: int = 0,
 ):
-    """A widget with buttons for each categorical code and a slider for each continuous one, above
-    `count` pictures.
+    """A widget with buttons per categorical code, a slider per continuous one, and pictures.
 
     The noise of each picture is fixed, so that only the codes change it. A button draws new noise.
 
@@ -180,9 +178,7 @@ def codes(
 
 
 def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:
-    """The names of the codes, categorical ones first: those given, or numbered from 0 as in
-    `sample`.
-    """
+    """The names of the codes, categorical ones first: as given, or numbered as in `sample`."""
     kinds = {"category": len(sizes), "code": continuous}
     numbered = [
         f"{kind} {i}" if count > 1 else kind for kind, count in kinds.items() for i in range(count)
@@ -210,8 +206,7 @@ def _choices(sizes: Mapping[str, int], words: Mapping[str, Sequence[str]]) -> di
 
 
 def walk(start, end, t) -> np.ndarray:
-    """Spherical interpolation: latents at fraction `t` of the way from `start` to `end`, both (...,
-    D).
+    """Spherical interpolation: latents at fraction `t` from `start` to `end`, both (..., D).
 
     A straight line would pass through short vectors, which a Gaussian hardly ever draws and no
     generator is trained on; the arc keeps typical lengths (White 2016, arXiv 1609.04468, section

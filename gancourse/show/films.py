@@ -1,6 +1,4 @@
-"""Films of a training: an animated WebP or GIF, and a still picture for readers who prefer no
-motion.
-"""
+"""Films of a training as animated WebP or GIF, and a still for readers who prefer no motion."""
 
 from __future__ import annotations
 
@@ -28,8 +26,7 @@ def film(
     captions: Sequence[str] | None = None,
     hold: float = 2.0,
 ) -> Path:
-    """Write `frames` as a film in an endless loop, and its last frame as `<stem>-still.png`; return
-    the film's path.
+    """Write `frames` as an endless film and the last one as `<stem>-still.png`; return its path.
 
     Args:
         frames: uint8 arrays (H, W) or (H, W, 3), or paths of PNG files, all of one size.
@@ -38,9 +35,9 @@ def film(
         captions: one line below each frame, such as its step.
         hold: duration of the last frame in seconds.
 
-    Raises: CourseError: no frames, frames of different sizes, an unreadable file, another suffix,
-        or a number of captions
-            other than that of frames. Nothing is written then.
+    Raises:
+        CourseError: no frames, frames of different sizes, an unreadable file, another suffix, or a
+            number of captions other than that of frames. Nothing is written then.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -80,8 +77,7 @@ def film(
 
 
 def film_of_run(folder: str | Path, path: str | Path, *, seconds: float = 6.0) -> Path:
-    """Make a film of a run's folder from its samples/step-*.png, in order, each captioned with its
-    step.
+    """Make a film of a run's samples/step-*.png, in order, each captioned with its step.
 
     A generator's first samples can be the same flat grey for hundreds of steps. Of the opening
     frames that look like the first one, only the first is shown.

@@ -29,8 +29,7 @@ GAP = 2  # picture pixels between neighbours
 
 
 def to_bytes(images) -> np.ndarray:
-    """Pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, as uint8 (N, H, W, 3). -1 becomes 0,
-    and 1 becomes 255.
+    """Pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, as uint8 (N, H, W, 3), rounded.
 
     Raises:
         CourseError: another shape, dtype or range, or values that are not finite.
@@ -65,8 +64,7 @@ def _from_game(array: np.ndarray) -> np.ndarray:
 
 
 def shape_of_sheet(count: int, columns: int | None) -> tuple[int, int]:
-    """(rows, columns) for `count` pictures. By default nearly square, if possible full, and at most
-    10 wide.
+    """(rows, columns) for `count` pictures; by default nearly square, full, and at most 10 wide.
 
     Raises:
         CourseError: `columns` is not an integer of 1 or more.
@@ -82,8 +80,7 @@ def shape_of_sheet(count: int, columns: int | None) -> tuple[int, int]:
 
 
 def tile(images, columns: int | None = None, *, gap: int | tuple[int, int] = GAP) -> np.ndarray:
-    """Pictures (N, 1 or 3, H, W) side by side, row by row: uint8 (rows*(H+gap)+gap,
-    columns*(W+gap)+gap, 3).
+    """Pictures (N, 1 or 3, H, W) row by row: uint8 (rows*(H+gap)+gap, columns*(W+gap)+gap, 3).
 
     No pixel is resampled. `gap` is in pixels, or a pair (below a picture, beside it). Gaps and
     empty places have the colour of the panel. Errors as for `to_bytes` and `shape_of_sheet`.
@@ -162,8 +159,9 @@ def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: in
     `rows` maps a name to pictures (N, 1 or 3, H, W). Smaller pictures (of a first stage, or a low
     resolution) are enlarged by an integer factor, without resampling, to the size of the largest.
 
-    Raises: CourseError: no rows, rows of different lengths, or sizes that are no integer multiple
-        of one another.
+    Raises:
+        CourseError: no rows, rows of different lengths, or sizes that are no integer multiple of
+            one another.
     """
     if not rows:
         raise CourseError(

@@ -67,9 +67,7 @@ class Live:
         self._not_before = ended + (ended - began) / self.time_fraction
 
     def figure(self, step: int, steps: int, metrics, pictures=None) -> Plate:
-        """The figure at one step: samples above, if any, and curves below, from the second record
-        on.
-        """
+        """The figure at one step: samples above, if any; curves below, from two records on."""
         samples, above = _prepared(pictures, self.columns)
         below = 3.0 if len(metrics) > 1 else 0.0
         height = TITLE + above + below
@@ -123,9 +121,7 @@ def _prepared(pictures, columns: int | None) -> tuple[np.ndarray | None, float]:
 
 
 def _scale(sheet: np.ndarray) -> float:
-    """Figure pixels per pixel of `sheet`: an integer, sharp and small on disk, unless the sheet is
-    too wide.
-    """
+    """Figure pixels per pixel of `sheet`: an integer, unless the sheet is too wide."""
     room = 0.96 * WIDTH * DPI / sheet.shape[1]
     return float(int(room)) if room >= 1 else room
 

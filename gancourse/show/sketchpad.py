@@ -80,9 +80,7 @@ export default { render };
 
 
 class Sketchpad(anywidget.AnyWidget):
-    """A white sketchpad. `drawing` is its content as a PNG data URL, sent after each stroke, or ""
-    if blank.
-    """
+    """A white sketchpad; `drawing` is a PNG data URL, sent after each stroke, "" if blank."""
 
     _esm = SCRIPT
     drawing = traitlets.Unicode("").tag(sync=True)
@@ -91,12 +89,11 @@ class Sketchpad(anywidget.AnyWidget):
 
 
 def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with closed outlines."):
-    """A sketchpad, and beside it the picture that `make` returns for the drawing, updated after
-    each stroke.
+    """A sketchpad, and the picture that `make` returns for the drawing after each stroke.
 
-    Args: make: takes the drawing, a grey picture of black lines on white, and returns the picture
-        to show. If it raises
-            an error, the message is shown instead.
+    Args:
+        make: takes the drawing, a grey picture of black lines on white, and returns the picture to
+            show. If it raises an error, the message is shown instead.
         hint: shown while the sketchpad is blank.
     """
     sheet = Sketchpad()

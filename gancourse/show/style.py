@@ -82,8 +82,7 @@ HOUSE = {
 
 
 def house():
-    """Context manager or decorator: matplotlib draws in the house style, whatever the user's
-    settings.
+    """Context manager or decorator: matplotlib in the house style, whatever the user's settings.
 
     >>> with house():
     ...     figure, axes = plt.subplots()
@@ -139,8 +138,7 @@ class Plate(Figure):
 
 
 def as_array(values) -> np.ndarray:
-    """`values` as a NumPy array; they may be a tensor on any device, of any precision, with or
-    without gradient.
+    """`values` as a NumPy array; they may be a tensor on any device, of any precision.
 
     Raises:
         CourseError: a list of arrays of different shapes.
@@ -158,9 +156,7 @@ def as_array(values) -> np.ndarray:
 
 
 def wrapped(text: str, width: float, points: float = SMALL) -> str:
-    """`text` broken into lines that fit `width` inches; a letter of DejaVu Sans is about 0.56 em
-    wide.
-    """
+    """`text` broken into lines of `width` inches; a letter of DejaVu Sans is about 0.56 em wide."""
     letters = max(8, int(width * 72 / (0.56 * points)))
     return "\n".join(
         line for part in text.split("\n") for line in (textwrap.wrap(part, letters) or [""])

@@ -1,6 +1,4 @@
-"""Points in the plane: real ones, generated ones, and the discriminator's probability that a point
-is real.
-"""
+"""Points in the plane: real ones, generated ones, and the discriminator's D(x)."""
 
 from __future__ import annotations
 
@@ -33,8 +31,7 @@ Limits = tuple[float, float, float, float]  # left, right, bottom, top
 def scatter(
     real, fake, *, centres=None, limits: Limits | None = None, caption: str | None = None
 ) -> Plate:
-    """A figure of real and generated points (N, 2), and the centres (K, 2) of the modes as crosses
-    if given.
+    """A figure of real and generated points (N, 2), with centres (K, 2) as crosses if given.
 
     `limits` are (left, right, bottom, top), by default a square around the real points with a
     margin of a fifth. The figure states how many generated points lie outside.
@@ -62,8 +59,7 @@ def chase(
     limits: Limits | None = None,
     caption=None,
 ) -> Plate:
-    """A figure of the generator moving over the data: one panel per (step, generated points (N, 2))
-    in `frames`.
+    """A figure with one panel per (step, generated points (N, 2)) in `frames`: the generator moves.
 
     `real`, `centres` and `limits` are as for `scatter`, the same in each panel.
 
@@ -116,8 +112,7 @@ def field(
     caption: str | None = None,
     resolution: int = 120,
 ) -> Plate:
-    """A figure of D(x), the discriminator's probability that a point is real, over the plane, with
-    points if given.
+    """A figure of D(x), the probability that x is real, over the plane, with points if given.
 
     `discriminator` maps a float32 CPU tensor (N, 2) to N logits; the colour is their sigmoid. The
     line is D(x) = 1/2.
@@ -224,9 +219,7 @@ def _probability(discriminator: Callable, places) -> np.ndarray:
 
 
 def square(values, margin: float = 0.2) -> Limits:
-    """(left, right, bottom, top) of a square around points (N, 2), enlarged by the fraction
-    `margin`.
-    """
+    """(left, right, bottom, top) of a square around points (N, 2), larger by `margin`."""
     low, high = points(values).min(0), points(values).max(0)
     (x, y), reach = (low + high) / 2, float((high - low).max()) / 2 * (1 + margin) or 1.0
     return float(x - reach), float(x + reach), float(y - reach), float(y + reach)
