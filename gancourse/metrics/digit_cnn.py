@@ -59,7 +59,7 @@ class DigitCNN(nn.Module):
         """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> features (N, 128) >= 0.
 
         Runs in eval mode without gradient, on the network's device, `batch_size` pictures at a
-        time.
+        time. The features are float32 on the CPU.
 
         Raises:
             CourseError: pictures that are not 28 x 28 with one channel, or values out of range.

@@ -68,7 +68,7 @@ def test_more_metrics_than_colours_do_not_stop_a_training(shown):
     assert "image/png" in shown[0]
 
 
-def test_a_training_that_diverged_is_told_so_and_goes_on(shown):
+def test_a_training_that_diverged_is_explained_and_goes_on(shown):
     show.Live()(view(3, pictures=torch.full((1, 1, 2, 2), torch.nan)))
     assert "image/png" not in shown[0] and "diverged" in shown[0]["text/plain"]
 

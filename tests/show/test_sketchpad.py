@@ -186,7 +186,7 @@ def play(tmp_path):
     return run
 
 
-def test_a_stroke_is_drawn_and_told_once_when_it_ends(play):
+def test_a_stroke_is_drawn_and_sent_once_when_it_ends(play):
     lines = """
     handlers["canvas pointermove"]({ clientX: 50, clientY: 50 });  // no button is down
     handlers["canvas pointerdown"]({ clientX: 10, clientY: 20 });

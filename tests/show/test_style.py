@@ -70,7 +70,7 @@ def test_the_panel_neither_glares_nor_vanishes():
     assert contrast(style.PANEL, "#121212") > 10
 
 
-def test_points_stand_out_above_the_belief():
+def test_points_stand_out_above_the_probability():
     ends = style.PROBABILITY([0.0, 0.5, 1.0])
     assert contrast(style.REAL, ends[2]) > 2 and contrast(style.FAKE, ends[0]) > 1.8
     assert max(linear(end) @ XYZ[1] for end in ends) == pytest.approx(linear(ends[1]) @ XYZ[1])

@@ -55,14 +55,14 @@ def test_chase_has_a_panel_for_each_frame_on_one_scale():
     assert plate.png()
 
 
-def test_field_shows_belief_of_the_discriminator():
+def test_field_shows_the_probability():
     def discriminator(points):  # certain on the right, sure of the contrary on the left
         assert points.dtype == torch.float32 and not torch.is_grad_enabled()
         return points[:, 0] * 1000
 
     plate = show.field(discriminator, (-1, 1, -2, 2), real=CENTRES, resolution=20)
-    belief = plate.axes[0].images[0].get_array()
-    assert belief[:, 0].max() < 0.001 and belief[:, -1].min() > 0.999
+    probability = plate.axes[0].images[0].get_array()
+    assert probability[:, 0].max() < 0.001 and probability[:, -1].min() > 0.999
     above = show.field(lambda points: points[:, 1:] * 1000, (-1, 1, -2, 2), resolution=20)
     pixels = np.asarray(Image.open(io.BytesIO(above.png())).convert("RGB")).astype(int)
     place = above.axes[0].get_window_extent()
