@@ -1,7 +1,8 @@
-"""How to beat the Parzen window without generating anything: training pictures, averaged a little.
+"""How to beat the Parzen estimate without a generator: averages of training pictures.
 
-A window's centre in the middle of several pictures is nearer to an unseen one than any of them is, so averages score far
-above the real pictures they are made of, and no person would prefer them.
+The mean of several similar pictures lies closer to an unseen picture than any of them does.
+Averages therefore score far above the real pictures that they are made of, although everybody would
+prefer the real ones.
 """
 
 from __future__ import annotations
@@ -13,34 +14,38 @@ from gancourse.files import CourseError
 
 
 def memorised(pictures: Tensor, n: int, seed: int = 0) -> Tensor:
-    """`n` different pictures out of `pictures` (N, C, H, W), unchanged: the honest baseline.
+    """`n` different pictures drawn from `pictures` (N, C, H, W), unchanged: the honest baseline.
 
     Raises:
-        CourseError: `n` is more than there are.
+        CourseError: `n` is not in 1..N.
     """
     if not 0 < n <= len(pictures):
-        raise CourseError(f"Cannot take {n:,} different pictures out of {len(pictures):,}.")
-    return pictures[
-        torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:n]
-    ]
+        raise CourseError(
+            f"n={n:,}: cannot draw as many different pictures from {len(pictures):,}; "
+            f"give 1 to {len(pictures):,}."
+        )
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
+    return pictures[order[:n]]
 
 
 def centroids(pictures: Tensor, n: int, seed: int = 0, rounds: int = 5) -> Tensor:
-    """The `n` means that k-means (Lloyd's rounds from random pictures) finds: (N, C, H, W) uint8 -> (n, C, H, W) uint8."""
+    """The `n` means found by k-means (Lloyd's algorithm, started at random pictures).
+
+    (N, C, H, W) uint8 -> (n, C, H, W) uint8. A centre that no picture is nearest to stays where it
+    is.
+    """
     points = pictures.flatten(1).float()
     centres = memorised(points, n, seed)
     for _ in range(rounds):
         nearest = torch.cat([torch.cdist(part, centres).argmin(1) for part in points.split(1000)])
         counts = nearest.bincount(minlength=n)[:, None]
         sums = torch.zeros_like(centres).index_add_(0, nearest, points)
-        centres = torch.where(
-            counts > 0, sums / counts.clamp(min=1), centres
-        )  # a centre without points stays
+        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
     return _as_pictures(centres, pictures)
 
 
 def blurred_neighbours(pictures: Tensor, n: int, seed: int = 0, neighbours: int = 4) -> Tensor:
-    """`n` pictures out of (N, C, H, W) uint8, each blurred into the mean of itself and its nearest `neighbours` - 1."""
+    """`n` of the pictures (N, C, H, W) uint8, each averaged with its `neighbours` - 1 nearest."""
     points = pictures.flatten(1).float()
     chosen = memorised(points, n, seed)
     nearest = [

@@ -1,6 +1,7 @@
-"""Is a drawing coloured as its truth is? Classes are the colours of a palette, so no network has to judge.
+"""Does a coloured drawing match the true picture? Classes are palette colours; no network judges.
 
-Flat art only: where nearly every pixel has one of a few exact colours, the commonest colours are the classes.
+For flat art only, where nearly every pixel has one of a few exact colours: the most common ones are
+the classes.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ import torch
 from torch import Tensor
 
 from gancourse.files import CourseError
-from gancourse.metrics.inputs import as_uint8, checked
+from gancourse.metrics.inputs import as_uint8
 
-COLOURS = 20  # of a palette
-SOLID = 0.25  # squares of 2 x 2 a pixel, from which a colour counts as painted: OpenMoji's have .7 to .9, edges .05
-BIN = 4.0  # width of a histogram's bins, units of Lab; one bin is centred on 0, so that grey lies on no edge
-HALF = (
-    32  # bins on either side of it: a and b of any sRGB colour lie within -108..99, L within 0..100
-)
-PIXELS = 1 << 18  # worked on at a time
+COLOURS = 20  # in a palette
+# A painted colour has at least so many 2 x 2 squares per pixel: OpenMoji's .7 to .9, edges .05.
+SOLID = 0.25
+BIN = 4.0  # width of a histogram bin in Lab units; one is centred on 0, so that grey is on no edge
+HALF = 32  # bins on either side of it: sRGB colours have a and b within -108..99, L within 0..100
+PIXELS = 1 << 18  # processed at once
 
-# sRGB -> XYZ, IEC 61966-2-1 (D65); the white point is the row sums, so that every grey has a = b = 0.
+# sRGB -> XYZ, IEC 61966-2-1 (D65). With the row sums as white point, every grey has a = b = 0.
 XYZ = torch.tensor(
     [
         [0.412453, 0.357580, 0.180423],
@@ -31,25 +31,25 @@ XYZ = torch.tensor(
 
 
 def palette(images: Tensor, size: int = COLOURS) -> Tensor:
-    """The commonest exact colours, commonest first: (size, 3) uint8.
+    """The most common exact colours, in descending order: (size, 3) uint8.
+
+    Mixed colours at antialiased edges are left out: edges are one pixel wide, while a painted area
+    covers squares of 2 x 2 pixels, at least one for every four of its pixels. Black, white and the
+    other corners of the RGB cube are mixtures of nothing and need no square: at 64 pixels a stroke
+    is thinner than two. Equally common colours are in the order of (red, green, blue).
 
     Args:
-        images: (N, 3, S, S) uint8, flat art. Take the training pictures, not those to be scored.
-        size: how many colours.
-
-    The mixed colours of antialiased edges are left out: they are a pixel wide, while a colour that is painted covers
-    squares of 2 x 2 pixels, at least one for four of its pixels. Black, white and the other corners of the RGB cube are
-    no mixture of anything and need no square: at 64 pixels a stroke is thinner than two. Of equally common colours the
-    first in the order of (red, green, blue) comes first.
+        images: (N, 3, S, S) uint8, flat art. Use the training pictures, not those to be scored.
+        size: number of colours.
 
     Raises:
-        CourseError: not such pictures, or fewer painted colours in them than `size`.
+        CourseError: pictures of another shape or dtype, or fewer painted colours than `size`.
     """
     if images.dtype != torch.uint8:
         raise CourseError(
-            f"A palette is counted in uint8 pictures (0..255), but these are {images.dtype}."
+            f"images.dtype={images.dtype}: a palette needs exact colours; give uint8 in 0..255."
         )
-    code = _code(_colour(images, "Pictures"))  # (N, S, S)
+    code = _code(_colour(images, "images"))  # (N, S, S)
     corner = code[:, 1:, 1:]
     flat = corner[
         (corner == code[:, :-1, 1:]) & (corner == code[:, 1:, :-1]) & (corner == code[:, :-1, :-1])
@@ -58,46 +58,45 @@ def palette(images: Tensor, size: int = COLOURS) -> Tensor:
     squares = torch.zeros_like(count).index_add_(
         0, torch.searchsorted(found, flat), torch.ones_like(flat)
     )
+    corners = torch.tensor([0, 255])
     pure = torch.isin(
-        found,
-        torch.tensor([r << 16 | g << 8 | b for r in (0, 255) for g in (0, 255) for b in (0, 255)]),
+        found, _code(torch.cartesian_prod(*[corners] * 3)[:, :, None, None]).flatten()
     )
     painted = pure | (squares >= SOLID * count)
     found, count = found[painted], count[painted]
     if not 0 < size <= len(found):
         raise CourseError(
-            f"A palette of {size} colours was asked for, but {len(images):,} pictures have {len(found):,} painted ones "
-            "(edges apart). Ask for fewer, or hand over more pictures, of flat art."
+            f"size={size}: {len(images):,} pictures with {len(found):,} painted colours, no edges; "
+            f"give 1 to {len(found):,}, or more pictures of flat art."
         )
-    best = found[
-        count.argsort(descending=True, stable=True)[:size]
-    ]  # `unique` sorts; a stable sort keeps that in ties
+    # `unique` sorts by colour, and a stable sort keeps that order in ties.
+    best = found[count.argsort(descending=True, stable=True)[:size]]
     return torch.stack([best >> 16, best >> 8 & 255, best & 255], 1).to(torch.uint8)
 
 
 def covered(images: Tensor, palette: Tensor) -> float:
-    """The part, 0..1, of the pixels that have exactly a colour of the palette (K, 3); images as for `quantise`."""
+    """The fraction of pixels, 0..1, with exactly a colour of the palette (K, 3); see `quantise`."""
     colours = _code(_palette(palette)[:, :, None, None]).flatten()
-    return torch.isin(_code(_colour(images, "Pictures")), colours).double().mean().item()
+    return torch.isin(_code(_colour(images, "images")), colours).double().mean().item()
 
 
 def quantise(images: Tensor, palette: Tensor) -> Tensor:
-    """The nearest colour of the palette, a class 0..K-1 a pixel: (N, S, S) int64.
+    """The index of the nearest palette colour for each pixel: (N, S, S) int64, 0..K-1.
+
+    Nearest by Euclidean distance in CIE Lab, where equal distances look about equally large; in RGB
+    they do not. A palette colour is its own nearest one. The greys at the edges of strokes go to
+    the palette's greys.
 
     Args:
-        images: (N, 3, S, S), or (N, 1, S, S) for greys; uint8 or float in [-1, 1].
+        images: (N, 3, S, S), or (N, 1, S, S) for grey pictures; uint8 or float in [-1, 1].
         palette: (K, 3) uint8.
 
-    Nearest by the straight distance in CIE Lab, where equal distances look about equally far; in RGB they do not. A
-    colour of the palette is always its own class; the greys at the edges of strokes fall to the palette's greys.
-
     Raises:
-        CourseError: not such pictures, or a palette of another shape or with a colour twice.
+        CourseError: pictures or a palette of another shape or range, or a palette with a colour
+            twice.
     """
-    images, colours = (
-        _colour(images, "Pictures"),
-        lab(_palette(palette)[:, :, None, None]).flatten(1),
-    )  # (K, 3)
+    images = _colour(images, "images")
+    colours = lab(_palette(palette)[:, :, None, None]).flatten(1)  # (K, 3)
     classes = [
         (colours.square().sum(1) - 2 * lab(part).permute(0, 2, 3, 1) @ colours.T).argmin(-1)
         for part in _parts(images)
@@ -106,20 +105,21 @@ def quantise(images: Tensor, palette: Tensor) -> Tensor:
 
 
 def segmentation_scores(predicted: Tensor, truth: Tensor, classes: int) -> dict:
-    """Pixel accuracy, mean accuracy and mean IoU (Long et al. 2015, section 5), the columns of Isola et al. 2017.
+    """Pixel accuracy, mean accuracy and mean IoU (Long et al. 2015, section 5; Isola et al. 2017).
 
     Args:
-        predicted: classes (N, S, S), or several draws of them (D, N, S, S), whose pixels are counted together.
+        predicted: classes (N, S, S), or several draws (D, N, S, S), whose pixels are pooled.
         truth: classes (N, S, S), 0..classes-1.
 
     Returns:
-        dict of floats 0..1. `per_pixel`: the part of the pixels that are right. `per_class`: the same for each class of
-        the truth, averaged over classes, so that a rare colour weighs as much as the white paper. `class_iou`: pixels
-        right / (pixels of the class + pixels wrongly given to it), averaged likewise. A class that the truth does not
-        have is no part of an average; painting it costs the class that it covers.
+        dict of floats 0..1. `per_pixel`: fraction of pixels that are right. `per_class`: the same
+        for each class of the truth, averaged over classes, so that a rare colour weighs as much as
+        white paper. `class_iou`: right pixels / (pixels of the class + pixels wrongly assigned to
+        it), averaged in the same way. A class that the truth does not contain is left out of both
+        averages; predicting it only costs the class that it covers.
 
     Raises:
-        CourseError: no pixels, shapes that do not fit, or a class out of range.
+        CourseError: no pixels, shapes that do not match, or a class out of range.
     """
     predicted, truth = _classes(predicted, truth, classes)
     confusion = sum(
@@ -136,39 +136,40 @@ def segmentation_scores(predicted: Tensor, truth: Tensor, classes: int) -> dict:
 
 
 def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dict:
-    """Accuracy where colour is needed: in the pixels whose true class is not the one that the line art shows.
+    """Accuracy where colour is needed: where the true class is not the class of the line art.
+
+    The line art itself scores 0. Colour outside this region costs nothing, so quote the per-pixel
+    accuracy as well.
 
     Args:
-        predicted: classes (N, S, S), or several draws of them (D, N, S, S).
+        predicted: classes (N, S, S), or several draws (D, N, S, S).
         truth, line_art: classes (N, S, S).
 
     Returns:
-        dict of `inside`, 0..1, pixels right / pixels of the region over all pictures and draws; `inside_best`, the same
-        with the best draw of each picture only, None for a single draw; `region`, the part of all pixels that need
-        colour; `pictures`, (D, N) float64, each draw of each picture for itself, NaN where nothing needs colour.
-
-    The line art itself scores 0 here. Paint outside of the region costs nothing: quote the per-pixel accuracy beside
-    it. The best draw is chosen by looking at the truth: compare only with the best of as many draws.
+        dict of `inside`, 0..1, right pixels / pixels of the region over all pictures and draws;
+        `inside_best`, the same for the best draw of each picture, None for a single draw; `region`,
+        the fraction of all pixels that need colour; `pictures`, (D, N) float64, the score of each
+        draw of each picture, NaN where nothing needs colour. The best draw is chosen by looking at
+        the truth: compare it only with the best of as many draws.
 
     Raises:
-        CourseError: shapes that do not fit, or no pixel that needs colour.
+        CourseError: shapes that do not match, or no pixel that needs colour.
     """
     predicted, truth = _classes(predicted, truth)
     _, line_art = _classes(line_art, line_art)
     if line_art.shape != truth.shape:
         raise CourseError(
-            f"The line art has the shape {tuple(line_art.shape)}, the truth {tuple(truth.shape)}."
+            f"line_art.shape={tuple(line_art.shape)}: the truth has {tuple(truth.shape)}; "
+            "give one drawing per picture, of the same size."
         )
     region = truth != line_art
     size = region.flatten(1).sum(1)  # (N,)
     if not size.any():
         raise CourseError(
-            f"Nothing needs colour: in all {len(truth):,} pictures the line art has the classes of the truth. "
-            "Was the truth handed over in the place of the line art?"
+            f"line_art: has the classes of the truth in all {len(truth):,} pictures; "
+            "give the drawings, not the coloured pictures."
         )
-    right = torch.stack(
-        [((draw == truth) & region).flatten(1).sum(1) for draw in predicted]
-    )  # (D, N)
+    right = ((predicted == truth) & region).flatten(2).sum(2)  # (D, N)
     return {
         "inside": (right.sum() / (len(right) * size.sum())).item(),
         "inside_best": (right.amax(0).sum() / size.sum()).item() if len(right) > 1 else None,
@@ -178,42 +179,47 @@ def coloured_accuracy(predicted: Tensor, truth: Tensor, line_art: Tensor) -> dic
 
 
 def lab_histogram_intersection(predicted: Tensor, truth: Tensor) -> dict:
-    """How much two distributions of colour overlap, one number each for L, a and b (Isola et al. 2017, section 4.2).
+    """Overlap of two colour distributions in L, a and b (Isola et al. 2017, section 4.2).
+
+    The distributions are marginal, over all pixels of all pictures. The paper does not give its bin
+    width; here bins are 4 units wide, one of them centred on 0. The position of a colour does not
+    count: shuffled pictures score 1. A flat colour close to the edge of a bin can move to the next
+    bin by a change of one level and lose its whole overlap.
 
     Args:
-        predicted, truth: pictures (N, 3, S, S), (M, 3, S, S), uint8 or float in [-1, 1]; N and M may differ.
+        predicted, truth: pictures (N, 3, S, S) and (M, 3, S, S), uint8 or float in [-1, 1]; N and M
+            may differ.
 
     Returns:
-        dict of `L`, `a`, `b`, 0..1: the sum over bins of the smaller of the two shares, over all pixels of all pictures.
-
-    The paper compares the marginal distributions over all pixels and does not say how wide its bins are. Here they are
-    4 units wide, the middle one centred on 0. It says nothing of where a colour is: shuffled pictures score 1.
-    A flat colour at the edge of a bin may fall into the next by one level and miss its whole area.
+        dict of `L`, `a`, `b`, 0..1: the sum over bins of the smaller of the two fractions.
 
     Raises:
-        CourseError: not such pictures, or none.
+        CourseError: pictures of another shape or range, or none.
     """
     sides = [
-        _histograms(_colour(images, what))
-        for images, what in ((predicted, "Pictures"), (truth, "True pictures"))
+        _histograms(_colour(images, name))
+        for images, name in ((predicted, "predicted"), (truth, "truth"))
     ]
     return dict(zip("Lab", torch.minimum(*sides).sum(1).tolist(), strict=True))
 
 
 def colourfulness(images: Tensor) -> Tensor:
-    """M^(3) of Hasler & Suesstrunk 2003 of each picture: (N,) float64, 0 for greys, 109 "extremely colourful".
+    """Colourfulness M^(3) of Hasler & Suesstrunk 2003: 0 for grey, 109 "extremely colourful".
+
+    It is the spread of red - green and of yellow - blue (levels 0..255) plus .3 times the distance
+    of their mean from grey. White paper therefore counts: compare pictures with equally much of it.
 
     Args:
         images: (N, 3, S, S), uint8 or float in [-1, 1].
 
-    The spread of red - green and of yellow - blue (levels 0..255) plus .3 of the distance of their mean from grey. So
-    white paper around a picture counts: compare pictures with the same paper.
+    Returns:
+        (N,) float64, 0 or more.
 
     Raises:
-        CourseError: not such pictures, or none.
+        CourseError: pictures of another shape or range, or none.
     """
     found = []
-    for part in _parts(_colour(images, "Pictures")):
+    for part in _parts(_colour(images, "images")):
         red, green, blue = part.flatten(2).double().unbind(1)
         opponent = torch.stack([red - green, (red + green) / 2 - blue])  # (2, N, S*S)
         found.append(opponent.std(2, correction=0).norm(dim=0) + 0.3 * opponent.mean(2).norm(dim=0))
@@ -221,46 +227,51 @@ def colourfulness(images: Tensor) -> Tensor:
 
 
 def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: Tensor) -> dict:
-    """All of the above for pictures made from line art, beside what the line art itself would get.
+    """All scores of this module for pictures made from line art, and for the line art itself.
 
     Args:
         outputs: (N, 3, S, S), or several draws (D, N, 3, S, S); uint8 or float in [-1, 1].
         targets: the true pictures (N, 3, S, S), uint8 or float in [-1, 1].
-        inputs: the line art (N, 1, S, S) or (N, 3, S, S), as drawn, black on white.
+        inputs: the line art (N, 1, S, S) or (N, 3, S, S), black on white.
         palette: (K, 3) uint8, from training pictures.
 
     Returns:
-        dict of `per_pixel`, `per_class`, `class_iou` (`segmentation_scores`); `inside` and, for several draws,
-        `inside_best` (`coloured_accuracy`); `histogram_a`, `histogram_b` (`lab_histogram_intersection`);
-        `colourfulness_ratio`, the mean over outputs / the mean over targets, 1 is right; each but `inside_best` again
-        as `floor_...`, for the line art unchanged. And the protocol: `colours`, K; `covered`, the part of the target's
-        pixels that has a palette colour exactly; `region`, the part of the pixels that need colour; `pairs`; `draws`.
-        Draws are counted together everywhere but in `inside_best`.
+        dict of `per_pixel`, `per_class`, `class_iou` (`segmentation_scores`); `inside` and, for
+        several draws, `inside_best` (`coloured_accuracy`); `histogram_a`, `histogram_b`
+        (`lab_histogram_intersection`); `colourfulness_ratio`, the mean over outputs / the mean over
+        targets, ideally 1. Each but `inside_best` is repeated as `floor_...` for the line art
+        unchanged; `floors.filled` makes a harder floor. The protocol follows: `colours`, K;
+        `covered`, the fraction of target pixels with an exact palette colour; `region`, the
+        fraction of pixels that need colour; `pairs`; `draws`. Draws are pooled everywhere but in
+        `inside_best`.
 
     Raises:
         CourseError: pictures or a palette of another shape or range, or targets without colour.
     """
-    targets, inputs = _colour(targets, "Targets"), _colour(inputs, "Inputs")
+    targets, inputs = _colour(targets, "targets"), _colour(inputs, "inputs")
     if outputs.ndim not in (4, 5):
         raise CourseError(
-            f"Outputs must be pictures (N, 3, S, S) or draws of them (D, N, 3, S, S), not {tuple(outputs.shape)}."
+            f"outputs.shape={tuple(outputs.shape)}: neither (N, 3, S, S) nor (D, N, 3, S, S); "
+            "give pictures, or several draws of them."
         )
     draws = [
-        _colour(draw, "Outputs", grey=False)
+        _colour(draw, "outputs", grey=False)
         for draw in (outputs if outputs.ndim == 5 else outputs[None])
     ]
-    for what, pictures in (("inputs", inputs), *(("outputs", draw) for draw in draws)):
+    if not draws:
+        raise CourseError("outputs: no draws; give at least one.")
+    for name, pictures in (("inputs", inputs), *(("outputs", draw) for draw in draws)):
         if pictures.shape != targets.shape:
             raise CourseError(
-                f"Each target needs its {what[:-1]}: targets have {tuple(targets.shape)}, {what} "
-                f"{tuple(pictures.shape)}."
+                f"{name}.shape={tuple(pictures.shape)}: targets have {tuple(targets.shape)}; "
+                f"give one of the {name} per target, of the same size."
             )
-    if not draws:
-        raise CourseError("Outputs hold no draw at all.")
     truth, line_art = quantise(targets, palette), quantise(inputs, palette)
     colourful = colourfulness(targets).mean().item()
     if colourful < 1e-6:
-        raise CourseError("All targets are grey: there is no colour to compare with.")
+        raise CourseError(
+            "targets: all grey, so there is no colour to compare; give coloured pictures."
+        )
 
     def scores(draws: list[Tensor]) -> dict:
         predicted, pixels = (
@@ -294,12 +305,11 @@ def colour_scores(outputs: Tensor, targets: Tensor, inputs: Tensor, *, palette: 
 
 
 def lab(images: Tensor) -> Tensor:
-    """CIE Lab (D65) of sRGB pictures: (N, 3, S, S) uint8 -> float32; L in 0..100, a and b about -108..99."""
+    """CIE Lab (D65) of sRGB pictures (N, 3, S, S) uint8: float32, L 0..100, a and b -108..99."""
     level = torch.arange(256, dtype=torch.float64) / 255
-    linear = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).float()[
-        images.long()
-    ]
-    ratio = torch.einsum("xc,nchw->xnhw", (XYZ / XYZ.sum(1, keepdim=True)).float(), linear)
+    linear = torch.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).float()
+    relative = (XYZ / XYZ.sum(1, keepdim=True)).float()
+    ratio = torch.einsum("xc,nchw->xnhw", relative, linear[images.long()])
     x, y, z = torch.where(
         ratio > (6 / 29) ** 3, ratio ** (1 / 3), ratio * (29 / 6) ** 2 / 3 + 4 / 29
     )
@@ -307,7 +317,7 @@ def lab(images: Tensor) -> Tensor:
 
 
 def _histograms(images: Tensor) -> Tensor:
-    """Shares (3, bins) of L, a, b over all pixels."""
+    """The distributions of L, a and b over all pixels: (3, bins), each row sums to 1."""
     bins = 2 * HALF + 1
     count = torch.zeros(3 * bins, dtype=torch.int64)
     for part in _parts(images):
@@ -321,34 +331,33 @@ def _parts(images: Tensor) -> tuple[Tensor, ...]:
 
 
 def _code(images: Tensor) -> Tensor:
-    """(N, 3, S, S) uint8 -> (N, S, S) int64, a number a colour."""
+    """(N, 3, S, S) in 0..255 -> (N, S, S) int64, one number per colour."""
     red, green, blue = images.long().unbind(1)
     return red << 16 | green << 8 | blue
 
 
-def _colour(images: Tensor, what: str, grey: bool = True) -> Tensor:
-    """Pictures as (N, 3, S, S) uint8 on the CPU; `grey`: one channel will do."""
-    images = as_uint8(checked(images)).cpu()
+def _colour(images: Tensor, name: str, grey: bool = True) -> Tensor:
+    """Pictures as (N, 3, S, S) uint8 on the CPU; with `grey`, one channel is accepted."""
+    images = as_uint8(images, name).cpu()
     if images.shape[1] != 3 and not (grey and images.shape[1] == 1) or not images.numel():
         raise CourseError(
-            f"{what} must be one or more pictures with {'1 or 3' if grey else '3'} channels, (N, C, S, S), "
-            f"but these have the shape {tuple(images.shape)}."
+            f"{name}.shape={tuple(images.shape)}: not (N, {'1 or 3' if grey else '3'}, S, S); "
+            "give at least one picture."
         )
     return images.expand(-1, 3, -1, -1)
 
 
 def _palette(palette: Tensor) -> Tensor:
-    if (
-        palette.dtype != torch.uint8
-        or palette.ndim != 2
-        or palette.shape[1] != 3
-        or len(palette) < 2
-    ):
+    shape = tuple(palette.shape)
+    if palette.dtype != torch.uint8 or palette.ndim != 2 or shape[1] != 3 or shape[0] < 2:
         raise CourseError(
-            f"A palette is two or more colours (K, 3) uint8, but this is {palette.dtype} of {tuple(palette.shape)}."
+            f"palette.shape={shape}, {palette.dtype}: not (K, 3) uint8 with two colours or more; "
+            "make one with palette(images)."
         )
     if len(palette.unique(dim=0)) < len(palette):
-        raise CourseError(f"A colour stands twice in this palette of {len(palette)}.")
+        raise CourseError(
+            f"palette: a colour occurs twice among {len(palette)}; give each colour once."
+        )
     return palette.cpu()
 
 
@@ -357,18 +366,17 @@ def _classes(predicted: Tensor, truth: Tensor, classes: int | None = None) -> tu
     predicted = predicted if predicted.ndim == 4 else predicted[None]
     if truth.ndim != 3 or predicted.shape[1:] != truth.shape or not predicted.numel():
         raise CourseError(
-            "Classes must be (N, S, S) for the truth, and the same or (D, N, S, S) for what is scored, but the truth "
-            f"has the shape {tuple(truth.shape)} and one draw {tuple(predicted.shape[1:])} (draws: {len(predicted)})."
+            f"truth.shape={tuple(truth.shape)}: each of {len(predicted)} draws has "
+            f"{tuple(predicted.shape[1:])}; give classes (N, S, S) for the truth and "
+            "(N, S, S) or (D, N, S, S) for the prediction, with N of 1 or more."
         )
-    for what, given in (("Predicted", predicted), ("True", truth)):
+    for name, given in (("predicted", predicted), ("truth", truth)):
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise CourseError(
-                f"{what} classes must be whole numbers, but these are {given.dtype}: use `quantise`."
+                f"{name}.dtype={given.dtype}: classes are integers; make them with quantise()."
             )
         low, high = given.min().item(), given.max().item()
         if low < 0 or (classes is not None and high >= classes):
             limit = "0 or more" if classes is None else f"0..{classes - 1}"
-            raise CourseError(
-                f"{what} classes must be {limit}, but these reach from {low} to {high}."
-            )
+            raise CourseError(f"{name}={low}..{high}: classes out of range; give {limit}.")
     return predicted.cpu().long(), truth.cpu().long()

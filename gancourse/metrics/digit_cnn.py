@@ -1,7 +1,8 @@
-"""The judge of digits: a small classifier whose 128 penultimate features every digit metric is computed on.
+"""The digit classifier, a small network whose 128 features are the basis of every digit metric.
 
-FID is usually computed on Inception's features, which know dogs and teapots but not one handwritten digit from another. A
-network that reads digits better than 99 % of the time puts 3 and 8 far apart and a smudge far from both.
+FID usually takes its features from Inception, a classifier of photos, for which all handwritten
+digits look alike. A network that reads more than 99 % of digits correctly places a 3 far from an 8,
+and a smudge far from both.
 """
 
 from __future__ import annotations
@@ -19,65 +20,62 @@ from gancourse.files import BUNDLED, CourseError, read_json, replacing, sha256, 
 from gancourse.metrics.inputs import as_uint8
 
 FOLDER = BUNDLED / "weights" / "digit-cnn"
-TOTAL_VARIANCE = 220.0  # of the features, a convention: see `set_unit`
+TOTAL_VARIANCE = 220.0  # of the features, by convention: see `set_unit`
 
 
 class DigitCNN(nn.Module):
-    """Three convolutions, 128 features, 10 logits: about 265,000 numbers, 1 MB.
+    """Three convolutions, 128 features, 10 logits: about 265,000 parameters, 1 MB.
 
-    `sha256` is the hash of the weights file it was loaded from, "" for a network that was never published.
+    `sha256` is the hash of the weights file, or "" if the network was never published.
     """
 
     def __init__(self):
         super().__init__()
         self.sha256 = ""
         self.body = nn.Sequential(  # (N, 1, 28, 28) in [-1, 1]
-            *[
-                nn.Conv2d(1, 32, 3, padding=1, bias=False),
-                nn.MaxPool2d(2),
-                nn.BatchNorm2d(32),
-                nn.ReLU(),
-            ],  # 14 x 14
-            *[
-                nn.Conv2d(32, 64, 3, padding=1, bias=False),
-                nn.MaxPool2d(2),
-                nn.BatchNorm2d(64),
-                nn.ReLU(),
-            ],  # 7 x 7
-            *[
-                nn.Conv2d(64, 64, 3, bias=False),
-                nn.BatchNorm2d(64),
-                nn.ReLU(),
-                nn.Flatten(),
-            ],  # 64 * 5 * 5
-            *[nn.Linear(1600, 128), nn.ReLU()],  # (N, 128)
+            nn.Conv2d(1, 32, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),  # 14 x 14
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),  # 7 x 7
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, bias=False),  # 5 x 5
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(64 * 5 * 5, 128),
+            nn.ReLU(),
         )
         self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(128, 10))
-        self.to(memory_format=torch.channels_last)  # three times as fast on a CPU
+        self.to(memory_format=torch.channels_last)  # three times faster on a CPU
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> logits (N, 10), in the module's present mode."""
+        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> logits (N, 10)."""
         return self.head(self._body(images))
 
     def features(self, images: Tensor, batch_size: int = 250) -> Tensor:
-        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> features (N, 128) >= 0, float32 on the CPU.
+        """Pictures (N, 1, 28, 28), uint8 or float in [-1, 1] -> features (N, 128) >= 0.
 
-        Always in eval mode and without gradient, on the network's own device, `batch_size` pictures at a time.
+        Runs in eval mode without gradient, on the network's device, `batch_size` pictures at a
+        time. The features are float32 on the CPU.
 
         Raises:
-            CourseError: the pictures are not 28 x 28 with one channel, or their values are out of range.
+            CourseError: pictures that are not 28 x 28 with one channel, or values out of range.
         """
         return self._in_batches(self._body, images, batch_size)
 
     def labels(self, images: Tensor, batch_size: int = 250) -> Tensor:
-        """Pictures as for `features` -> the digit it reads in each: (N,) int64, 0..9, on the CPU."""
+        """Pictures as for `features` -> the digit read in each: (N,) int64, 0..9, on the CPU."""
         return self._in_batches(lambda x: self(x).argmax(1), images, batch_size)
 
     def _body(self, images: Tensor) -> Tensor:
         images = as_uint8(images)
         if images.shape[1:] != (1, 28, 28):
             raise CourseError(
-                f"The digit judge reads pictures (N, 1, 28, 28), but these are {tuple(images.shape)}."
+                f"images.shape={tuple(images.shape)}: the digit classifier reads (N, 1, 28, 28); "
+                "give pictures of this size."
             )
         return self.body(images.float() / 127.5 - 1)
 
@@ -92,18 +90,13 @@ class DigitCNN(nn.Module):
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Move every picture (N, 1, H, W) by its own -pixels..pixels in both directions; what comes in is black (0)."""
+    """Shift each picture (N, 1, H, W) by a random -pixels..pixels both ways, padding with black."""
     count, _, height, width = images.shape
     images = F.pad(images, [pixels] * 4)
     down, right = torch.randint(2 * pixels + 1, (2, count, 1), generator=generator)
     rows, columns = torch.arange(height) + down, torch.arange(width) + right  # (N, H), (N, W)
-    index = (
-        torch.arange(count)[:, None, None, None],
-        0,
-        rows[:, None, :, None],
-        columns[:, None, None, :],
-    )
-    return images[index]
+    picture = torch.arange(count)[:, None, None, None]
+    return images[picture, 0, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 def fit(
@@ -118,19 +111,22 @@ def fit(
     device: str | torch.device = "cpu",
     watch: Callable[[int, float], None] | None = None,
 ) -> DigitCNN:
-    """Train a judge: Adam under a one-cycle rate, cross-entropy, every picture shifted by up to `shift` pixels.
+    """Train a digit classifier with cross-entropy, Adam and a one-cycle learning rate.
+
+    The same seed gives the same weights, bit for bit, on the same machine with the same number of
+    threads.
 
     Args:
-        images: (N, 1, 28, 28) uint8 on the CPU.  labels: (N,) int64.
+        images: (N, 1, 28, 28) uint8 on the CPU.
+        labels: (N,) int64.
         rate: the highest learning rate of the cycle.
-        watch: called as `watch(epoch, mean_loss)` after each epoch, for a progress line.
-
-    The same seed gives the same weights, bit for bit, on the same machine with the same number of threads.
+        shift: pixels by which each training picture is shifted at most, in both directions.
+        watch: called as `watch(epoch, mean_loss)` after each epoch.
     """
     device = torch.device(device)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)  # the initial weights and dropout
+        torch.manual_seed(seed)  # initial weights and dropout
         cnn = DigitCNN().to(device)
         optimizer = torch.optim.Adam(cnn.parameters(), lr=rate)
         steps = epochs * -(-len(images) // batch_size)
@@ -153,11 +149,12 @@ def fit(
 
 @torch.no_grad()
 def set_unit(cnn: DigitCNN, images: Tensor) -> DigitCNN:
-    """Scale the features, in place, so that their variances over `images` sum to 220; what the network reads stays.
+    """Scale the features, in place, so that their variances over `images` sum to 220; logits stay.
 
-    A Frechet distance is measured in the features' unit squared, and ReLU leaves that unit to chance: twice the weights
-    below it and half of those above are the same classifier with four times the FID. With the unit fixed, two trainings
-    of the judge give numbers of one size. 220 makes noise of sigma .1 on real digits score about 12.
+    A Frechet distance has the unit of the features squared, and ReLU leaves that unit arbitrary:
+    doubling the weights below the features and halving those above gives the same classifier with
+    four times the FID. A fixed unit makes two trainings comparable. With 220, noise of standard
+    deviation .1 on real digits scores about 12.
     """
     factor = (TOTAL_VARIANCE / cnn.features(images).var(0).sum()).sqrt()
     features, head = cnn.body[-2], cnn.head[-1]
@@ -168,36 +165,34 @@ def set_unit(cnn: DigitCNN, images: Tensor) -> DigitCNN:
 
 
 def accuracy(cnn: DigitCNN, images: Tensor, labels: Tensor) -> float:
-    """The fraction, 0..1, of pictures in which the judge reads the given digit."""
+    """The fraction of pictures, 0..1, that the classifier assigns to their label."""
     return (cnn.labels(images) == labels.cpu()).double().mean().item()
 
 
 def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
-    """Write `model.safetensors` and, beside it, `card.json`: the file's SHA-256 and bytes, then `numbers` as given."""
+    """Write `model.safetensors` and its `card.json`: the file's SHA-256, bytes, and `numbers`."""
     path = Path(folder) / "model.safetensors"
+    weights = {name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()}
     with replacing(path) as temporary:
-        temporary.write_bytes(
-            save({name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()})
-        )
+        temporary.write_bytes(save(weights))
     cnn.sha256 = sha256(path)
-    write_json(
-        path.with_name("card.json"), {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers}
-    )
+    card = {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers}
+    write_json(path.with_name("card.json"), card)
     return path
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
-    """A published judge in eval mode and without gradient, its file checked against the hash on its card.
+    """A published digit classifier in eval mode without gradient, checked against its card's hash.
 
     Raises:
         CourseError: a file is missing.
-        DamagedFile: the weights are not the ones the card names.
+        DamagedFile: the hash of the weights differs from the one on the card.
     """
     path = Path(folder) / "model.safetensors"
-    remedy = "Restore the folder from the repository, or train the judge again."
+    remedy = "Restore the folder from the repository, or train the digit classifier again."
     card = path.with_name("card.json")
     if not card.is_file():
-        raise CourseError(f"{card} is missing. {remedy}")
+        raise CourseError(f"{card}: missing; restore the folder from the repository.")
     expected = read_json(card)["sha256"]
     cnn = DigitCNN()
     cnn.load_state_dict(load_file(verify(path, expected, remedy)))
@@ -206,7 +201,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
 
 
 def judge(device: str | torch.device | None = None) -> DigitCNN:
-    """The course's own judge, loaded from the bundled weights once a device (None: the CPU) and verified by hash."""
+    """The course's digit classifier, verified by hash, loaded once per device (None: the CPU)."""
     return _judge(str(device or "cpu"))
 
 

@@ -1,7 +1,7 @@
-"""The scores of a digit generator in one call, each with the protocol it needs to mean anything.
+"""The scores of a digit generator in one call, together with the protocol that gives them meaning.
 
-The published protocol: 10,000 samples against the 60,000 training pictures of MNIST. Numbers of another N, another
-reference or another judge are other numbers, so all three are part of the result.
+The published protocol compares 10,000 samples with the 60,000 training pictures of MNIST. Scores
+depend on the number of samples, the reference and the classifier, so the result contains all three.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gancourse.metrics.frechet import frechet, kernel
 
 NEIGHBOURS = 5
 MANIFOLD_LIMIT = 10_000
-STREAM = 1_000_003  # samples drawn from the reference with the same seed must not be compared with themselves
+STREAM = 1_000_003  # or samples drawn from the reference with this seed would meet themselves
 
 
 def digit_scores(
@@ -28,21 +28,23 @@ def digit_scores(
     judge: DigitCNN | None = None,
     seed: int = 0,
 ) -> dict:
-    """Classifier-FID, KID, recall, density and coverage of generated digits, on the judge's 128 features.
+    """Classifier-FID, KID, recall, density and coverage, on the digit classifier's features.
 
     Args:
-        samples: pictures (N, 1, 28, 28), uint8 or float in [-1, 1]; or their features (N, 128).
-        reference: a data set with a name and `["image"]` (as `gancourse.data` loads it), or pictures or features as
-            above. Compute the features once, `judge().features(images)`, to score many samples.
-        name: of the reference; needed unless it is a data set, which knows its own.
-        judge: None for the bundled one.
-        seed: of KID's subsets and of the pictures drawn for coverage.
+        samples: pictures (N, 1, 28, 28), uint8 or float in [-1, 1], or their features (N, 128).
+        reference: a data set with a name, a source and `["image"]`, as `gancourse.data` loads it;
+            or pictures or features as above. To score many samples, compute the features once:
+            `judge().features(images)`.
+        name: of the reference; required for pictures and features.
+        judge: the classifier; by default the bundled one.
+        seed: for KID's subsets and for the pictures drawn for recall, density and coverage.
 
     Returns:
-        dict of plain numbers and names. FID and KID use all the pictures given. Recall, density and coverage (k = 5)
-        compare sets of one size, `neighbourhood_samples` = the smaller of N, the reference's and 10,000, drawn with
-        `seed` from the larger: their values depend on it. Precision is left out on purpose: uniform noise scores well.
-        `kid_std` is the spread between KID's subsets.
+        dict of numbers and names. FID and KID use all pictures; `kid_std` is the spread between
+        KID's subsets. Recall, density and coverage (k = 5) depend on the number of pictures, so
+        they compare equally many on both sides: `neighbourhood_samples`, the smallest of N, the
+        size of the reference and 10,000, drawn at random. Precision is left out, since even uniform
+        noise can score well.
 
     Raises:
         CourseError: no name, wrong shapes or ranges, or five pictures or fewer.
@@ -51,7 +53,8 @@ def digit_scores(
         name, reference = name or f"{reference.name} ({reference.source})", reference["image"]
     if not name:
         raise CourseError(
-            'A score needs the name of its reference: digit_scores(..., name="MNIST train, 60,000").'
+            f"name={name!r}: a score needs the name of its reference; "
+            'give one, such as name="MNIST train, 60,000".'
         )
     judge = judge or bundled_judge()
     real, fake = _features(reference, judge), _features(samples, judge)

@@ -1,8 +1,7 @@
-"""Seeing: sheets of pictures, curves, points in the plane, films of a run, a live picture, explorers, a sheet
-to draw on.
+"""Figures: sheets of pictures, curves, points, films, live views, explorers, a sketchpad.
 
-Everything here returns a figure, an array, a path or a widget, and prints nothing. `curves` names both a module of this
-folder and its function; the function is bound last, so that `gancourse.show.curves(...)` draws.
+Every function returns a figure, an array, a path or a widget, and prints nothing. `curves` is both
+a module of this folder and its function; `gancourse.show.curves` is the function.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name == "sketch":  # its widget takes a moment to import, and few chapters draw
+    if name == "sketch":  # its widget is slow to import, and few chapters need it
         from gancourse.show.sketchpad import sketch
 
         return sketch

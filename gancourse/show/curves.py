@@ -1,4 +1,4 @@
-"""Curves of a training: every record faint, their running mean bold, and the lines a reader should know by heart."""
+"""Training curves: each record faint, the running mean bold, the losses of guessing as lines."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from gancourse.show.style import (
     legend_above,
 )
 
-# A discriminator that can only guess says 1/2: each of its two terms is ln 2, their sum 2 ln 2 (Goodfellow 2014, 4.1).
+# Where D(x) = 1/2, each of D's two terms is ln 2, their sum 2 ln 2 (Goodfellow et al. 2014, 4.1).
 CHANCE = {"ln 2": math.log(2), "2 ln 2": 2 * math.log(2)}
+LOSS = "loss (nats)"
 NOT_CURVES = ("step", "seconds", "images_per_second")
 
 
@@ -38,36 +39,42 @@ def curves(
     references: Mapping[str, float] | None = None,
     log_steps: bool = False,
     smoothing: int | None = None,
-    unit: str = "nats",
+    ylabel: str = LOSS,
     caption: str | None = None,
 ) -> Plate:
     """A figure of metrics against training steps.
 
     Args:
-        metrics: records as in a run's metrics.jsonl, {"step": 100, "generator/fake": 0.81, ...}; some may lack names.
-        names: which to draw, at most five; without it every number but step and speed.
-        healthy: (low, high) of the band where a healthy training stays.
-        references: horizontal lines, label to height; without it ln 2 and 2 ln 2 when `unit` is nats. Those outside the
-            drawn range are left out.
-        log_steps: space the steps by ratio, so that the first hundred are as wide as the last ten thousand.
-        smoothing: records in the running mean; without it a twentieth of the run. The figure says which.
-        unit: of the vertical axis.
+        metrics: records as in a run's metrics.jsonl, {"step": 100, "generator/fake": 0.81, ...}; a
+            record need not contain every name.
+        names: of the metrics to draw, at most five; by default all but step, seconds and speed.
+        healthy: (low, high), the band in which a healthy training stays.
+        references: horizontal lines, label to height; by default ln 2 and 2 ln 2 if the axis is
+            "loss (nats)". Lines outside the drawn range are left out.
+        log_steps: draw steps on a logarithmic scale.
+        smoothing: number of records in the running mean; by default a twentieth of the run. The
+            figure states it.
+        ylabel: label of the vertical axis: the quantity, with its unit in parentheses.
 
     Raises:
-        CourseError: no records, an unknown name, or more names than lines can be told apart.
+        CourseError: no records, an unknown name, too many names, or a metric without a finite
+            value.
     """
     plate = Plate(height=3.5)
     with house():
         axes = plate.add_subplot()
-        names, window = draw_curves(
-            axes, metrics, names, healthy, references, log_steps, smoothing, unit
+        window = draw_curves(
+            axes, metrics, names, healthy, references, log_steps, smoothing, ylabel
         )
         note = f"Faint: every record. Bold: running mean of {window} records." if window > 1 else ""
         caption_below(plate, "\n".join(filter(None, (caption, note))))
     first, last = metrics[0]["step"], metrics[-1]["step"]
-    plate.alt = (
-        f"Curves of {', '.join(names)} from step {first:,} to {last:,}. {caption or ''}".strip()
+    ends = "; ".join(
+        f"{line.get_label()} from {line.get_ydata()[0]:.3g} to {line.get_ydata()[-1]:.3g}"
+        for line in plate.axes[0].get_lines()
+        if not line.get_label().startswith("_")
     )
+    plate.alt = f"Curves from step {first:,} to {last:,}, {ylabel}: {ends}. {caption or ''}".strip()
     return plate
 
 
@@ -79,9 +86,9 @@ def draw_curves(
     references=None,
     log_steps=False,
     smoothing=None,
-    unit="nats",
-) -> tuple[list[str], int]:
-    """Draw on `axes` what `curves` describes; return the names drawn and the records in the running mean."""
+    ylabel=LOSS,
+) -> int:
+    """Draw on `axes` as described in `curves`; return the number of records in the running mean."""
     names = _chosen(metrics, names)
     window = max(1, len(metrics) // 20) if smoothing is None else smoothing
     ranges = []
@@ -93,29 +100,27 @@ def draw_curves(
         axes.plot(steps, smooth, color=colour, linestyle=dash, label=name.replace("/", ", "))
         finite = values[np.isfinite(values)]
         ranges += [*np.percentile(finite, [1, 99]), np.nanmin(smooth), np.nanmax(smooth)]
-    _frame(axes, ranges, healthy, log_steps, unit)
-    _references(axes, CHANCE if references is None and unit == "nats" else references or {})
+    _frame(axes, ranges, healthy, log_steps, ylabel)
+    _references(axes, CHANCE if references is None and ylabel == LOSS else references or {})
     widest = sorted(len(name) for name in names)[-2:]
     legend_above(axes, columns=2 if sum(widest) <= 40 else 1)
-    return names, window
+    return window
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of the finite values among `window` neighbours, centred, fewer at both ends; nan where none is finite."""
+    """Centred mean of the finite values among `window` neighbours; nan where there are none."""
     finite = np.isfinite(values)
     sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(finite)])
     places = np.arange(len(values))
-    low, high = (
-        np.maximum(places - (window - 1) // 2, 0),
-        np.minimum(places + window // 2 + 1, len(values)),
-    )
+    low = np.maximum(places - (window - 1) // 2, 0)
+    high = np.minimum(places + window // 2 + 1, len(values))
     with np.errstate(invalid="ignore"):
         return (sums[high] - sums[low]) / (counts[high] - counts[low])
 
 
 def curve_names(metrics) -> list[str]:
-    """Names in `metrics` that can be drawn as curves, in the order in which they first appear."""
+    """Names in `metrics` that can be drawn as curves, in order of first appearance."""
     names = dict.fromkeys(
         name
         for record in metrics
@@ -127,20 +132,19 @@ def curve_names(metrics) -> list[str]:
 
 def _chosen(metrics, names) -> list[str]:
     if not metrics:
-        raise CourseError(
-            "No metrics were given; expected the records of a run, such as the lines of its metrics.jsonl."
-        )
+        raise CourseError("metrics=[]: no records; give those of a run, as in its metrics.jsonl.")
     known = curve_names(metrics)
     chosen = known if names is None else [names] if isinstance(names, str) else list(names)
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
         raise CourseError(
-            f"No records of {', '.join(unknown) or 'any metric'} were found; there is: {', '.join(known) or 'none'}."
+            f"names={chosen}: no records of {', '.join(unknown) or 'any metric'}; "
+            f"choose from: {', '.join(known) or 'none, no record has a number'}."
         )
     if len(chosen) > len(LINES):
         raise CourseError(
-            f"{len(chosen)} curves were asked for; {len(LINES)} are as many as a reader tells apart. "
-            f"Choose with names=[...] from: {', '.join(known)}."
+            f"names={chosen}: {len(chosen)} curves, more than {len(LINES)} cannot be told apart; "
+            f"choose fewer of: {', '.join(known)}."
         )
     return chosen
 
@@ -151,18 +155,18 @@ def _series(metrics, name: str, log_steps: bool) -> tuple[np.ndarray, np.ndarray
         for record in metrics
         if isinstance(record.get(name), (int, float))
     ]
-    steps, values = (
-        np.array([pair for pair in pairs if pair[0] > 0 or not log_steps], float).reshape(-1, 2).T
-    )
+    drawn = [pair for pair in pairs if pair[0] > 0 or not log_steps]
+    steps, values = np.array(drawn, float).reshape(-1, 2).T
     if not np.isfinite(values).any():
         raise CourseError(
-            f"Metric {name!r} holds no finite number: the training diverged before its first record."
+            f"{name}: no finite value, so the training diverged before its first record; "
+            "lower the learning rate."
         )
     return steps, values
 
 
-def _frame(axes: Axes, ranges: list[float], healthy, log_steps: bool, unit: str) -> None:
-    """Limits from what is typical, so that one early spike does not flatten the rest; the band; the axes' names."""
+def _frame(axes: Axes, ranges: list[float], healthy, log_steps: bool, ylabel: str) -> None:
+    """Limits from typical values, so that an early spike flattens nothing; the band; the labels."""
     low, high = np.nanmin(ranges), np.nanmax(ranges)
     if healthy is not None:
         low, high = min(low, healthy[0]), max(high, healthy[1])
@@ -175,8 +179,8 @@ def _frame(axes: Axes, ranges: list[float], healthy, log_steps: bool, unit: str)
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     axes.grid(axis="x", visible=False)
-    axes.set_xlabel("step, log scale" if log_steps else "step")
-    axes.set_ylabel(unit)
+    axes.set_xlabel("training step (log scale)" if log_steps else "training step")
+    axes.set_ylabel(ylabel)
 
 
 def _references(axes: Axes, references: Mapping[str, float]) -> None:
@@ -184,19 +188,15 @@ def _references(axes: Axes, references: Mapping[str, float]) -> None:
     for label, value in references.items():
         if low < value < high:
             axes.axhline(value, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1.5)
-            note = f"{label} = {value:.3g}"
-            place = {
-                "xy": (1, value),
-                "xycoords": ("axes fraction", "data"),
-                "ha": "right",
-                "va": "bottom",
-            }
             text = axes.annotate(
-                note,
+                f"{label} = {value:.3g}",
+                (1, value),
+                xycoords=("axes fraction", "data"),
                 xytext=(-2, 2),
                 textcoords="offset points",
+                ha="right",
+                va="bottom",
                 fontsize=SMALL,
                 color=MUTED,
-                **place,
             )
             text.set_path_effects([effects.withStroke(linewidth=3, foreground=FIELD)])

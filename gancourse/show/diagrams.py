@@ -1,4 +1,4 @@
-"""Diagrams whose sizes come from the modules themselves, as SVG inside the page: its text can be selected and read aloud."""
+"""Diagrams measured on the modules, as inline SVG: text can be selected and read aloud."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from itertools import count, pairwise
 
 from gancourse.show.style import BLUE, FAKE, FIELD, INK, MUTED, PANEL
 
-WIDE = 640  # units of the viewBox; type of 15 is about 9 pixels on a phone and 15 on a desk
+WIDE = 640  # units of the viewBox; text of size 15 is about 9 pixels on a phone and 15 on a desktop
+DASH = 'stroke-dasharray="6 4"'
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class Diagram:
-    """An SVG drawing with a title and a description for those who hear the page. Notebooks show it by itself."""
+    """An SVG drawing with a title and a description for screen readers. Notebooks display it."""
 
     title: str
     description: str
@@ -25,24 +26,25 @@ class Diagram:
     def _repr_html_(self) -> str:
         name = f"diagram-{next(_numbers)}"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {self.height:.0f}" role="img" '
-            f'style="width: 100%; max-width: {WIDE}px; height: auto" aria-labelledby="{name}-t {name}-d">'
-            f'<title id="{name}-t">{escape(self.title)}</title><desc id="{name}-d">{escape(self.description)}</desc>'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {self.height:.0f}" '
+            f'style="width: 100%; max-width: {WIDE}px; height: auto" '
+            f'role="img" aria-labelledby="{name}-t {name}-d">'
+            f'<title id="{name}-t">{escape(self.title)}</title>'
+            f'<desc id="{name}-d">{escape(self.description)}</desc>'
             f'<rect width="{WIDE}" height="{self.height:.0f}" rx="10" fill="{PANEL}"/>'
             f'<g font-family="inherit" font-size="15" fill="{INK}">{self.shapes}</g></svg>'
         )
 
 
 def layers(network, example, title: str) -> Diagram:
-    """The maps of a network, left to right, as one forward pass of `example` (N, ...), or of a tuple of inputs, shows them.
+    """The feature maps of a network in a forward pass of `example` (N, ...) or a tuple of inputs.
 
-    A map (channels, side, side) is drawn as a block: its height follows the side, its depth the channels. Above each arrow
-    stand the layers on the way, with the kernel and stride of convolutions. The network is left in the mode it was in.
+    A map (channels, side, side) is drawn as a block, whose height stands for the side and whose
+    width for the channels. Above each arrow are the layers passed, with kernel and stride of
+    convolutions. The network's mode is not changed.
     """
     steps = trace(network, example)
-    rows = [
-        steps[i : i + 4] for i in range(0, len(steps), 4)
-    ]  # four blocks a row stay legible on a phone
+    rows = [steps[i : i + 4] for i in range(0, len(steps), 4)]  # four blocks are legible on a phone
     shapes, top = [], 20.0
     for row in rows:
         shapes.append(_row(row, top))
@@ -52,7 +54,7 @@ def layers(network, example, title: str) -> Diagram:
 
 
 def trace(network, example) -> list[tuple[list[str], tuple[int, ...]]]:
-    """[(names of the layers on the way, shape of one sample after them)], the input first; reshapes are left out."""
+    """[(names of the layers passed, shape of a sample after them)], input first, no reshapes."""
     inputs = example if isinstance(example, tuple) else (example,)
     steps: list[tuple[list[str], tuple[int, ...]]] = [([], tuple(inputs[0].shape[1:]))]
 
@@ -102,9 +104,10 @@ def _row(steps, top: float) -> str:
         deep = min(40.0, 6 + 3.2 * max(shape[0], 1) ** 0.5) if len(shape) == 3 else 12
         long = side if len(shape) == 3 else 88
         parts.append(
-            f'<rect x="{x - deep / 2:.1f}" y="{middle - long / 2:.1f}" width="{deep:.1f}" height="{long:.1f}" rx="3" '
-            f'fill="{FIELD}" stroke="{BLUE}" stroke-width="2"/>'
-            f'<text x="{x:.1f}" y="{middle + 72:.1f}" text-anchor="middle" font-weight="600">{_size(shape)}</text>'
+            f'<rect x="{x - deep / 2:.1f}" y="{middle - long / 2:.1f}" width="{deep:.1f}" '
+            f'height="{long:.1f}" rx="3" fill="{FIELD}" stroke="{BLUE}" stroke-width="2"/>'
+            f'<text x="{x:.1f}" y="{middle + 72:.1f}" text-anchor="middle" '
+            f'font-weight="600">{_size(shape)}</text>'
         )
         for line, name in enumerate(names):
             at = f'x="{x:.1f}" y="{top + 14 + 17 * line:.1f}"'
@@ -115,32 +118,37 @@ def _row(steps, top: float) -> str:
 
 
 def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = MUTED, dash: str = "") -> str:
-    """A straight arrow; the tip is drawn by hand, since markers need ids that must not meet twice on a page."""
+    """A straight arrow with a drawn tip: SVG markers would need ids that are unique on a page."""
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
     bx, by = x2 - 9 * ux, y2 - 9 * uy
     return (
-        f'<path d="M{x1:.1f} {y1:.1f}L{bx:.1f} {by:.1f}" stroke="{colour}" stroke-width="2" fill="none" {dash}/>'
-        f'<path d="M{x2:.1f} {y2:.1f}L{bx - 5 * uy:.1f} {by + 5 * ux:.1f}L{bx + 5 * uy:.1f} {by - 5 * ux:.1f}Z" fill="{colour}"/>'
+        _line(f"M{x1:.1f} {y1:.1f}L{bx:.1f} {by:.1f}", colour, dash)
+        + f'<path d="M{x2:.1f} {y2:.1f}L{bx - 5 * uy:.1f} {by + 5 * ux:.1f}'
+        f'L{bx + 5 * uy:.1f} {by - 5 * ux:.1f}Z" fill="{colour}"/>'
     )
 
 
-def turns(told: bool = False) -> Diagram:
-    """One step of a GAN's training: the discriminator's turn, then the generator's. Dashed: where gradients go.
+def _line(path: str, colour: str, dash: str = "") -> str:
+    return f'<path d="{path}" stroke="{colour}" stroke-width="2" fill="none" {dash}/>'
 
-    `told`: both players are given a label, as in a conditional GAN.
+
+def turns(conditional: bool = False) -> Diagram:
+    """One training step: the discriminator's turn, then the generator's. Dashed: gradients.
+
+    With `conditional`, both networks are conditioned on the label.
     """
-    shapes, above = [], 62 if told else 0
+    shapes, above = [], 62 if conditional else 0
     for top, player, title in (
-        (16, "D", "Turn 1. D learns; G is frozen, no graph through it"),
+        (16, "D", "Turn 1. D learns; G is frozen and has no graph"),
         (216 + above, "G", "Turn 2. G learns; gradients pass through the frozen D"),
     ):
         shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
         y = top + 68 + above
-        if told:
+        if conditional:
             shapes.append(_box(274, y - 62, 96, "label y", False))
             shapes += [_arrow(270, y - 50, 204, y - 28), _arrow(374, y - 50, 440, y - 28)]
-        made = "G(z, y)" if told else "G(z)"
+        made = "G(z, y)" if conditional else "G(z)"
         fake_path = [(18, 60, "z", False), (128, 96, "G", player == "G"), (274, 96, made, False)]
         end = [(420, 96, "D", player == "D"), (566, 56, "logit", False)]
         for x, width, label, learns in fake_path + end:
@@ -150,33 +158,31 @@ def turns(told: bool = False) -> Diagram:
         ]
         if player == "D":
             shapes += [_box(274, y + 72, 96, "real x", False), _arrow(374, y + 60, 424, y + 28)]
-            back, stop, words = 592, 470, f"loss: call x real and {made} made up"
+            back, stop, words = 592, 470, f"loss: x → real, {made} → fake"
         else:
-            back, stop, words = 592, 180, f"loss: have {made} called real"
-        dash = 'stroke-dasharray="6 4"'
+            back, stop, words = 592, 180, f"loss: {made} → real"
         low = y + 48
-        shapes.append(
-            f'<path d="M{back} {y + 24}V{low}H{stop}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
-        )
+        shapes.append(_line(f"M{back} {y + 24}V{low}H{stop}", FAKE, DASH))
         shapes.append(_arrow(stop, low, stop, y + 26, FAKE))
         anchor = f'x="{back + 26}" text-anchor="end"'
         shapes.append(f'<text {anchor} y="{low + 22}" fill="{INK}">{words}</text>')
     description = (
-        "Two turns. In the first a latent z passes the frozen generator G; the picture G of z and a real picture x both pass the "
-        "discriminator D, and the gradient of the loss changes D only. In the second a new latent passes G and the frozen D, "
-        "and the gradient goes back through D and changes G only."
+        "Two turns. In the first, a latent z passes through the frozen generator G. Its "
+        "output G of z and a real picture x both pass through the discriminator D, and the "
+        "gradient of the loss changes D only. In the second, a new latent passes through G "
+        "and the frozen D, and the gradient passes back through D and changes G only."
     )
-    title = "One step of training is two turns"
-    if told:
-        title += ", and both players are told the label"
+    title = "One training step is two turns"
+    if conditional:
+        title += ", with both networks conditioned on the label"
         description += (
-            " In both turns the same label y goes to G and to D; a real picture comes with its own."
+            " In both turns, G and D get the same label y; a real picture comes with its own label."
         )
     return Diagram(title, description, "".join(shapes), 370 + 2 * above)
 
 
 def coded() -> Diagram:
-    """InfoGAN's game: a code goes into the generator, and Q, a second head on the discriminator's trunk, reads it back."""
+    """A generator with codes: Q, a second head on the discriminator's trunk, predicts the code."""
     shapes = [
         _box(18, 74, 92, "noise z", False),
         _box(18, 150, 92, "code c", False),
@@ -194,30 +200,27 @@ def coded() -> Diagram:
         _arrow(474, 138, 516, 86),
         _arrow(474, 158, 516, 210),
     ]
-    dash = 'stroke-dasharray="6 4"'
-    shapes.append(
-        f'<path d="M573 246V288H64" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
-    )
+    shapes.append(_line("M573 246V288H64", FAKE, DASH))
     shapes.append(_arrow(64, 288, 64, 178, FAKE))
-    words = "log Q(c | G(z, c)): what G, the trunk and Q are paid"
+    words = "log Q(c | G(z, c)): the reward of G, the trunk and Q"
     shapes.append(f'<text x="318" y="312" text-anchor="middle">{words}</text>')
     description = (
-        "Noise z and a code c pass the generator G. Its picture G of z and c, and real pictures x, pass one trunk, on which two "
-        "heads stand. The head D says whether a picture is real. The head Q says which code a generated picture was made from. "
-        "A dashed arrow leads from Q back to the code c: the logarithm of the probability that Q gave to the right code is what "
-        "G, the trunk and Q are all paid."
+        "Noise z and a code c pass through the generator G. Its picture G of z and c, and "
+        "real pictures x, pass through one trunk with two heads. The head D classifies "
+        "pictures as real or generated. The head Q predicts the code that a generated picture "
+        "was made from. A dashed arrow leads from Q back to the code c: G, the trunk and Q "
+        "all maximise the log-probability that Q gives to the right code."
     )
-    return Diagram(
-        "A code goes in, and a second head reads it back", description, "".join(shapes), 330
-    )
+    title = "A code goes in, and a second head predicts it"
+    return Diagram(title, description, "".join(shapes), 330)
 
 
 def paired() -> Diagram:
-    """One step of pix2pix: D compares (input, target) with (input, output); then G learns through D, and from L1."""
-    dash, shapes = 'stroke-dasharray="6 4"', []
+    """One training step on pairs: D judges (input, picture), and G learns through D and from L1."""
+    shapes = []
     for top, player, title in (
         (16, "D", "Turn 1. D learns to tell (input, target) from (input, output)"),
-        (262, "G", "Turn 2. G learns: to be called a target by D, and to be near the target"),
+        (262, "G", "Turn 2. G learns to fool D, and to come close to the target"),
     ):
         learns = player == "G"
         shapes.append(f'<text x="18" y="{top + 14}" font-weight="600">{title}</text>')
@@ -230,45 +233,40 @@ def paired() -> Diagram:
         end = [(430, 70, "D", not learns), (560, 66, "logits", False)]
         shapes += [_box(each[0], y, *each[1:]) for each in boxes + end]
         shapes += [_arrow(a + w + 4, y, b - 4, y) for (a, w, *_), (b, *_) in pairwise(boxes + end)]
-        over = y - 44  # the input on its way to D, above G
-        shapes.append(
-            f'<path d="M60 {y - 24}V{over}H465" stroke="{MUTED}" stroke-width="2" fill="none"/>'
-        )
+        over = y - 44  # the input passes above G on its way to D
+        shapes.append(_line(f"M60 {y - 24}V{over}H465", MUTED))
         shapes.append(_arrow(465, over, 465, y - 28))
         shapes.append(_box(254, y + 92, 100, "target y", False))
         if learns:
-            shapes.append(
-                f'<path d="M594 {y + 24}V{y + 48}H178" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
-            )
+            shapes.append(_line(f"M594 {y + 24}V{y + 48}H178", FAKE, DASH))
             shapes.append(_arrow(178, y + 48, 178, y + 28, FAKE))
-            shapes.append(
-                f'<path d="M254 {y + 92}H178V{y + 48}" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
-            )
+            shapes.append(_line(f"M254 {y + 92}H178V{y + 48}", FAKE, DASH))
             words = (
-                ("through D: have (x, G(x)) called a target", 368, y + 70),
+                ("through D: (x, G(x)) → real", 384, y + 70),
                 ("100 · |y − G(x)|", 60, y + 96),
             )
         else:
             shapes.append(_arrow(358, y + 78, 428, y + 28))
-            shapes.append(
-                f'<path d="M594 {y + 24}V{y + 62}H478" stroke="{FAKE}" stroke-width="2" fill="none" {dash}/>'
-            )
+            shapes.append(_line(f"M594 {y + 24}V{y + 62}H478", FAKE, DASH))
             shapes.append(_arrow(478, y + 62, 478, y + 28, FAKE))
-            words = (("call (x, y) true, (x, G(x)) made up", 384, y + 86),)
+            words = (("(x, y) → real, (x, G(x)) → fake", 384, y + 86),)
         shapes += [f'<text x="{x}" y="{at}">{escape(text)}</text>' for text, x, at in words]
     description = (
-        "Two turns. In the first the input x passes the generator G, whose output serves both turns. The discriminator D sees "
-        "the input beside the output G of x, and the input beside the target y, and learns to call the second pair true and "
-        "the first made up. In the second turn the gradient goes back through the frozen D to G, which learns to have its pair "
-        "called true; a second gradient comes straight from the target: one hundred times the mean absolute difference."
+        "Two turns. In the first, the input x passes through the generator G, whose output is "
+        "used in both turns. The discriminator D sees the input beside the output G of x, and "
+        "the input beside the target y, and learns to classify the second pair as real and "
+        "the first as generated. In the second, the gradient passes back through the frozen D "
+        "to G, which learns to have its pair classified as real. A second gradient comes "
+        "directly from the target: one hundred times the mean absolute difference."
     )
-    return Diagram("One step of pix2pix is two turns over pairs", description, "".join(shapes), 480)
+    return Diagram("One training step on pairs is two turns", description, "".join(shapes), 480)
 
 
 def unet(network, example) -> Diagram:
-    """A U-Net's maps as a forward pass of `example` (N, C, H, W) shows them: down on the left, up on the right, skips between.
+    """The feature maps of a U-Net in a forward pass of `example` (N, C, H, W).
 
-    The network has blocks `down` and `up`, and `skips`; it is left in the mode it was in.
+    The network has blocks `down` and `up`, and `skips`, whether they are connected. Its mode is not
+    changed.
     """
     sizes: dict[str, list[tuple[int, ...]]] = {"down": [tuple(example.shape[1:])], "up": []}
     hooks = [
@@ -306,7 +304,11 @@ def unet(network, example) -> Diagram:
     shapes.append(_arrow(18 + step + 40, last - high + 26, middle - 4, last - 6))
     shapes.append(_arrow(middle + wide + 4, last - 6, WIDE - 18 - step - 40, last - high + 26))
     words = "; ".join(map(_size, [*sizes["down"], *sizes["up"]]))
-    skips = "Dotted skips join maps of one size." if network.skips else "There are no skips."
+    skips = (
+        "Dotted skip connections join maps of equal size."
+        if network.skips
+        else "No skip connections."
+    )
     title = "A U-Net" if network.skips else "An encoder and a decoder"
     description = f"Maps, channels first, from input to output: {words}. {skips}"
     return Diagram(title, description, "".join(shapes), last + 44)
@@ -315,6 +317,8 @@ def unet(network, example) -> Diagram:
 def _box(x: float, y: float, width: float, label: str, learns: bool) -> str:
     colour, line = (FAKE, 3.5) if learns else (MUTED, 1.5)
     return (
-        f'<rect x="{x}" y="{y - 24}" width="{width}" height="48" rx="7" fill="{FIELD}" stroke="{colour}" stroke-width="{line}"/>'
-        f'<text x="{x + width / 2}" y="{y + 5}" text-anchor="middle" font-weight="{700 if learns else 400}">{label}</text>'
+        f'<rect x="{x}" y="{y - 24}" width="{width}" height="48" rx="7" fill="{FIELD}" '
+        f'stroke="{colour}" stroke-width="{line}"/>'
+        f'<text x="{x + width / 2}" y="{y + 5}" text-anchor="middle" '
+        f'font-weight="{700 if learns else 400}">{label}</text>'
     )

@@ -1,4 +1,4 @@
-"""Explorers for a running kernel: sliders and buttons above one picture that follows them."""
+"""Widgets for a running kernel: sliders and buttons above pictures that they control."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from gancourse.files import CourseError
 from gancourse.show.grids import tile
 from gancourse.show.style import as_array
 
-PAUSE = 0.005  # seconds, at least, in which newer positions of a slider may arrive before a picture is drawn
+PAUSE = 0.005  # seconds, at least, to wait for newer positions of a slider before drawing
 
 
 class Soon:
-    """Calls `action` once for all the calls that arrive before it begins.
+    """Calls `action` once for all calls that arrive before it starts.
 
-    A slider sends more positions than can be drawn. Inside an event loop, as in a notebook, a call only sees to it that
-    `action` runs shortly, and `action` then reads where the slider is by now; outside one, `action` runs at once. The
-    wait is as long as the last run, so that half of the time is left to take in what has arrived meanwhile.
+    A slider sends more positions than can be drawn. In an event loop, as in a notebook, a call
+    schedules `action`, which then reads the latest position; outside an event loop, `action` runs
+    at once. The wait is as long as the last run, so that half of the time is left for receiving
+    positions.
     """
 
     def __init__(self, action: Callable[[], None]):
@@ -52,22 +53,24 @@ def knobs(
     scale: int = 2,
     start: Mapping | None = None,
 ):
-    """A widget with one control for each name, above the pictures that `draw(**values)` returns.
+    """A widget with one control per name, above the pictures that `draw(**values)` returns.
 
     Args:
-        draw: takes the controls' values by name, returns pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8.
-        controls: name -> a tuple (low, high, step) for a slider (of whole numbers when all three are), or a list of
-            choices.
-        columns, scale: as in `grid`.
-        start: first values, by name; without it the middle of a slider and the first choice.
+        draw: takes the values of the controls by name, and returns pictures (N, 1 or 3, H, W),
+            float in [-1, 1] or uint8.
+        controls: name -> a tuple (low, high, step) for a slider, of integers if all three are; or a
+            list of choices.
+        columns, scale: as for `grid`.
+        start: initial values by name; by default the middle of a slider and the first choice.
 
     Raises:
-        CourseError: a control that is neither, or a start that names no control.
+        CourseError: an invalid control, or an initial value for a control that does not exist.
     """
     start = dict(start or {})
     if unknown := set(start) - set(controls):
         raise CourseError(
-            f"start names {', '.join(sorted(unknown))}; the controls are: {', '.join(controls)}."
+            f"start={start}: no control named {', '.join(sorted(unknown))}; "
+            f"choose from: {', '.join(controls)}."
         )
     inputs = {name: _control(name, choice, start.get(name)) for name, choice in controls.items()}
     redraw, screen = _screen(
@@ -87,9 +90,10 @@ def latent_walk(
     scale: int = 3,
     seed: int = 0,
 ):
-    """A widget with a slider along the walk between two random latents, `count` walks at once; buttons make new ends.
+    """A widget with a slider from one random latent to another, for `count` pictures at once.
 
-    `sample_from_latent` maps a float32 CPU tensor (count, latent_dim) to pictures (count, 1 or 3, H, W).
+    Buttons draw new start and end latents. `sample_from_latent` maps a float32 CPU tensor (count,
+    latent_dim) to pictures (count, 1 or 3, H, W); `columns` and `scale` are as for `grid`.
     """
     import ipywidgets as widgets
     import torch
@@ -123,20 +127,22 @@ def codes(
     scale: int = 3,
     seed: int = 0,
 ):
-    """A widget with a picker for each categorical code and a slider for each continuous one, above `count` pictures.
+    """A widget with buttons per categorical code, a slider per continuous one, and pictures.
 
-    Each picture keeps its noise while the codes move, so that what changes is what a code does; a button draws new noise.
+    The noise of each picture is fixed, so that only the codes change it. A button draws new noise.
 
     Args:
         game: has `config.categories` (sizes), `config.continuous` (a number), `config.latent` and
-            `sample(noise=, category=, continuous=)`, as InfoGAN has.
-        names: of the codes, the categorical ones first; without it "category 1", ..., "code 1", ...
-        words: of a categorical code's values, by its name, instead of their numbers.
-        reach: sliders go from -reach to reach; the codes were trained on -1 to 1.
-        count, columns, scale, seed: pictures, as in `grid`, and the seed of their noise.
+            `sample(noise=, category=, continuous=)`.
+        names: of the codes, categorical ones first; by default "category 0", ..., "code 0", ...
+        words: name of a categorical code -> a word for each of its values, shown instead of
+            numbers.
+        reach: sliders cover -reach to reach; codes are trained in -1 to 1.
+        count, columns, scale, seed: number of pictures, their layout as for `grid`, and the seed of
+            their noise.
 
     Raises:
-        CourseError: another number of names than of codes, or of words than of values.
+        CourseError: a wrong number of names, or of words for a code.
     """
     import ipywidgets as widgets
     import torch
@@ -172,7 +178,7 @@ def codes(
 
 
 def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:
-    """A name for each code, categorical ones first: the given ones, or numbered from 0 as `sample` counts them."""
+    """The names of the codes, categorical ones first: as given, or numbered as in `sample`."""
     kinds = {"category": len(sizes), "code": continuous}
     numbered = [
         f"{kind} {i}" if count > 1 else kind for kind, count in kinds.items() for i in range(count)
@@ -180,36 +186,35 @@ def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | 
     names = numbered if given is None else list(given)
     if len(names) != len(numbered) or len(set(names)) != len(names):
         raise CourseError(
-            f"names={names} was given. This game has {len(sizes)} categorical and {continuous} continuous codes, "
-            "and each needs a name of its own."
+            f"names={names}: the game has {len(sizes)} categorical, {continuous} continuous codes; "
+            "give each a name of its own."
         )
     return names
 
 
 def _choices(sizes: Mapping[str, int], words: Mapping[str, Sequence[str]]) -> dict[str, list]:
-    """Name of a categorical code -> its values as the picker shows them: words, or numbers from 0."""
+    """Name of a categorical code -> the labels of its values: words, or numbers from 0."""
     choices = {name: list(words.get(name, range(size))) for name, size in sizes.items()}
-    if not set(words) <= set(sizes) or any(
-        len(choices[name]) != size for name, size in sizes.items()
-    ):
-        given = {name: len(of) for name, of in words.items()}
+    given = {name: len(choices[name]) for name in sizes} | {
+        name: len(words[name]) for name in words
+    }
+    if given != dict(sizes):
         raise CourseError(
-            f"Words were given for {given} (name: how many); this game's categories are {dict(sizes)}."
+            f"words: counts per code are {given}; give as many as values, {dict(sizes)}."
         )
     return choices
 
 
 def walk(start, end, t) -> np.ndarray:
-    """Latents a share `t` of the way from `start` to `end`, both (..., D), along the arc between them.
+    """Spherical interpolation: latents at fraction `t` from `start` to `end`, both (..., D).
 
-    A straight line would cut through short vectors that a Gaussian hardly ever draws and no generator has trained on;
-    the arc keeps to typical lengths (White 2016, arXiv 1609.04468, section 2.1).
+    A straight line would pass through short vectors, which a Gaussian hardly ever draws and no
+    generator is trained on; the arc keeps typical lengths (White 2016, arXiv 1609.04468, section
+    2.1).
     """
     start, end = as_array(start), as_array(end)
-    cosine = (start * end).sum(-1, keepdims=True) / np.maximum(
-        np.linalg.norm(start, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True),
-        1e-12,
-    )
+    lengths = [np.linalg.norm(latent, axis=-1, keepdims=True) for latent in (start, end)]
+    cosine = (start * end).sum(-1, keepdims=True) / np.maximum(np.prod(lengths, 0), 1e-12)
     angle = np.arccos(np.clip(cosine, -0.9999, 0.9999))
     return ((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)).astype(
         start.dtype
@@ -217,7 +222,7 @@ def walk(start, end, t) -> np.ndarray:
 
 
 def _screen(draw: Callable, columns: int | None, scale: int):
-    """A function that redraws when it is next convenient, and the picture that it redraws."""
+    """A function that schedules a redraw, and the widget that shows the picture."""
     import ipywidgets as widgets
 
     picture = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
@@ -226,7 +231,7 @@ def _screen(draw: Callable, columns: int | None, scale: int):
     def show() -> None:
         try:
             picture.value, trouble.value = _png(draw(), columns, scale), ""
-        except Exception as error:  # in an event loop it would vanish in a log
+        except Exception as error:  # or an event loop would hide it in a log
             trouble.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     picture.value = _png(draw(), columns, scale)
@@ -240,7 +245,7 @@ def _column(*children):
 
 
 def _control(name: str, choice, value):
-    """A slider for (low, high, step), buttons for up to ten choices, a list for more."""
+    """A slider for (low, high, step), buttons for up to ten choices, a drop-down list for more."""
     import ipywidgets as widgets
 
     how = {
@@ -251,9 +256,11 @@ def _control(name: str, choice, value):
     if isinstance(choice, tuple):
         return _slider(widgets, name, choice, value, how)
     options = list(choice)
-    if not options or (value is not None and value not in options):
+    if not options:
+        raise CourseError(f"{name}=[]: no choices; give at least one.")
+    if value is not None and value not in options:
         raise CourseError(
-            f"Control {name!r} has the choices {options} and starts at {value!r}; expected one of at least one choice."
+            f"{name}={value!r}: not among the choices {options}; start at one of them."
         )
     value = options[0] if value is None else value
     if len(options) > 10:
@@ -265,27 +272,22 @@ def _control(name: str, choice, value):
 def _slider(widgets, name: str, choice: tuple, value, how: dict):
     if len(choice) != 3 or not all(isinstance(number, (int, float)) for number in choice):
         raise CourseError(
-            f"Control {name!r} was given as {choice!r}; expected (low, high, step) or a list of choices."
+            f"{name}={choice!r}: no control; give (low, high, step) or a list of choices."
         )
     low, high, step = choice
     if not (low < high and step > 0):
         raise CourseError(
-            f"Control {name!r} was given as {choice!r}; expected low below high and a step above 0."
+            f"{name}={choice!r}: no range (low, high, step); give low < high and step > 0."
         )
     if value is None:
         value = low + round((high - low) / 2 / step) * step
-    kind = (
-        widgets.IntSlider
-        if all(isinstance(number, int) for number in choice)
-        else widgets.FloatSlider
-    )
+    whole = all(isinstance(number, int) for number in choice)
+    kind = widgets.IntSlider if whole else widgets.FloatSlider
     return kind(value=value, min=low, max=high, step=step, **how)
 
 
 def _png(pictures, columns: int | None, scale: int) -> bytes:
     sheet = tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
     buffer = io.BytesIO()
-    Image.fromarray(sheet).save(
-        buffer, format="PNG", compress_level=1
-    )  # for speed: it travels to the browser at once
+    Image.fromarray(sheet).save(buffer, format="PNG", compress_level=1)  # fast
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Films of a training: an animated WebP or GIF that needs no player, and a still for readers who want no motion."""
+"""Films of a training as animated WebP or GIF, and a still for readers who prefer no motion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from gancourse.files import CourseError, replacing
 from gancourse.show.style import INK, PANEL, as_array
 
-WIDE = 480  # pixels; smaller frames are enlarged by a whole number to about this
+WIDE = 480  # pixels; smaller frames are enlarged by an integer factor to about this width
+STILL = 4.0  # grey levels; opening frames that differ less from the first on average show the same
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 
 
@@ -25,39 +26,38 @@ def film(
     captions: Sequence[str] | None = None,
     hold: float = 2.0,
 ) -> Path:
-    """Write `frames` as a film that repeats for ever and its last frame as `<stem>-still.png`; return the film's path.
+    """Write `frames` as an endless film and the last one as `<stem>-still.png`; return its path.
 
     Args:
-        frames: uint8 arrays (H, W), (H, W, 3) or PNG files, all of one size.
-        path: ends in .webp (small, sharp) or .gif (for places that show nothing else).
-        seconds: that the frames before the last take together.
-        captions: a line under each frame, such as its step.
-        hold: seconds that the last frame stays.
+        frames: uint8 arrays (H, W) or (H, W, 3), or paths of PNG files, all of one size.
+        path: ends in .webp (small, sharp) or .gif (shown everywhere).
+        seconds: duration of all frames but the last.
+        captions: one line below each frame, such as its step.
+        hold: duration of the last frame in seconds.
 
     Raises:
-        CourseError: no frames, frames of different sizes, an unreadable file, another suffix. Nothing is written then.
+        CourseError: no frames, frames of different sizes, an unreadable file, another suffix, or a
+            number of captions other than that of frames. Nothing is written then.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise CourseError(
-            f"A film named {path.name} was asked for; expected a name that ends in {' or '.join(FORMATS)}."
-        )
+        raise CourseError(f"{path}: not a film; give a name in {' or '.join(FORMATS)}.")
     if not len(frames):
-        raise CourseError("A film of no frames was asked for; expected at least one picture.")
+        raise CourseError("frames=[]: a film needs frames; give at least one picture.")
     if captions is not None and len(captions) != len(frames):
         raise CourseError(
-            f"{len(captions)} captions were given for {len(frames)} frames; expected one each."
+            f"captions: {len(captions)} for {len(frames)} frames; give one per frame."
         )
-    if seconds <= 0 or hold <= 0:
-        raise CourseError(f"seconds={seconds} and hold={hold} were given; expected both above 0.")
+    for name, duration in (("seconds", seconds), ("hold", hold)):
+        if duration <= 0:
+            raise CourseError(f"{name}={duration}: not a duration; give more than 0 seconds.")
     pictures = _of_one_size([_picture(frame) for frame in frames])
     times = max(1, round(WIDE / pictures[0].width))
     pictures = [_enlarged(picture, times) for picture in pictures]
     if captions is not None:
         pictures = [_captioned(*pair) for pair in zip(pictures, captions, strict=True)]
-    each = max(
-        20, round(1000 * seconds / max(1, len(pictures) - 1))
-    )  # milliseconds; browsers slow anything under 20
+    # In milliseconds; browsers slow down anything below 20.
+    each = max(20, round(1000 * seconds / max(1, len(pictures) - 1)))
     durations = [each] * (len(pictures) - 1) + [round(1000 * hold)]
     with replacing(path.with_name(f"{path.stem}-still.png")) as temporary:
         pictures[-1].save(temporary, optimize=True)
@@ -69,21 +69,21 @@ def film(
             "loop": 0,
             "minimize_size": True,
         }
-        # Enlarged pixels stay sharp without loss; of large frames the encoder takes the smaller form of each.
-        kind = (
-            {"lossless": True, "method": 4}
-            if times > 1
-            else {"allow_mixed": True, "quality": 80, "method": 4}
-        )
-        pictures[0].save(temporary, format=FORMATS[path.suffix.lower()], **how, **kind)
+        # Enlarged pixels must stay sharp. The encoder chooses the smaller form of each large frame.
+        kind = {"lossless": True} if times > 1 else {"allow_mixed": True, "quality": 80}
+        kind |= {"format": FORMATS[path.suffix.lower()], "method": 4}
+        pictures[0].save(temporary, **how, **kind)
     return path
 
 
 def film_of_run(folder: str | Path, path: str | Path, *, seconds: float = 6.0) -> Path:
-    """Make a film of a run's folder from its samples/step-*.png, in the order of their steps, each with its step below.
+    """Make a film of a run's samples/step-*.png, in order, each captioned with its step.
+
+    A generator's first samples can be the same flat grey for hundreds of steps. Of the opening
+    frames that look like the first one, only the first is shown.
 
     Raises:
-        CourseError: the folder holds no such picture, or one that cannot be read.
+        CourseError: the folder has no such picture, or one cannot be read.
     """
     steps = {}
     for file in Path(folder).glob("samples/step-*.png"):
@@ -91,16 +91,17 @@ def film_of_run(folder: str | Path, path: str | Path, *, seconds: float = 6.0) -
             steps[int(match[1])] = file
     if not steps:
         raise CourseError(
-            f"No pictures named samples/step-*.png were found in {folder}. "
-            "Give the folder of a run: what train(..., folder=...) wrote to."
+            f"{folder}: no pictures samples/step-*.png; give the folder of a run, as in "
+            "train(..., folder=...)."
         )
     order = sorted(steps)
-    return film(
-        [steps[step] for step in order],
-        path,
-        seconds=seconds,
-        captions=[f"step {step:,}" for step in order],
-    )
+    pictures = _of_one_size([_picture(steps[step]) for step in order])
+    first = np.asarray(pictures[0], float)
+    moved = [np.abs(np.asarray(picture) - first).mean() > STILL for picture in pictures]
+    opening = moved.index(True) if any(moved) else 1
+    shown = [0, *range(opening, len(order))]
+    captions = [f"step {order[place]:,}" for place in shown]
+    return film([pictures[place] for place in shown], path, seconds=seconds, captions=captions)
 
 
 def _picture(frame) -> Image.Image:
@@ -110,17 +111,13 @@ def _picture(frame) -> Image.Image:
                 return image.convert("RGB")
         except (OSError, SyntaxError, UnidentifiedImageError) as error:
             raise CourseError(
-                f"{frame} cannot be read as a picture ({error}). Delete it, or train again to write it anew."
+                f"{frame}: not a readable picture ({error}); delete it, or train again."
             ) from error
     array = as_array(frame)
-    if (
-        array.dtype != np.uint8
-        or array.ndim not in (2, 3)
-        or (array.ndim == 3 and array.shape[2] != 3)
-    ):
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
         raise CourseError(
-            f"A frame of type {array.dtype} and shape {array.shape} was given; expected uint8 (H, W) or (H, W, 3), "
-            "as gancourse.show.tile makes it."
+            f"frame.shape={array.shape}, {array.dtype}: not uint8 (H, W) or (H, W, 3); "
+            "make frames with gancourse.show.tile."
         )
     return Image.fromarray(array).convert("RGB")
 
@@ -129,9 +126,7 @@ def _of_one_size(pictures: list[Image.Image]) -> list[Image.Image]:
     sizes = {picture.size for picture in pictures}
     if len(sizes) > 1:
         given = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
-        raise CourseError(
-            f"Frames of different sizes were given ({given} pixels); expected one size."
-        )
+        raise CourseError(f"frames: different sizes ({given} pixels); give frames of one size.")
     return pictures
 
 
@@ -140,11 +135,10 @@ def _enlarged(picture: Image.Image, times: int) -> Image.Image:
 
 
 def _captioned(picture: Image.Image, caption: str) -> Image.Image:
-    size = max(16, picture.width // 27)  # on a phone the film is 360 pixels wide: type of 13 there
+    size = max(16, picture.width // 27)  # 13 on a phone, where a film is 360 pixels wide
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
     whole = Image.new("RGB", (picture.width, picture.height + 2 * size), PANEL)
     whole.paste(picture)
-    ImageDraw.Draw(whole).text(
-        (size // 2, picture.height + size), str(caption), fill=INK, font=font, anchor="lm"
-    )
+    place = (size // 2, picture.height + size)
+    ImageDraw.Draw(whole).text(place, str(caption), fill=INK, font=font, anchor="lm")
     return whole

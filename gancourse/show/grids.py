@@ -1,4 +1,4 @@
-"""Sheets of pictures: as an array, as a PNG, as a figure with a caption, as named rows one above the other."""
+"""Sheets of pictures: as an array, as a PNG, as a figure with a caption, or as named rows."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from gancourse.show.style import (
     wrapped,
 )
 
-GAP = 2  # picture pixels of panel between neighbours
+GAP = 2  # picture pixels between neighbours
 
 
 def to_bytes(images) -> np.ndarray:
-    """Pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, as uint8 (N, H, W, 3): -1 is 0, 1 is 255, rounded.
+    """Pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, as uint8 (N, H, W, 3), rounded.
 
     Raises:
-        CourseError: another shape, type or range, or numbers that are not finite.
+        CourseError: another shape, dtype or range, or values that are not finite.
     """
     array = as_array(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise CourseError(
-            f"Pictures of shape {array.shape} were given; expected (N, 1 or 3, H, W) with at least one picture. "
-            "Add a missing channel axis with images[:, None]; move a trailing one with images.permute(0, 3, 1, 2)."
+            f"images.shape={array.shape}: not (N, 1 or 3, H, W) with N of 1 or more; add a missing "
+            "channel axis with images[:, None], or move a trailing one with permute(0, 3, 1, 2)."
         )
     if array.dtype != np.uint8:
         array = _from_game(array)
@@ -51,36 +51,39 @@ def to_bytes(images) -> np.ndarray:
 def _from_game(array: np.ndarray) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.floating):
         raise CourseError(
-            f"Pictures of type {array.dtype} were given; expected uint8, or float in [-1, 1]."
+            f"images.dtype={array.dtype}: neither uint8 nor float; "
+            "give uint8 in 0..255 or float in [-1, 1]."
         )
     low, high = float(array.min()), float(array.max())
-    if not (low >= -1.001 and high <= 1.001):  # written so that a NaN fails too
+    if not (low >= -1.001 and high <= 1.001):  # written so that NaN fails too
         raise CourseError(
-            f"Float pictures from {low:.4g} to {high:.4g} were given; expected [-1, 1], as a game makes them. "
-            "For bytes, pass uint8; not-a-number (nan) means the training has diverged."
+            f"images={low:.4g}..{high:.4g}: float pictures outside [-1, 1]; rescale them, or give "
+            "0..255 as uint8; nan means that training has diverged."
         )
     return np.rint((np.clip(array, -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
 def shape_of_sheet(count: int, columns: int | None) -> tuple[int, int]:
-    """(rows, columns) for `count` pictures; without a wish, nearly square, full if it can be, at most 10 wide.
+    """(rows, columns) for `count` pictures; by default nearly square, full, and at most 10 wide.
 
     Raises:
-        CourseError: `columns` is not a whole number of at least 1.
+        CourseError: `columns` is not an integer of 1 or more.
     """
     if columns is None:
         square = math.ceil(math.sqrt(count))
         columns = next((c for c in range(square, 11) if count % c == 0), min(square, 10))
     if isinstance(columns, bool) or not isinstance(columns, (int, np.integer)) or columns < 1:
-        raise CourseError(f"columns={columns!r} was given; expected a whole number of at least 1.")
+        raise CourseError(
+            f"columns={columns!r}: no number of columns; give an integer of 1 or more."
+        )
     return math.ceil(count / columns), min(int(columns), count)
 
 
 def tile(images, columns: int | None = None, *, gap: int | tuple[int, int] = GAP) -> np.ndarray:
-    """Pictures (N, 1 or 3, H, W) side by side, row after row: uint8 (rows*(H+gap)+gap, columns*(W+gap)+gap, 3).
+    """Pictures (N, 1 or 3, H, W) row by row: uint8 (rows*(H+gap)+gap, columns*(W+gap)+gap, 3).
 
-    No pixel is resampled. `gap` is in pixels, or a pair (below a picture, beside it); gaps and empty places have the
-    panel's colour.
+    No pixel is resampled. `gap` is in pixels, or a pair (below a picture, beside it). Gaps and
+    empty places have the colour of the panel. Errors as for `to_bytes` and `shape_of_sheet`.
     """
     pictures = to_bytes(images)
     count, height, width, _ = pictures.shape
@@ -95,12 +98,12 @@ def tile(images, columns: int | None = None, *, gap: int | tuple[int, int] = GAP
 
 
 def panel(height: int, width: int) -> np.ndarray:
-    """An empty sheet, uint8 (height, width, 3), in the panel's colour."""
+    """An empty sheet in the colour of the panel: uint8 (height, width, 3)."""
     return np.full((height, width, 3), np.rint(np.multiply(to_rgb(PANEL), 255)), np.uint8)
 
 
 def save_grid(path: str | Path, images, columns: int | None = None) -> Path:
-    """Write the sheet of `tile` as a PNG, whole or not at all, and return its path."""
+    """Write the sheet of `tile` as a PNG, in full or not at all, and return its path."""
     with replacing(path) as temporary:
         Image.fromarray(tile(images, columns)).save(temporary, format="PNG", optimize=True)
     return Path(path)
@@ -114,24 +117,27 @@ def grid(
     labels: Sequence | None = None,
     scale: int = 2,
 ) -> Plate:
-    """A figure of pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8, each pixel drawn as `scale` x `scale` pixels.
+    """A figure of pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8.
 
-    `labels` are N short texts to stand below the pictures; `caption` says what to see, with seed, step and scale.
+    Args:
+        columns: pictures per row; by default the sheet is nearly square.
+        caption: what the figure shows, with seed, step and scale.
+        labels: N short texts, one below each picture.
+        scale: screen pixels per picture pixel, an integer.
 
     Raises:
-        CourseError: pictures, columns, labels or scale that cannot be drawn; the message says which and why.
+        CourseError: pictures, columns, labels or scale that cannot be drawn.
     """
     images = as_array(images)
     below = GAP if labels is None else _strip(scale)
     sheet = tile(images, columns, gap=(below, GAP))
     rows, columns = shape_of_sheet(len(images), columns)
-    plate = _plate(
-        sheet, scale, caption, f"A sheet of {len(images)} pictures, {rows} by {columns}."
-    )
+    alt = f"A sheet of {len(images)} pictures, {rows} by {columns}."
+    plate = _plate(sheet, scale, caption, alt)
     labels = labels.tolist() if hasattr(labels, "tolist") else labels
     if labels is not None and len(labels) != len(images):
         raise CourseError(
-            f"{len(labels)} labels were given for {len(images)} pictures; expected one each."
+            f"labels: {len(labels)} for {len(images)} pictures; give one per picture."
         )
     height, width = images.shape[2:]
     for index, label in enumerate(labels or ()):
@@ -148,23 +154,24 @@ def grid(
 
 
 def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: int = 2) -> Plate:
-    """A figure of named rows of pictures, the same number in each: real, generated, nearest neighbour ...
+    """A figure of named rows with equally many pictures: real, generated, nearest neighbour ...
 
-    `rows` maps a name to pictures (N, 1 or 3, H, W). A row of smaller pictures (a first stage, a low resolution) is
-    enlarged by a whole number, pixel by pixel, to the size of the largest.
+    `rows` maps a name to pictures (N, 1 or 3, H, W). Smaller pictures (of a first stage, or a low
+    resolution) are enlarged by an integer factor, without resampling, to the size of the largest.
 
     Raises:
-        CourseError: no row, rows of different lengths, or a size that fits into the largest no whole number of times.
+        CourseError: no rows, rows of different lengths, or sizes that are no integer multiple of
+            one another.
     """
     if not rows:
         raise CourseError(
-            'No rows were given; expected names and pictures, as {"real": ..., "generated": ...}.'
+            'rows={}: nothing to compare; give named pictures, as {"real": ..., "generated": ...}.'
         )
     rows = {name: to_bytes(images) for name, images in rows.items()}
     if len({len(pictures) for pictures in rows.values()}) > 1:
         given = ", ".join(f"{name}: {len(pictures)}" for name, pictures in rows.items())
         raise CourseError(
-            f"Rows of different lengths were given ({given}); expected as many pictures in each."
+            f"rows: different numbers of pictures ({given}); give equally many in each row."
         )
     height, width = np.max([pictures.shape[1:3] for pictures in rows.values()], axis=0)
     sheets = [
@@ -178,7 +185,7 @@ def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: in
         sheet,
         scale,
         caption,
-        f"{len(rows)} rows of {count} pictures, from the top: {', '.join(rows)}.",
+        f"{len(rows)} rows of {count} pictures, from top to bottom: {', '.join(rows)}.",
     )
     for index, name in enumerate(rows):
         _write(
@@ -197,28 +204,26 @@ def _enlarged(name: str, pictures: np.ndarray, height: int, width: int) -> np.nd
     times = height // pictures.shape[1]
     if (pictures.shape[1] * times, pictures.shape[2] * times) != (height, width):
         raise CourseError(
-            f"Row {name!r} has pictures of {pictures.shape[1]} x {pictures.shape[2]} pixels, "
-            f"another has {height} x {width}. Expected sizes that fit into the largest a whole number of times."
+            f"rows[{name!r}]: {pictures.shape[1]} x {pictures.shape[2]} pixels do not divide "
+            f"the largest size, {height} x {width}; resize them."
         )
     return pictures.repeat(times, axis=1).repeat(times, axis=2).transpose(0, 3, 1, 2)
 
 
 def _strip(scale: int) -> int:
-    """Picture pixels that one line of type needs."""
+    """Height of one line of text, in picture pixels."""
     if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
-        raise CourseError(f"scale={scale!r} was given; expected a whole number of at least 1.")
+        raise CourseError(f"scale={scale!r}: not a magnification; give an integer of 1 or more.")
     return math.ceil(1.6 * TEXT * DPI / 72 / scale)
 
 
 def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plate:
-    """A figure that holds `sheet` with whole pixels, and the caption under it."""
+    """A figure of `sheet`, without resampling, and the caption below."""
     _strip(scale)
     margin, least = 12, 300  # pixels
     high, wide = sheet.shape[0] * scale, sheet.shape[1] * scale
     width = max(wide + 2 * margin, least)
-    points = SMALL * max(
-        1.0, width / DPI / WIDTH
-    )  # a wide sheet is shown smaller, so its type must start larger
+    points = SMALL * max(1.0, width / DPI / WIDTH)  # wide sheets are shown smaller
     text = wrapped(caption, (width - 2 * margin) / DPI, points) if caption else ""
     foot = round(len(text.splitlines()) * 1.4 * points * DPI / 72) + (margin // 2 if text else 0)
     height = high + 2 * margin + foot
@@ -240,7 +245,7 @@ def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plat
 
 
 def _write(plate: Plate, x: float, y: float, text: str, **how) -> None:
-    """Write on a sheet at picture pixel (x, y)."""
+    """Write text on a sheet at picture pixel (x, y)."""
     points = SMALL * max(1.0, plate.get_figwidth() / WIDTH)
     with house():
         plate.axes[0].text(x, y, text, va="center", color=INK, fontsize=points, **how)

@@ -1,4 +1,4 @@
-"""One picture in a notebook that follows a training, and stays behind as a plain PNG when it ends."""
+"""A picture in a notebook that follows a training and remains as a PNG when it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gancourse.files import CourseError
-from gancourse.show.curves import curve_names, draw_curves
+from gancourse.show.curves import LOSS, curve_names, draw_curves
 from gancourse.show.grids import tile
 from gancourse.show.style import DPI, LINES, TEXT, WIDTH, Plate, as_array, house, legend_above
 from gancourse.show.toy import draw_points, name_axes
@@ -20,18 +20,19 @@ TITLE = 0.35  # inches
 
 @dataclass(kw_only=True)
 class Live:
-    """Pass `watch=[Live()]` to training: samples above, curves below, redrawn in place.
+    """Samples above, training curves below, redrawn in place: pass `watch=[Live()]` to training.
 
-    It is called with anything that has `.step`, `.steps`, `.metrics` (a list of records) and `.pictures` (images
-    (N, C, H, W), points (N, 2) or None). Drawing takes at most a tenth of the training's time, but the last step is
-    always drawn. Outside a notebook it does nothing. It uses no widget: a notebook keeps one picture, no widget state.
+    It is called with any object that has `.step`, `.steps`, `.metrics` (a list of records) and
+    `.pictures` (images (N, C, H, W), points (N, 2) or None). Drawing takes at most a tenth of the
+    training time, but the last step is always drawn. Outside a notebook nothing is drawn. It is no
+    widget, so the notebook stores one picture and no widget state.
 
     Attributes:
-        columns: of the sheet of pictures.
-        real, centres: points (N, 2) and (K, 2) to draw behind generated ones.
-        names: metrics to draw; without it all of them, at most five.
-        healthy, references, log_steps, smoothing, unit: as in `curves`.
-        share: of the training's time that drawing may take.
+        columns: pictures per row.
+        real, centres: points (N, 2) and (K, 2) to draw behind generated points.
+        names: metrics to draw; by default the first five.
+        healthy, references, log_steps, smoothing, ylabel: as for `curves`.
+        time_fraction: the largest fraction of the training time to spend on drawing.
     """
 
     columns: int | None = None
@@ -42,14 +43,14 @@ class Live:
     references: Mapping[str, float] | None = None
     log_steps: bool = False
     smoothing: int | None = None
-    unit: str = "nats"
-    share: float = 0.1
+    ylabel: str = LOSS
+    time_fraction: float = 0.1
 
     def __post_init__(self):
         self._handle, self._pictures, self._step, self._not_before = None, None, -1, 0.0
 
     def __call__(self, view) -> None:
-        if view.step < self._step:  # another training: it gets a picture of its own
+        if view.step < self._step:  # another training, which gets its own picture
             self.__post_init__()
         self._step = view.step
         self._pictures = view.pictures if view.pictures is not None else self._pictures
@@ -60,31 +61,28 @@ class Live:
         began = time.monotonic()
         try:
             self._show(self.figure(view.step, view.steps, view.metrics, self._pictures).bundle())
-        except (
-            CourseError
-        ) as error:  # a picture that cannot be drawn is no reason to stop a training
-            self._show({"text/plain": f"Nothing to draw at step {view.step:,}: {error}"})
+        except CourseError as error:  # no reason to stop the training
+            self._show({"text/plain": f"Step {view.step:,} was not drawn. {error}"})
         ended = time.monotonic()
-        self._not_before = ended + (ended - began) / self.share
+        self._not_before = ended + (ended - began) / self.time_fraction
 
     def figure(self, step: int, steps: int, metrics, pictures=None) -> Plate:
-        """The picture of one moment: samples above if there are any, curves below from the second record on."""
+        """The figure at one step: samples above, if any; curves below, from two records on."""
         samples, above = _prepared(pictures, self.columns)
         below = 3.0 if len(metrics) > 1 else 0.0
         height = TITLE + above + below
         plate = Plate(height=height, layout="constrained" if below else None)
-        plate.alt = f"Training at step {step:,} of {steps:,}."
+        shown = {0: "", 2: " Generated points above."}.get(np.ndim(samples), " Samples above.")
+        plate.alt = f"Training at step {step:,} of {steps:,}.{shown}"
         with house():
-            title = f"step {step:,} of {steps:,}"
-            plate.text(
-                0.02, 1 - TITLE / 2 / height, title, va="center", fontsize=TEXT, fontweight="bold"
-            )
+            title = {"va": "center", "fontsize": TEXT, "fontweight": "bold"}
+            plate.text(0.02, 1 - TITLE / 2 / height, f"step {step:,} of {steps:,}", **title)
             if samples is not None:
                 self._draw_samples(plate, samples, below / height, above / height)
             if below:
                 plate.get_layout_engine().set(rect=(0, 0, 1, below / height))
                 names = self.names or curve_names(metrics)[: len(LINES)]
-                how = (self.healthy, self.references, self.log_steps, self.smoothing, self.unit)
+                how = (self.healthy, self.references, self.log_steps, self.smoothing, self.ylabel)
                 draw_curves(plate.add_subplot(), metrics, names, *how)
         return plate
 
@@ -97,10 +95,8 @@ class Live:
             legend_above(axes, columns=3, handlelength=0.9)
         else:
             scale = _scale(samples)
-            high, wide = np.multiply(samples.shape[:2], scale / DPI) / (
-                plate.get_figheight(),
-                WIDTH,
-            )
+            inches = np.multiply(samples.shape[:2], scale / DPI)
+            high, wide = inches / (plate.get_figheight(), WIDTH)
             axes = plate.add_axes(((1 - wide) / 2, bottom + height - high, wide, high))
             axes.imshow(samples, aspect="auto", interpolation="nearest" if scale >= 1 else None)
             axes.axis("off")
@@ -115,7 +111,7 @@ class Live:
 
 
 def _prepared(pictures, columns: int | None) -> tuple[np.ndarray | None, float]:
-    """Points as they are or pictures as one sheet, and the inches of height that they need."""
+    """Points unchanged or pictures as one sheet, and the height that they need, in inches."""
     if pictures is None:
         return None, 0.0
     if len(pictures.shape) == 2:
@@ -125,12 +121,12 @@ def _prepared(pictures, columns: int | None) -> tuple[np.ndarray | None, float]:
 
 
 def _scale(sheet: np.ndarray) -> float:
-    """Figure pixels for a pixel of `sheet`: a whole number, sharp and small on disk, unless the sheet is too wide."""
+    """Figure pixels per pixel of `sheet`: an integer, unless the sheet is too wide."""
     room = 0.96 * WIDTH * DPI / sheet.shape[1]
     return float(int(room)) if room >= 1 else room
 
 
 def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook, whatever shows it: Jupyter, Colab, papermill."""
+    """Whether this process is the kernel of a notebook, in Jupyter, Colab or papermill."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

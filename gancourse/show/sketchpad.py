@@ -1,4 +1,4 @@
-"""A sheet to draw on with mouse, finger or pen, beside what a function makes of the drawing."""
+"""A sketchpad for mouse, finger or pen, beside what a function makes of the drawing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from gancourse.files import CourseError
 from gancourse.show.explorers import Soon
 
-SIDE = 288  # pixels of the sheet; OpenMoji's strokes are a 36th of their picture wide
+SIDE = 288  # pixels of the sketchpad; OpenMoji's strokes are 1/36 of their picture wide
 PEN = SIDE / 36
 
 SCRIPT = """
@@ -24,9 +24,9 @@ function render({ model, el }) {
   const sheet = document.createElement("canvas");
   sheet.width = sheet.height = side;
   sheet.setAttribute("role", "img");
-  sheet.setAttribute("aria-label", "A sheet to draw on. The coloured picture stands beside it.");
-  sheet.style.cssText = "width:100%;max-width:" + side + "px;border:1px solid #888;border-radius:6px;background:#fff;" +
-    "touch-action:none;cursor:crosshair;display:block";
+  sheet.setAttribute("aria-label", "A sketchpad. The coloured picture is shown beside it.");
+  sheet.style.cssText = "width:100%;max-width:" + side + "px;border:1px solid #888;" +
+    "border-radius:6px;background:#fff;touch-action:none;cursor:crosshair;display:block";
   const clear = document.createElement("button");
   clear.textContent = "Clear";
   clear.style.cssText = "margin-top:6px;padding:4px 14px";
@@ -40,17 +40,20 @@ function render({ model, el }) {
   let last = null;
   const place = (event) => {
     const box = sheet.getBoundingClientRect();
-    return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
+    const x = (event.clientX - box.left) / box.width, y = (event.clientY - box.top) / box.height;
+    return [x * side, y * side];
   };
   let shown = "";
-  const tell = () => { model.set("drawing", shown = sheet.toDataURL("image/png")); model.save_changes(); };
-  const restore = () => {  // the sheet shown again, in another cell or from Python
+  const send = (drawing) => { model.set("drawing", shown = drawing); model.save_changes(); };
+  const restore = () => {  // when shown again in another cell, or set from Python
     const drawing = model.get("drawing");
     if (drawing === shown) return;
     shown = drawing;
     if (!drawing) return blank();
     const image = new Image();
-    image.onload = () => { if (shown === drawing) { blank(); ink.drawImage(image, 0, 0, side, side); } };
+    image.onload = () => {
+      if (shown === drawing) { blank(); ink.drawImage(image, 0, 0, side, side); }
+    };
     image.src = drawing;
   };
   restore();
@@ -66,10 +69,10 @@ function render({ model, el }) {
     ink.beginPath(); ink.moveTo(...last); ink.lineTo(...next); ink.stroke();
     last = next;
   });
-  const end = () => { if (last) { last = null; tell(); } };
+  const end = () => { if (last) { last = null; send(sheet.toDataURL("image/png")); } };
   sheet.addEventListener("pointerup", end);
   sheet.addEventListener("pointercancel", end);
-  clear.addEventListener("click", () => { blank(); model.set("drawing", shown = ""); model.save_changes(); });
+  clear.addEventListener("click", () => { blank(); send(""); });
   return () => model.off("change:drawing", restore);
 }
 export default { render };
@@ -77,7 +80,7 @@ export default { render };
 
 
 class Sketchpad(anywidget.AnyWidget):
-    """A white sheet; `drawing` holds what is on it as a PNG data address, sent after each stroke, or "" when it is blank."""
+    """A white sketchpad; `drawing` is a PNG data URL, sent after each stroke, "" if blank."""
 
     _esm = SCRIPT
     drawing = traitlets.Unicode("").tag(sync=True)
@@ -86,17 +89,15 @@ class Sketchpad(anywidget.AnyWidget):
 
 
 def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with closed outlines."):
-    """A sheet to draw on, and beside it the picture that `make` returns for the drawing, anew after each stroke.
+    """A sketchpad, and the picture that `make` returns for the drawing after each stroke.
 
     Args:
-        make: takes the drawing, a grey picture with black lines on white, and returns the picture to show. The words of
-            an error stand in its place.
-        hint: what the sheet says while it is blank.
+        make: takes the drawing, a grey picture of black lines on white, and returns the picture to
+            show. If it raises an error, the message is shown instead.
+        hint: shown while the sketchpad is blank.
     """
-    sheet, screen = (
-        Sketchpad(),
-        ipywidgets.Image(value=NOTHING, format="png", width=SIDE, height=SIDE),
-    )
+    sheet = Sketchpad()
+    screen = ipywidgets.Image(value=NOTHING, format="png", width=SIDE, height=SIDE)
     words = ipywidgets.HTML(html.escape(hint))
 
     def redraw() -> None:
@@ -107,11 +108,9 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
             screen.value, words.value = png(make(picture(sheet.drawing))), ""
         except CourseError as error:
             screen.value, words.value = NOTHING, html.escape(str(error))
-        except Exception as error:  # in an event loop it would vanish in a log
-            screen.value, words.value = (
-                NOTHING,
-                f"<b>{type(error).__name__}</b>: {html.escape(str(error))}",
-            )
+        except Exception as error:  # or an event loop would hide it in a log
+            screen.value = NOTHING
+            words.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     sheet.observe(Soon(redraw), names="drawing")
     side_by_side = ipywidgets.Layout(
@@ -121,26 +120,20 @@ def sketch(make: Callable[[Image.Image], Image.Image], *, hint: str = "Draw with
 
 
 def picture(address: str) -> Image.Image:
-    """The grey picture in a PNG data address.
+    """The grey picture in a PNG data URL.
 
     Raises:
-        CourseError: it is none.
+        CourseError: it contains none.
     """
     head, _, body = address.partition(",")
     try:
         if head != "data:image/png;base64":
             raise ValueError(head[:40])
-        return Image.open(
-            io.BytesIO(base64.b64decode(body, validate=True)), formats=("PNG",)
-        ).convert("L")
-    except (
-        ValueError,
-        OSError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:  # what PIL has for broken files
+        data = io.BytesIO(base64.b64decode(body, validate=True))
+        return Image.open(data, formats=("PNG",)).convert("L")
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise CourseError(
-            f"The sheet sent no PNG picture ({error}). Clear it and draw again."
+            f"drawing: not a PNG picture ({error}); clear the sketchpad and draw again."
         ) from error
 
 
@@ -150,6 +143,5 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-NOTHING = png(
-    Image.new("LA", (1, 1))
-)  # transparent: of no bytes at all, a browser makes the sign of a broken picture
+# One transparent pixel: browsers show a "broken picture" for no bytes at all.
+NOTHING = png(Image.new("LA", (1, 1)))

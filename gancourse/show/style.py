@@ -1,7 +1,8 @@
-"""The house style: one soft panel, one ink, five lines that a colour-blind reader tells apart.
+"""The house style: an opaque panel, and line colours that colour-blind readers can tell apart.
 
-A page may be white or nearly black, so a figure brings its own opaque panel and never depends on the page. Widths are
-chosen for a phone: 5 inches at 120 dots an inch are shown 360 CSS pixels wide there, so a point of type is a pixel.
+A page may be light or dark, so every figure has its own background. Widths are chosen for phones: 5
+inches at 120 dots per inch are shown 360 CSS pixels wide there, so one point of type is about one
+pixel.
 """
 
 from __future__ import annotations
@@ -19,22 +20,20 @@ from matplotlib.figure import Figure
 
 from gancourse.files import CourseError
 
-PANEL = (
-    "#EEEAE2"  # behind everything: warm, softer than paper on a white page, no lamp on a dark one
-)
+PANEL = "#EEEAE2"  # background: quiet on a white page and not glaring on a dark one
 FIELD = "#F7F5F0"  # behind data, a shade lighter
 RULE = "#D5CFC3"  # grid lines
 MUTED = "#565B62"  # ticks, captions, notes
 INK = "#1F2328"  # text
 
-# Okabe and Ito's hues, darkened until each stands at 3:1 on PANEL (WCAG 1.4.11) and apart under colour blindness.
+# Okabe and Ito's hues for the colour-blind, darkened to a contrast of 3:1 on PANEL (WCAG 1.4.11).
 BLUE, VERMILION, GREEN, PURPLE, AMBER = "#1B68C6", "#D2530F", "#006644", "#C04A9C", "#574400"
 LINES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
 REAL, FAKE = BLUE, VERMILION
 
-# From "surely made up" to "surely real", pale enough that points stand out above it.
-BELIEF = LinearSegmentedColormap.from_list("belief", ["#EBA279", FIELD, "#86B3E0"])
+# D(x) from 0, generated, to 1, real; pale, so that points stand out on it.
+PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#EBA279", FIELD, "#86B3E0"])
 
 DPI = 120
 WIDTH = 5.0  # inches
@@ -45,7 +44,7 @@ HOUSE = {
     "figure.facecolor": PANEL,
     "savefig.dpi": "figure",
     "savefig.facecolor": PANEL,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same figure
+    "font.family": "DejaVu Sans",  # bundled with matplotlib, so figures look the same everywhere
     "font.size": TEXT,
     "text.color": INK,
     "text.parse_math": False,
@@ -83,7 +82,7 @@ HOUSE = {
 
 
 def house():
-    """Context (or decorator) in which matplotlib draws in the house style, whatever the reader's own settings are.
+    """Context manager or decorator: matplotlib in the house style, whatever the user's settings.
 
     >>> with house():
     ...     figure, axes = plt.subplots()
@@ -92,10 +91,11 @@ def house():
 
 
 class Plate(Figure):
-    """A matplotlib Figure that draws itself in the house style and shows itself in any notebook.
+    """A matplotlib Figure in the house style that displays itself in any notebook.
 
-    A plain Figure takes tick sizes from the settings at the moment of drawing, and only shows in a notebook once pyplot
-    has chosen a backend. `alt` says in words what the picture shows; it stands wherever the picture cannot.
+    A plain Figure reads tick sizes from the settings at drawing time, and is displayed only if
+    pyplot has chosen a backend. `alt` describes the picture in words, for wherever it cannot be
+    seen.
     """
 
     def __init__(
@@ -119,13 +119,13 @@ class Plate(Figure):
             super().savefig(*args, **how)
 
     def png(self) -> bytes:
-        """The figure as PNG bytes, exactly width x DPI by height x DPI pixels."""
+        """The figure as PNG, exactly width x DPI by height x DPI pixels."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", metadata={"Description": self.alt, "Software": None})
         return buffer.getvalue()
 
     def bundle(self) -> dict[str, str]:
-        """The figure as a notebook's display data: a picture, and words for those who have none."""
+        """The figure as a notebook's display data: a picture, and the alternative text."""
         return {
             "image/png": base64.b64encode(self.png()).decode(),
             "text/plain": self.alt or repr(self),
@@ -138,7 +138,11 @@ class Plate(Figure):
 
 
 def as_array(values) -> np.ndarray:
-    """A NumPy array of `values`, which may be a tensor on any device, of any precision, with or without gradient."""
+    """`values` as a NumPy array; they may be a tensor on any device, of any precision.
+
+    Raises:
+        CourseError: a list of arrays of different shapes.
+    """
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         values = values.float() if values.is_floating_point() else values
@@ -147,12 +151,12 @@ def as_array(values) -> np.ndarray:
         return np.asarray(values)
     except ValueError as error:
         raise CourseError(
-            f"A list of arrays of different shapes was given ({error}); expected one array."
+            "values: arrays of different shapes; give arrays of one shape."
         ) from error
 
 
 def wrapped(text: str, width: float, points: float = SMALL) -> str:
-    """`text` broken into lines that fit `width` inches; DejaVu Sans is about 0.56 em wide a letter."""
+    """`text` broken into lines of `width` inches; a letter of DejaVu Sans is about 0.56 em wide."""
     letters = max(8, int(width * 72 / (0.56 * points)))
     return "\n".join(
         line for part in text.split("\n") for line in (textwrap.wrap(part, letters) or [""])
@@ -167,7 +171,7 @@ def caption_below(figure: Figure, caption: str | None) -> None:
 
 
 def legend_above(axes: Axes, columns: int, handlelength: float = 1.9) -> None:
-    """A legend above the axes, flush left, where it can hide no data and stays readable on a phone."""
+    """A legend above the axes, flush left, where it hides no data and can be read on a phone."""
     spacing = {
         "borderaxespad": 0.2,
         "columnspacing": 1.4,

@@ -63,7 +63,9 @@ def test_the_accuracy_is_what_the_code_measures(bundled):
 
 
 def test_the_floor_is_what_the_code_measures(bundled):
-    """The first row of the card's last table of floors, and the same pictures at random from the reference."""
+    """The first row of the card's last table of floors, and the same pictures at random from the
+    reference.
+    """
     floor = list(CARD["floors"].values())[-1]["real"]
     real = judge().features(bundled["train"]["image"])
     fake = judge().features(bundled["test"].take(1000, seed=0)["image"])

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 from skimage.color import rgb2lab
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, jaccard_score
 
@@ -24,6 +23,7 @@ from gancourse.metrics.colour import (
     quantise,
     segmentation_scores,
 )
+from gancourse.metrics.floors import filled
 
 WHITE, BLACK, RED, GREEN, BLUE, YELLOW = (
     [255, 255, 255],
@@ -81,7 +81,7 @@ def test_mixed_colours_of_edges_are_no_palette():
         (slice(0, 2), slice(6, 8), GREEN),
     )
     assert palette(picture, 3).tolist() == [WHITE, RED, GREEN]
-    with pytest.raises(CourseError, match="4 colours was asked for, but 1 pictures have 3 painted"):
+    with pytest.raises(CourseError, match="size=4: 1 pictures with 3 painted"):
         palette(picture, 4)
 
 
@@ -198,7 +198,9 @@ def test_segmentation_scores_are_those_of_scikit_learn(seed):
 
 
 def test_segmentation_scores_by_hand():
-    """Truth: 6 white, 2 red. White is right 5 times, red once; one white became red, one red became white."""
+    """Truth: 6 white, 2 red. White is right 5 times, red once; one white became red, one red became
+    white.
+    """
     truth = torch.tensor([[[0, 0, 0, 0], [0, 0, 2, 2]]])
     predicted = torch.tensor([[[0, 0, 0, 0], [0, 2, 0, 2]]])
     found = segmentation_scores(predicted, truth, 3)
@@ -233,7 +235,9 @@ def test_only_the_region_that_needs_colour_counts():
 
 
 def test_the_best_draw_is_each_pictures_own():
-    """Pictures with 2 and 3 pixels to colour; draw 0 is best for one, draw 1 for the other, draw 2 for none."""
+    """Pictures with 2 and 3 pixels to colour; draw 0 is best for one, draw 1 for the other, draw 2
+    for none.
+    """
     line_art, truth = (
         torch.zeros(2, 1, 4, dtype=torch.int64),
         torch.tensor([[[2, 2, 0, 0]], [[3, 3, 3, 0]]]),
@@ -257,7 +261,7 @@ def test_a_picture_without_colour_has_no_accuracy():
     found = coloured_accuracy(truth, truth, line_art)
     assert found["pictures"].isnan().tolist() == [[True, False]]
     assert found["inside"] == 1
-    with pytest.raises(CourseError, match="Nothing needs colour: in all 2 pictures"):
+    with pytest.raises(CourseError, match="line_art: .* in all 2 pictures"):
         coloured_accuracy(truth, line_art, line_art)
 
 
@@ -371,7 +375,9 @@ def test_the_truth_has_every_score(pairs):
 
 
 def test_the_floor_is_the_line_art(pairs):
-    """48 of 64 pixels are right; of five classes black is whole, white is whole and has 3 x 16 pixels too many."""
+    """48 of 64 pixels are right; of five classes black is whole, white is whole and has 3 x 16
+    pixels too many.
+    """
     inputs, targets = pairs
     found = colour_scores(inputs.expand(-1, 3, -1, -1), targets, inputs, palette=COLOURS)
     floor = {
@@ -394,7 +400,9 @@ def test_the_floor_is_the_line_art(pairs):
 
 
 def test_several_draws(pairs):
-    """Each draw fills all three frames with one colour: one in three is right, and the best of three always."""
+    """Each draw fills all three frames with one colour: one in three is right, and the best of
+    three always.
+    """
     inputs, targets = pairs
     draws = torch.stack([one.expand(3, -1, -1, -1) for one in targets])
     found = colour_scores(draws, targets, inputs, palette=COLOURS)
@@ -428,39 +436,45 @@ ONE = torch.zeros(2, 4, 4, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: palette(paint().float() / 255), "uint8 pictures .* these are torch.float32"),
-        (lambda: palette(paint(), 0), "palette of 0 colours"),
-        (lambda: palette(paint()[:0], 1), r"one or more pictures .* \(0, 3, 8, 8\)"),
-        (lambda: quantise(paint(), COLOURS.float()), "colours .* but this is torch.float32"),
-        (lambda: quantise(paint(), COLOURS[:1]), r"two or more colours .* \(1, 3\)"),
+        (lambda: palette(paint().float() / 255), "images.dtype=torch.float32: .* give uint8"),
+        (lambda: palette(paint(), 0), "size=0: "),
+        (lambda: palette(paint()[:0], 1), r"images.shape=\(0, 3, 8, 8\): .* at least one"),
+        (lambda: quantise(paint(), COLOURS.float()), r"palette.shape=\(6, 3\), torch.float32: "),
+        (lambda: quantise(paint(), COLOURS[:1]), r"palette.shape=\(1, 3\), .* two colours or more"),
         (lambda: quantise(paint(), COLOURS[:, :2]), r"\(6, 2\)"),
-        (lambda: quantise(paint(), COLOURS[[0, 1, 0]]), "twice in this palette of 3"),
-        (lambda: quantise(paint()[:, :2], COLOURS), r"1 or 3 channels.* \(1, 2, 8, 8\)"),
-        (lambda: quantise(paint().float(), COLOURS), r"must lie in \[-1, 1\]"),
-        (lambda: quantise(paint()[0], COLOURS), r"shape \(N, C, H, W\)"),
+        (lambda: quantise(paint(), COLOURS[[0, 1, 0]]), "palette: a colour occurs twice among 3"),
+        (
+            lambda: quantise(paint()[:, :2], COLOURS),
+            r"images.shape=\(1, 2, 8, 8\): not \(N, 1 or 3",
+        ),
+        (lambda: quantise(paint().float(), COLOURS), r"images=255..255: .* \[-1, 1\]"),
+        (lambda: quantise(paint()[0], COLOURS), r"images.shape=\(3, 8, 8\): not \(N, C, H, W\)"),
         (
             lambda: segmentation_scores(ONE, ONE[:1], 3),
-            r"truth has the shape \(1, 4, 4\) and one draw \(2, 4, 4\)",
+            r"truth.shape=\(1, 4, 4\): each of 1 draws has \(2, 4, 4\)",
         ),
-        (lambda: segmentation_scores(ONE[:0], ONE[:0], 3), r"truth has the shape \(0, 4, 4\)"),
+        (lambda: segmentation_scores(ONE[:0], ONE[:0], 3), r"truth.shape=\(0, 4, 4\): "),
         (
             lambda: segmentation_scores(ONE + 3, ONE, 3),
-            r"Predicted classes must be 0..2, .* from 3 to 3",
+            r"predicted=3..3: .* give 0..2",
         ),
         (
             lambda: segmentation_scores(ONE, ONE - 1, 3),
-            r"True classes must be 0..2, .* from -1 to -1",
+            r"truth=-1..-1: .* give 0..2",
         ),
-        (lambda: segmentation_scores(ONE, ONE.float(), 3), "True classes must be whole numbers"),
+        (
+            lambda: segmentation_scores(ONE, ONE.float(), 3),
+            "truth.dtype=torch.float32: classes are integers",
+        ),
         (
             lambda: coloured_accuracy(ONE, ONE + 1, ONE[:1]),
-            r"line art has the shape \(1, 4, 4\), the truth \(2, 4, 4\)",
+            r"line_art.shape=\(1, 4, 4\): the truth has \(2, 4, 4\)",
         ),
         (
             lambda: lab_histogram_intersection(paint(), paint()[:0]),
-            "True pictures must be one or more",
+            r"truth.shape=\(0, 3, 8, 8\): .* at least one",
         ),
-        (lambda: colourfulness(paint()[:0]), "Pictures must be one or more"),
+        (lambda: colourfulness(paint()[:0]), r"images.shape=\(0, 3, 8, 8\): .* at least one"),
     ],
 )
 def test_a_wrong_question_is_explained(call, says):
@@ -474,24 +488,26 @@ def test_pictures_that_are_no_pairs_are_explained(pairs):
         (
             targets[:2],
             inputs,
-            r"Each target needs its output: targets have \(3, 3, 8, 8\), outputs \(2, 3, 8, 8\)",
+            r"outputs.shape=\(2, 3, 8, 8\): targets have \(3, 3, 8, 8\); .* per target",
         ),
-        (targets, inputs[:2], r"Each target needs its input: .* inputs \(2, 3, 8, 8\)"),
-        (targets[:, :1], inputs, "Outputs must be one or more pictures with 3 channels"),
-        (targets[0], inputs, r"or draws of them \(D, N, 3, S, S\), not \(3, 8, 8\)"),
-        (targets[None][:0], inputs, "no draw at all"),
+        (targets, inputs[:2], r"inputs.shape=\(2, 3, 8, 8\): .* per target"),
+        (targets[:, :1], inputs, r"outputs.shape=\(3, 1, 8, 8\): not \(N, 3, S, S\)"),
+        (targets[0], inputs, r"outputs.shape=\(3, 8, 8\): .* several draws"),
+        (targets[None][:0], inputs, "outputs: no draws"),
     ):
         with pytest.raises(CourseError, match=says):
             colour_scores(outputs, targets, inputs_, palette=COLOURS)
-    with pytest.raises(CourseError, match="All targets are grey"):
+    with pytest.raises(CourseError, match="targets: all grey"):
         colour_scores(targets, 0 * targets, inputs, palette=COLOURS)
 
 
 # --- what book/metrics.md says of the held-out pairs
 
+BOOK = Path(__file__).parents[2] / "book"
+
 
 def in_the_page(start):
-    page = (Path(__file__).parents[2] / "book" / "metrics.md").read_text(encoding="utf-8")
+    page = (BOOK / "metrics.md").read_text(encoding="utf-8")
     (line,) = [line for line in page.splitlines() if line.startswith(f"| {start} |")]
     return [float(number) for number in re.findall(r"[\d.]+", line.split("|", 2)[2])]
 
@@ -503,15 +519,7 @@ def test_the_page_says_what_is_measured():
     colours = palette(
         targets
     )  # the twenty of the training pairs in another order, which no score depends on
-    closed = torch.from_numpy(
-        np.stack([ndimage.binary_fill_holes(art) for art in (inputs[:, 0] < 128).numpy()])
-    )
-    ink = inputs.expand(-1, 3, -1, -1)
-
-    def filled(rgb):
-        paint = (torch.tensor(rgb)[:, None, None] * (ink / 255)).round().byte()
-        return torch.where(closed[:, None], paint, ink)
-
+    yellow = filled(inputs, YELLOW)
     other = targets[torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))]
     names = (
         "per_pixel",
@@ -522,7 +530,7 @@ def test_the_page_says_what_is_measured():
         "histogram_b",
         "colourfulness_ratio",
     )
-    yellow = colour_scores(filled(YELLOW), targets, inputs, palette=colours)
+    yellow = colour_scores(yellow, targets, inputs, palette=colours)
     mixed = colour_scores(other, targets, inputs, palette=colours)
     for start, found in (
         ("line art, unchanged", [yellow[f"floor_{name}"] for name in names]),
@@ -533,22 +541,14 @@ def test_the_page_says_what_is_measured():
     truth, line_art = quantise(targets, colours), quantise(inputs, colours)
     fills = [YELLOW, [146, 211, 245], [165, 121, 57], [106, 70, 47], RED]
     draws = coloured_accuracy(
-        torch.stack([quantise(filled(rgb), colours) for rgb in fills]), truth, line_art
+        torch.stack([quantise(filled(inputs, rgb), colours) for rgb in fills]), truth, line_art
     )
-    page = " ".join(
-        (Path(__file__).parents[2] / "book" / "metrics.md").read_text(encoding="utf-8").split()
-    )
-    assert (
-        f"{draws['inside']:.2f} inside on average and {draws['inside_best']:.2f} for the best".replace(
-            "0.", "."
-        )
-        in page
-    )
-    assert (
-        f"White is {(truth == colours.tolist().index(WHITE)).double().mean():.0%} of".replace(
-            "%", " %"
-        )
-        in page
-    )
-    assert f"{yellow['region']:.0%} that need".replace("%", " %") in page
-    assert f"{yellow['covered']:.0%} of the pixels at 64".replace("%", " %") in page
+    page = " ".join((BOOK / "metrics.md").read_text(encoding="utf-8").split())
+    white = (truth == colours.tolist().index(WHITE)).double().mean()
+    for said in (
+        f"{draws['inside']:.2f} inside on average and {draws['inside_best']:.2f} for the best",
+        f"White is {white:.0%} of",
+        f"{yellow['region']:.0%} that need",
+        f"{yellow['covered']:.0%} of the pixels at 64",
+    ):
+        assert said.replace("0.", ".").replace("%", " %") in page

@@ -76,7 +76,9 @@ def test_what_is_never_made_is_never_read(real):
 
 
 def test_coverage_is_each_classs_own():
-    """Class 0 is drawn from the real distribution; half of class 1 is never made; class 2 is somewhere else."""
+    """Class 0 is drawn from the real distribution; half of class 1 is never made; class 2 is
+    somewhere else.
+    """
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(3).repeat_interleave(400)
     real = torch.randn(1200, 8, generator=generator) + 20 * labels[:, None]
@@ -101,7 +103,9 @@ def test_samples_of_another_class_cover_nothing():
 
 
 def test_coverage_compares_sets_of_one_size(real):
-    """2,000 test digits against 8,000 train digits: as many of each as the smaller side has; and the seed decides which."""
+    """2,000 test digits against 8,000 train digits: as many of each as the smaller side has; and
+    the seed decides which.
+    """
     some, labels = (x[:600] for x in real["test"])
     features = judge().features(real["train"][0])
     found = class_coverage(some, labels, features, real["train"][1])
@@ -120,13 +124,13 @@ PICTURES = torch.zeros(20, 1, 28, 28, dtype=torch.uint8)
         (
             PICTURES,
             torch.zeros(19, dtype=torch.int64),
-            r"20 asked for need one label each, but .* \(19,\)",
+            r"asked.shape=\(19,\): .* 20 pictures",
         ),
-        (PICTURES, torch.zeros(20), "whole numbers, but these are torch.float32"),
-        (PICTURES, torch.full((20,), 10), "0..9, but these reach from 10 to 10"),
-        (PICTURES, -1, "reach from -1 to -1"),
-        (PICTURES[:0], 3, "The 0 asked for"),
-        (PICTURES.float() + 255, 3, r"must lie in \[-1, 1\]"),
+        (PICTURES, torch.zeros(20), "asked.dtype=torch.float32: not integers"),
+        (PICTURES, torch.full((20,), 10), "asked=10..10: .* give 0..9"),
+        (PICTURES, -1, "asked=-1..-1: "),
+        (PICTURES[:0], 3, "0 pictures"),
+        (PICTURES.float() + 255, 3, r"=255..255: .* \[-1, 1\]"),
         (torch.zeros(20, 3, 32, 32, dtype=torch.uint8), 3, r"\(20, 3, 32, 32\)"),
     ],
 )
@@ -137,11 +141,11 @@ def test_a_wrong_question_is_explained(samples, asked, says):
 
 def test_other_wrong_inputs_are_explained():
     labels = torch.arange(20) % 10
-    with pytest.raises(CourseError, match="20 samples need one label each"):
+    with pytest.raises(CourseError, match=r"labels.shape=\(5,\): .* 20 pictures"):
         trained_on_generated(PICTURES, labels[:5], PICTURES, labels)
-    with pytest.raises(CourseError, match="0 test pictures"):
+    with pytest.raises(CourseError, match="test_labels.* 0 pictures"):
         trained_on_generated(PICTURES, labels, PICTURES[:0], labels[:0])
     with pytest.raises(
-        CourseError, match="class 0 needs more than 5 .* 2 real ones and 20 samples"
+        CourseError, match="label=0: 2 real pictures and 20 samples; give more than 5"
     ):
         class_coverage(PICTURES, 0 * labels, PICTURES, labels)

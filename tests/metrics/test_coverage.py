@@ -70,7 +70,9 @@ def test_a_dropped_mode_shows_in_recall_and_coverage_but_not_in_precision():
 
 
 def test_an_outlier_flatters_precision_but_not_coverage():
-    """The reason for coverage (Naeem et al., figure 2): one far point's ball holds whatever lies between."""
+    """The reason for coverage (Naeem et al., figure 2): one far point's ball holds whatever lies
+    between.
+    """
     real = torch.cat([normal(200, seed=1), torch.full((1, 8), 40.0)])
     found = manifold(real, normal(200, seed=2) + 20)
     assert found["precision"] > 0.95
@@ -89,7 +91,7 @@ def test_copies_of_one_picture_cover_next_to_nothing():
     ("real", "fake", "says"),
     [
         (normal(5), normal(50), "5 real and 50 fake"),
-        (normal(50, 8), normal(50, 9), "8 columns and fake ones 9"),
+        (normal(50, 8), normal(50, 9), "fake: 9 numbers per row, but real has 8"),
         (normal(50), normal(50) * float("nan"), "NaN"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gancourse.files import CourseError
-from gancourse.metrics.floors import blurred, noisy, spoilt, uniform, without
+from gancourse.metrics.floors import blurred, filled, noisy, spoilt, uniform, without
 
 GREY = torch.full((10, 1, 28, 28), 128, dtype=torch.uint8)
 
@@ -39,7 +39,7 @@ def test_a_missing_class_is_replaced_by_the_others():
     assert len(left) == 10
     assert 8 not in left
     assert {0, 1, 2, 3, 4, 5, 9} <= set(left.flatten().tolist())
-    with pytest.raises(CourseError, match="Every picture is a 8"):
+    with pytest.raises(CourseError, match="label=8: all 10 pictures"):
         without(pictures, torch.full((10,), 8), 8)
 
 
@@ -52,3 +52,66 @@ def test_every_row_keeps_n_shape_and_dtype_and_is_seeded():
         assert torch.equal(pictures, again[name]), name
     assert torch.equal(rows["real"], GREY)
     assert not torch.equal(uniform(GREY, 1), uniform(GREY, 2))
+
+
+YELLOW = (252, 234, 43)
+
+
+def drawing(*rows):
+    """Line art (1, 1, H, W): # is black, + a dark and - a light grey, a point white."""
+    levels = {"#": 0, "+": 100, "-": 200, ".": 255}
+    return torch.tensor([[[[levels[each] for each in row] for row in rows]]], dtype=torch.uint8)
+
+
+def yellow(pictures):
+    return (pictures == torch.tensor(YELLOW)[:, None, None]).all(1)
+
+
+def test_closed_outlines_are_filled_and_the_rest_stays_white():
+    art = drawing(
+        ".......",
+        ".###.#.",
+        ".#.#.#.",
+        ".###.##",
+        ".......",
+    )
+    assert yellow(filled(art, YELLOW)).nonzero().tolist() == [[0, 2, 2]]
+    untouched = (art == 255) & ~yellow(filled(art, YELLOW))[:, None]
+    assert (filled(art, YELLOW)[untouched.expand(-1, 3, -1, -1)] == 255).all()
+
+
+def test_no_white_path_leads_through_a_corner_and_any_border_is_outside():
+    diamond = drawing(".....", "..#..", ".#.#.", "..#..", ".....")
+    assert yellow(filled(diamond, YELLOW)).nonzero().tolist() == [[0, 2, 2]]
+    halved = drawing("..#..", "..#..", "..#..")
+    assert not yellow(filled(halved, YELLOW)).any()
+
+
+def test_lines_lie_on_top_of_the_colour():
+    """A black line stays black, a dark grey edge is tinted, a light one outside the line is not."""
+    art = drawing("-----", "-+#+-", "-#.#-", "-+#+-", "-----")
+    found = filled(art, YELLOW)[0]
+    assert found[:, 1, 2].tolist() == [0, 0, 0]
+    assert found[:, 1, 1].tolist() == [round(level * 100 / 255) for level in YELLOW]
+    assert found[:, 0, 0].tolist() == [200, 200, 200]
+
+
+def test_each_picture_is_filled_by_itself_whether_bytes_or_floats():
+    ring, open_ring = drawing("###", "#.#", "###"), drawing("###", "#..", "###")
+    both = torch.cat([open_ring, ring, open_ring])
+    assert yellow(filled(both, YELLOW)).nonzero().tolist() == [[1, 1, 1]]
+    assert torch.equal(filled(both / 127.5 - 1, YELLOW), filled(both, YELLOW))
+
+
+@pytest.mark.parametrize(
+    ("art", "colour", "says"),
+    [
+        (torch.zeros(1, 3, 4, 4), YELLOW, r"line_art.shape=\(1, 3, 4, 4\): .* one grey channel"),
+        (torch.full((1, 1, 4, 4), 9.0), YELLOW, r"line_art=9..9: .* \[-1, 1\]"),
+        (torch.zeros(1, 1, 4, 4), (0, 256, 0), r"colour=\(0, 256, 0\): "),
+        (torch.zeros(1, 1, 4, 4), (1, 2), r"colour=\(1, 2\): "),
+    ],
+)
+def test_what_is_no_drawing_or_no_colour_is_explained(art, colour, says):
+    with pytest.raises(CourseError, match=says):
+        filled(art, colour)

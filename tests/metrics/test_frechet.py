@@ -44,7 +44,9 @@ def test_it_agrees_with_scipy_on_correlated_features_of_different_n():
 
 
 def test_a_singular_covariance_costs_no_precision():
-    """16 true dimensions in 128 columns, some dead, as after a ReLU: the distance is that of the 16."""
+    """16 true dimensions in 128 columns, some dead, as after a ReLU: the distance is that of the
+    16.
+    """
     basis = torch.linalg.qr(normal(128, 16, seed=5)).Q  # orthonormal columns: distances are kept
     real, fake = normal(1000, 16, seed=1), 1.1 * normal(1000, 16, seed=2) + 0.1
     assert frechet(real @ basis.T, fake @ basis.T) == pytest.approx(reference(real, fake), rel=1e-5)
@@ -111,9 +113,9 @@ def test_torchmetrics_warnings_stay_inside(recwarn):
 @pytest.mark.parametrize(
     ("real", "fake", "says"),
     [
-        (normal(10, 4), normal(10, 5), "4 columns and fake ones 5"),
-        (normal(1, 4), normal(10, 4), "2 or more rows"),
-        (normal(10, 4), normal(10, 4) / 0, "10 of 10 rows hold NaN or infinity"),
+        (normal(10, 4), normal(10, 5), "fake: 5 numbers per row, but real has 4"),
+        (normal(1, 4), normal(10, 4), "2 or more"),
+        (normal(10, 4), normal(10, 4) / 0, "10 of 10 rows contain NaN or infinity"),
         (torch.zeros(10, 1, 28, 28), normal(10, 4), r"\(10, 1, 28, 28\)"),
     ],
 )

@@ -15,7 +15,9 @@ PARTS = torch.linspace(-1, 1, 301)
 
 
 def pen(points, width):
-    """(28, 28) in [-1, 1]: a round pen of `width` pixels led along `points` (P, 2) of (row, column); edges are grey."""
+    """(28, 28) in [-1, 1]: a round pen of `width` pixels led along `points` (P, 2) of (row,
+    column); edges are grey.
+    """
     distance = (
         torch.cdist(torch.stack([ROWS, COLUMNS], -1).view(-1, 2), points).min(1).values.view(28, 28)
     )
@@ -43,7 +45,7 @@ def eight(width):
 def test_a_drawn_line_leans_as_it_was_drawn():
     degrees = torch.linspace(-60, 60, 25)
     pictures = torch.stack([line(float(d), length=20) for d in degrees])
-    # A line with a width: across it spreads by w^2 / 12, along it by l^2 / 12, and the regression sees a little of both.
+    # A line spreads by w^2 / 12 across and by l^2 / 12 along; the regression sees a little of both.
     assert torch.allclose(slant(pictures), degrees.double(), atol=1.5)
 
 
@@ -87,7 +89,7 @@ def test_leaning_makes_nothing_wider():
 
 @pytest.mark.parametrize("shear", [-1, 1])
 def test_a_shear_adds_to_the_tangent(shear):
-    """Each row moved right by one pixel more than the one below it: the tangent grows by exactly 1."""
+    """Each row moves right by one pixel more than the one below: the tangent grows by exactly 1."""
     image = torch.zeros(1, 1, 60, 120, dtype=torch.uint8)
     image[0, 0, 16:44, 46:74] = digits.load("test", source="bundled")["image"][0, 0]
     sheared = torch.stack([image[0, 0, row].roll(shear * (30 - row)) for row in range(60)])[
@@ -154,10 +156,10 @@ def test_bytes_and_a_games_floats_measure_the_same():
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (torch.zeros(2, 3, 28, 28), r"one channel, but these are \(2, 3, 28, 28\)"),
+        (torch.zeros(2, 3, 28, 28), r"images.shape=\(2, 3, 28, 28\): .* one channel"),
         (torch.zeros(0, 1, 28, 28), r"\(0, 1, 28, 28\)"),
         (torch.zeros(28, 28), r"\(28, 28\)"),
-        (torch.full((1, 1, 28, 28), 2.0), r"in \[-1, 1\]"),
+        (torch.full((1, 1, 28, 28), 2.0), r"outside \[-1, 1\]"),
     ],
 )
 def test_a_wrong_input_is_explained(images, says):

@@ -33,9 +33,9 @@ def test_the_unit_range_is_not_rounded():
     [
         (torch.zeros(28, 28), r"\(28, 28\)"),
         (torch.zeros(1, 1, 2, 2, dtype=torch.int64), "int64"),
-        (torch.full((1, 1, 2, 2), 255.0), "from 255 to 255"),
-        (torch.full((1, 1, 2, 2), float("nan")), "from nan to nan"),
-        (torch.full((1, 1, 2, 2), -1.5), r"2 \* x - 1 for values 0..1"),
+        (torch.full((1, 1, 2, 2), 255.0), "images=255..255: "),
+        (torch.full((1, 1, 2, 2), float("nan")), "images=nan..nan: "),
+        (torch.full((1, 1, 2, 2), -1.5), r"2 \* x - 1 from 0..1"),
     ],
 )
 def test_a_wrong_input_is_explained(images, says):

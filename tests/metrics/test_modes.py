@@ -91,7 +91,7 @@ def test_an_even_sample_still_has_a_floor():
 
 
 def test_wrong_inputs_are_explained():
-    with pytest.raises(CourseError, match="2 coordinates and centres 3"):
+    with pytest.raises(CourseError, match="centres: 3 numbers per row, but points has 2"):
         toy_modes(torch.zeros(5, 2), torch.zeros(4, 3), 0.1)
     with pytest.raises(CourseError, match="NaN"):
         toy_modes(torch.full((5, 2), float("nan")), CENTRES, 0.1)

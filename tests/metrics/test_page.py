@@ -1,4 +1,5 @@
-"""book/metrics.md says of the digits that ship with the course what the code measures on them today.
+"""book/metrics.md says of the digits that ship with the course what the code measures on them
+today.
 
 Trainings are left out (trained on generated, mutual information): they take a minute each.
 """

@@ -48,7 +48,7 @@ def test_running_mean_steps_over_what_is_not_finite():
 def test_every_loss_is_drawn_and_speed_is_not():
     (axes,) = show.curves(records()).axes
     assert legend(axes) == ["discriminator, real", "generator, fake"]
-    assert axes.get_xlabel() == "step" and axes.get_ylabel() == "nats"
+    assert axes.get_xlabel() == "training step" and axes.get_ylabel() == "loss (nats)"
     line = bold(axes)["discriminator, real"]
     np.testing.assert_allclose(line.get_ydata(), 0.7)
     assert line.get_xdata()[[0, -1]].tolist() == [10, 1000]
@@ -76,7 +76,7 @@ def test_reference_lines_are_labelled_where_they_lie_in_sight():
         "ln 2 = 0.693": math.log(2),
         "2 ln 2 = 1.39": 2 * math.log(2),
     }
-    assert not show.curves(records(), unit="% of pictures").axes[0].texts
+    assert not show.curves(records(), ylabel="fraction of pictures").axes[0].texts
     (axes,) = show.curves(records(), references={"chance": 0.9, "far": 50.0}).axes
     assert [text.get_text() for text in axes.texts] == ["chance = 0.9"]
 
@@ -119,15 +119,15 @@ def test_one_early_spike_does_not_flatten_the_rest():
 @pytest.mark.parametrize(
     ("metrics", "names", "message"),
     [
-        ([], None, "No metrics"),
-        ([{"step": 1, "seconds": 2.0}], None, "there is: none"),
+        ([], None, "no records"),
+        ([{"step": 1, "seconds": 2.0}], None, "no record has a number"),
         (records(3), ["generator/loss"], "generator/loss.*discriminator/real, generator/fake"),
         (
             [{"step": 1} | {f"loss {i}": 1.0 for i in range(len(LINES) + 1)}],
             None,
-            "6 curves.*names=",
+            "names=.*6 curves",
         ),
-        ([{"step": 1, "loss": math.nan}], None, "'loss' holds no finite number"),
+        ([{"step": 1, "loss": math.nan}], None, "loss: no finite value"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(metrics, names, message):
@@ -141,3 +141,14 @@ def test_long_names_stay_on_the_page():
     plate.png()
     box = plate.axes[0].get_legend().get_window_extent()
     assert box.x0 >= 0 and box.x1 <= plate.bbox.x1
+
+
+def test_the_alternative_text_says_where_each_curve_starts_and_ends():
+    """So that it is true of what was drawn: no sentence written before the training can be."""
+    lines = [
+        {"step": step, "accuracy": value} for step, value in ((0, 0.1), (50, 0.4), (100, 0.97))
+    ]
+    plate = show.curves(lines, ylabel="fraction of samples", smoothing=1, caption="Look.")
+    assert plate.alt == (
+        "Curves from step 0 to 100, fraction of samples: accuracy from 0.1 to 0.97. Look."
+    )

@@ -57,12 +57,12 @@ def test_a_layer_that_a_condition_joins_is_named_as_the_layer_that_it_is():
 
 
 def test_only_a_conditional_game_shows_a_label():
-    plain, told = (diagrams.turns(told=told)._repr_html_() for told in (False, True))
-    assert plain.count("label y") == 0 and told.count(">label y<") == 2
+    plain, conditional = (diagrams.turns(each)._repr_html_() for each in (False, True))
+    assert plain.count("label y") == 0 and conditional.count(">label y<") == 2
     assert (
-        "G(z, y)" in told
+        "G(z, y)" in conditional
         and "G(z, y)" not in plain
-        and told.count("stroke-dasharray") == plain.count("stroke-dasharray")
+        and conditional.count("stroke-dasharray") == plain.count("stroke-dasharray")
     )
 
 
@@ -71,7 +71,7 @@ def test_only_a_conditional_game_shows_a_label():
     [
         diagrams.layers(CONV, torch.zeros(2, 1, 28, 28), "A network"),
         diagrams.turns(),
-        diagrams.turns(told=True),
+        diagrams.turns(conditional=True),
         diagrams.coded(),
         diagrams.paired(),
         diagrams.unet(EYE, SQUARE),
@@ -107,7 +107,7 @@ def sizes(network) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("network", [EYE, HOURGLASS], ids=["skips", "no skips"])
+@pytest.mark.parametrize("network", [EYE, HOURGLASS], ids=["skips", "No skip"])
 def test_a_unet_shows_the_sizes_its_modules_have(network):
     diagram, expected = diagrams.unet(network, SQUARE), sizes(network)
     svg = ElementTree.fromstring(diagram._repr_html_())
@@ -120,9 +120,9 @@ def test_skips_are_drawn_where_there_are_skips():
     eye, hourglass = (diagrams.unet(network, SQUARE) for network in (EYE, HOURGLASS))
     assert (
         eye.shapes.count("stroke-dasharray") == len(EYE.down) - 1
-        and "Dotted skips" in eye.description
+        and "Dotted skip" in eye.description
     )
-    assert hourglass.shapes.count("stroke-dasharray") == 0 and "no skips" in hourglass.description
+    assert hourglass.shapes.count("stroke-dasharray") == 0 and "No skip" in hourglass.description
     assert eye.title != hourglass.title
 
 

@@ -132,12 +132,12 @@ def test_a_mistake_in_draw_is_shown_and_then_forgotten():
 @pytest.mark.parametrize(
     ("controls", "start", "message"),
     [
-        ({"level": (0, 1)}, {}, r"'level'.*\(low, high, step\)"),
-        ({"level": (1, 0, 0.1)}, {}, "low below high"),
-        ({"level": (0, 1, 0)}, {}, "a step above 0"),
-        ({"label": []}, {}, "at least one choice"),
-        ({"label": [0, 8]}, {"label": 7}, r"\[0, 8\].*starts at 7"),
-        ({"label": [0, 8]}, {"digit": 8}, "start names digit; the controls are: label"),
+        ({"level": (0, 1)}, {}, r"level=\(0, 1\): .*\(low, high, step\)"),
+        ({"level": (1, 0, 0.1)}, {}, r"level=\(1, 0, 0.1\): .* low < high"),
+        ({"level": (0, 1, 0)}, {}, "step > 0"),
+        ({"label": []}, {}, r"label=\[\]: no choices"),
+        ({"label": [0, 8]}, {"label": 7}, r"label=7: .* \[0, 8\]"),
+        ({"label": [0, 8]}, {"digit": 8}, "no control named digit; choose from: label"),
     ],
 )
 def test_wrong_controls_are_refused(controls, start, message):
@@ -249,7 +249,7 @@ def test_codes_of_one_kind_are_enough(categories, continuous):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"names": ["digit", "eyes"]}, "2 categorical and 2 continuous"),
+        ({"names": ["digit", "eyes"]}, "2 categorical, 2 continuous"),
         ({"names": ["a", "a", "b", "c"]}, "a name of its own"),
         ({"words": {"category 1": ["bare"]}}, r"'category 1': 1.*'category 1': 2"),
         ({"words": {"code 0": ["bare"]}}, "'code 0': 1"),

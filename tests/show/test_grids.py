@@ -58,8 +58,8 @@ def test_range_ends_are_black_and_white():
     [
         (np.zeros((5, 28, 28)), r"\(5, 28, 28\).*images\[:, None\]"),
         (np.zeros((5, 28, 28, 3)), r"\(5, 28, 28, 3\).*permute"),
-        (np.zeros((0, 1, 28, 28)), "at least one picture"),
-        (np.full((1, 1, 2, 2), 255.0), r"from 255 to 255.*\[-1, 1\]"),
+        (np.zeros((0, 1, 28, 28)), r"images.shape=\(0, 1, 28, 28\): .* N of 1 or more"),
+        (np.full((1, 1, 2, 2), 255.0), r"images=255..255: .*\[-1, 1\]"),
         (np.full((1, 1, 2, 2), np.nan), "nan.*diverged"),
         (np.zeros((1, 1, 2, 2), np.int64), "int64.*uint8"),
         ([np.zeros((1, 2, 2)), np.zeros((1, 3, 3))], "different shapes"),
@@ -124,7 +124,7 @@ def test_grid_makes_room_for_labels_and_caption():
     for text in [*labelled.texts, *labelled.axes[0].texts]:
         box = text.get_window_extent()
         assert box.x0 > 0 and box.y0 > 0 and box.x1 < labelled.get_figwidth() * DPI
-    with pytest.raises(CourseError, match="3 labels were given for 4 pictures"):
+    with pytest.raises(CourseError, match="labels: 3 for 4 pictures"):
         show.grid(digits(4), labels=[1, 2, 3])
     with pytest.raises(CourseError, match=r"scale=1\.5"):
         show.grid(digits(4), scale=1.5)
@@ -134,7 +134,7 @@ def test_compare_names_its_rows_and_enlarges_small_pictures():
     small = digits(3, size=14)
     plate = show.compare({"low": small, "real": digits(3, size=28)}, scale=1)
     assert [text.get_text() for text in plate.axes[0].texts] == ["low", "real"]
-    assert plate.alt == "2 rows of 3 pictures, from the top: low, real."
+    assert plate.alt == "2 rows of 3 pictures, from top to bottom: low, real."
     large = small.repeat(2, 2).repeat(2, 3)
     sheet = show.tile(large, 3)
     picture = drawn(plate)
@@ -149,11 +149,11 @@ def test_compare_names_its_rows_and_enlarges_small_pictures():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({}, "No rows"),
+        ({}, r"rows=\{\}: "),
         ({"real": digits(3), "generated": digits(4)}, "real: 3, generated: 4"),
         (
             {"real": digits(3, size=28), "small": digits(3, size=20)},
-            "'small' has pictures of 20 x 20.*28 x 28",
+            r"rows\['small'\]: 20 x 20 .*28 x 28",
         ),
     ],
 )

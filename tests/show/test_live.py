@@ -40,7 +40,7 @@ def test_outside_a_notebook_it_does_nothing(monkeypatch, capsys):
 
 def test_pictures_stand_above_curves():
     plate = show.Live().figure(5, 10, view(5).metrics, PICTURES)
-    assert len(plate.axes) == 2 and plate.alt == "Training at step 5 of 10."
+    assert len(plate.axes) == 2 and plate.alt == "Training at step 5 of 10. Samples above."
     plate.png()
     above, below = (axes.get_position() for axes in plate.axes)
     assert above.y0 > below.y1 and above.y1 <= 1
@@ -68,7 +68,7 @@ def test_more_metrics_than_colours_do_not_stop_a_training(shown):
     assert "image/png" in shown[0]
 
 
-def test_a_training_that_diverged_is_told_so_and_goes_on(shown):
+def test_a_training_that_diverged_is_explained_and_goes_on(shown):
     show.Live()(view(3, pictures=torch.full((1, 1, 2, 2), torch.nan)))
     assert "image/png" not in shown[0] and "diverged" in shown[0]["text/plain"]
 
@@ -79,7 +79,7 @@ def test_drawing_is_rationed_but_the_last_step_is_drawn(shown, monkeypatch):
     monkeypatch.setattr(
         show.Live, "figure", lambda *args: now.__setitem__(0, now[0] + 0.5) or show.Plate(1, 1)
     )
-    watch = show.Live(share=0.1)
+    watch = show.Live(time_fraction=0.1)
     for step in range(1, 101):
         watch(view(step, steps=100))
         now[0] += 0.1
@@ -117,7 +117,8 @@ from gancourse import show
 watch, metrics = show.Live(), []
 for step in range(1, 4):
     metrics.append({"step": step, "generator/fake": 0.7})
-    watch(SimpleNamespace(step=step, steps=3, metrics=metrics, pictures=np.zeros((4, 1, 8, 8), np.uint8)))
+    pictures = np.zeros((4, 1, 8, 8), np.uint8)
+    watch(SimpleNamespace(step=step, steps=3, metrics=metrics, pictures=pictures))
 """
 
 
@@ -139,5 +140,7 @@ def test_a_notebook_keeps_one_picture_and_no_widget_state(repository):
             "image/png",
             "text/plain",
         }
-    assert notebook.cells[0].outputs[0].data["text/plain"] == "Training at step 3 of 3."
+    assert (
+        notebook.cells[0].outputs[0].data["text/plain"] == "Training at step 3 of 3. Samples above."
+    )
     assert "widgets" not in notebook.metadata

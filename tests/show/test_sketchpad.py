@@ -48,13 +48,13 @@ def test_a_drawing_is_a_grey_picture():
     ],
 )
 def test_other_addresses_are_refused(given):
-    with pytest.raises(CourseError, match="The sheet sent no PNG"):
+    with pytest.raises(CourseError, match="drawing: not a PNG picture"):
         sketchpad.picture(given)
 
 
 def test_a_picture_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(CourseError, match="The sheet sent no PNG"):
+    with pytest.raises(CourseError, match="drawing: not a PNG picture"):
         sketchpad.picture(DRAWING)
 
 
@@ -122,7 +122,7 @@ def test_the_words_of_an_error_stand_in_the_pictures_place(error, words):
 def test_a_wrong_address_is_said_and_not_raised():
     sheet, _, said = parts(sketchpad.sketch(lambda image: image))
     sheet.drawing = "https://example.org/cat.png"
-    assert "The sheet sent no PNG" in said.value
+    assert "drawing: not a PNG picture" in said.value
 
 
 def test_the_widgets_state_holds_the_drawing():
@@ -139,18 +139,20 @@ def test_the_widgets_state_holds_the_drawing():
 STAGE = """
 const drawn = [], handlers = {}, watched = {};
 const log = (name) => (...given) => drawn.push([name, ...given]);
-const ink = { fillRect: log("blank"), beginPath() {}, moveTo: log("move"), lineTo: log("line"), stroke: log("stroke"),
-  drawImage: log("image") };
+const ink = { fillRect: log("blank"), beginPath() {}, moveTo: log("move"), lineTo: log("line"),
+  stroke: log("stroke"), drawImage: log("image") };
 let address = "data:one";
-const element = (tag) => ({ tag, style: {}, setAttribute() {}, getContext: () => ink, toDataURL: () => address,
-  getBoundingClientRect: () => ({ left: 10, top: 20, width: 144, height: 144 }), setPointerCapture() {},
+const box = { left: 10, top: 20, width: 144, height: 144 };
+const element = (tag) => ({ tag, style: {}, setAttribute() {}, setPointerCapture() {},
+  getContext: () => ink, toDataURL: () => address, getBoundingClientRect: () => box,
   addEventListener: (name, call) => { handlers[tag + " " + name] = call; } });
 globalThis.document = { createElement: element };
 const images = [];
 globalThis.Image = class { constructor() { images.push(this); } };
 const state = JSON.parse(process.argv[2]);
 let saves = 0;
-const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes: () => { saves++; },
+const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; },
+  save_changes: () => { saves++; },
   on: (name, call) => { watched[name] = call; }, off: (name) => { delete watched[name]; } };
 const kept = [];
 const clean = widget.render({ model, el: { append: (...all) => kept.push(...all) } });
@@ -160,7 +162,9 @@ SHEET = {"side": 288, "pen": 8, "drawing": ""}
 
 @pytest.fixture
 def play(tmp_path):
-    """Run lines of JavaScript beside the sheet on a stage of stand-ins; the value of `result` comes back."""
+    """Run lines of JavaScript beside the sheet on a stage of stand-ins; the value of `result` comes
+    back.
+    """
     node = shutil.which("node")
     if not node:
         pytest.skip("node is not installed")
@@ -171,8 +175,9 @@ def play(tmp_path):
     )
 
     def run(lines: str, **state):
-        code = f'import widget from "./widget.mjs";\n{STAGE}\n{lines}\nconsole.log(JSON.stringify(result));'
-        (tmp_path / "play.mjs").write_text(code)
+        code = ['import widget from "./widget.mjs";', STAGE, lines]
+        code.append("console.log(JSON.stringify(result));")
+        (tmp_path / "play.mjs").write_text("\n".join(code))
         command = [node, tmp_path / "play.mjs", json.dumps(SHEET | state)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -181,7 +186,7 @@ def play(tmp_path):
     return run
 
 
-def test_a_stroke_is_drawn_and_told_once_when_it_ends(play):
+def test_a_stroke_is_drawn_and_sent_once_when_it_ends(play):
     lines = """
     handlers["canvas pointermove"]({ clientX: 50, clientY: 50 });  // no button is down
     handlers["canvas pointerdown"]({ clientX: 10, clientY: 20 });
@@ -190,7 +195,8 @@ def test_a_stroke_is_drawn_and_told_once_when_it_ends(play):
     handlers["canvas pointerup"]({});
     handlers["canvas pointerup"]({});
     watched["change:drawing"]();
-    const result = { drawn, during, saves, drawing: state.drawing, images: images.length, tags: kept.map((e) => e.tag) };
+    const result = { drawn, during, saves, drawing: state.drawing, images: images.length,
+      tags: kept.map((each) => each.tag) };
     """
     found = play(lines)
     assert found["tags"] == ["canvas", "button"]

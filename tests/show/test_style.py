@@ -1,4 +1,6 @@
-"""The house style keeps its promises: contrast, colours apart for every eye, type for a phone, settings left alone."""
+"""The house style keeps its promises: contrast, colours apart for every eye, type for a phone,
+settings left alone.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +70,8 @@ def test_the_panel_neither_glares_nor_vanishes():
     assert contrast(style.PANEL, "#121212") > 10
 
 
-def test_points_stand_out_above_the_belief():
-    ends = style.BELIEF([0.0, 0.5, 1.0])
+def test_points_stand_out_above_the_probability():
+    ends = style.PROBABILITY([0.0, 0.5, 1.0])
     assert contrast(style.REAL, ends[2]) > 2 and contrast(style.FAKE, ends[0]) > 1.8
     assert max(linear(end) @ XYZ[1] for end in ends) == pytest.approx(linear(ends[1]) @ XYZ[1])
 

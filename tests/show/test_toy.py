@@ -55,14 +55,14 @@ def test_chase_has_a_panel_for_each_frame_on_one_scale():
     assert plate.png()
 
 
-def test_field_shows_belief_of_the_discriminator():
+def test_field_shows_the_probability():
     def discriminator(points):  # certain on the right, sure of the contrary on the left
         assert points.dtype == torch.float32 and not torch.is_grad_enabled()
         return points[:, 0] * 1000
 
     plate = show.field(discriminator, (-1, 1, -2, 2), real=CENTRES, resolution=20)
-    belief = plate.axes[0].images[0].get_array()
-    assert belief[:, 0].max() < 0.001 and belief[:, -1].min() > 0.999
+    probability = plate.axes[0].images[0].get_array()
+    assert probability[:, 0].max() < 0.001 and probability[:, -1].min() > 0.999
     above = show.field(lambda points: points[:, 1:] * 1000, (-1, 1, -2, 2), resolution=20)
     pixels = np.asarray(Image.open(io.BytesIO(above.png())).convert("RGB")).astype(int)
     place = above.axes[0].get_window_extent()
@@ -88,7 +88,21 @@ def test_wrong_points_are_refused(wrong):
 
 
 def test_frames_and_logits_that_do_not_fit_are_refused():
-    with pytest.raises(CourseError, match="No frames"):
+    with pytest.raises(CourseError, match=r"frames=\[\]: "):
         show.chase([], REAL)
     with pytest.raises(CourseError, match=r"\(100, 2\) for 100 points"):
         show.field(lambda points: points, (-1, 1, -1, 1), resolution=10)
+
+
+def test_alternative_texts_say_what_is_drawn():
+    far = np.concatenate([REAL, [[99.0, 0.0]]])
+    assert "1 of them outside the frame" in show.scatter(REAL, far).alt
+    assert show.chase([(0, far), (1000, REAL)], REAL).alt == (
+        "2 panels of real points as rings and generated ones as dots: "
+        "step 0 with 1 outside the frame, step 1,000."
+    )
+    plate = show.field(lambda x: 0 * x[:, 0] + 99, (-1, 1, -1, 1), real=REAL, caption="Sure.")
+    assert plate.alt == (
+        "Map of the discriminator's probability that a point is real, from 1.00 to 1.00; "
+        "on average 1.00 at the real points. Sure."
+    )
