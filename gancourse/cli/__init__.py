@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
+from gancourse.cli import notebooks
 from gancourse.files import CourseError
 
 
@@ -34,6 +35,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(notebooks.app, name="notebooks")
 
 SEEDS = {"min": 0, "max": 2**32 - 1}  # the feed multiplies it by a million, and torch takes 64 bits
 Scale = Literal["check", "class", "full"]
@@ -274,16 +277,16 @@ def run(
         bool, typer.Option("--list", help="Show the notebook's parameters and stop.")
     ] = False,
 ) -> None:
-    """Execute a chapter's notebook at a scale with papermill, into a dossier folder."""
+    """Run a chapter's notebook at a scale, into a dossier folder."""
     check_chapter(chapter)
-    from gancourse.press import runs
+    from gancourse.press import running
 
     if list_parameters:
-        for name, line in runs.parameters(chapter).items():
+        for name, line in running.parameters(chapter).items():
             typer.echo(f"{name:12} {line}")
         return
     typer.echo(
-        runs.execute(chapter, scale, dict(split_pair(pair) for pair in parameter or []), folder)
+        running.execute(chapter, scale, dict(split_pair(pair) for pair in parameter or []), folder)
     )
 
 

@@ -1,4 +1,4 @@
-"""Full-scale runs: a notebook executed by papermill, and the dossier that a published run leaves in the repository.
+"""Full-scale runs: the dossier that a published run leaves in the repository.
 
 runs/<name>/
     scores.json       the protocol's numbers, a row a seed, and their medians
@@ -26,7 +26,6 @@ from gancourse.evaluation import chapter_of, columns, evaluate
 from gancourse.files import (
     BUNDLED,
     DOSSIERS,
-    NOTEBOOKS,
     CourseError,
     make_folder,
     read_json,
@@ -76,83 +75,9 @@ ASKING = {
 }
 
 
-def notebook(chapter: str) -> Path:
-    """The chapter's notebook in this checkout."""
-    found = sorted(NOTEBOOKS.glob(f"[0-9]*_{chapter}.ipynb"))
-    if not found:
-        raise CourseError(
-            f"No notebook of chapter {chapter!r} was found in {NOTEBOOKS}. Notebooks come with the repository, "
-            f"not with the installed package; chapters: {', '.join(models.CHAPTERS)}."
-        )
-    return found[0]
-
-
-def parameters(chapter: str) -> dict[str, str]:
-    """Name -> type, default and help of each parameter in the notebook's cell."""
-    import papermill
-
-    found = papermill.inspect_notebook(notebook(chapter))
-    return {
-        name: f"{each['inferred_type_name']} = {each['default']}  # {each['help']}"
-        for name, each in found.items()
-    }
-
-
-def execute(
-    chapter: str, scale: str, values: dict[str, str], folder: str | Path | None = None
-) -> Path:
-    """Run the chapter's notebook at a scale into `folder` (default runs/CHAPTER-SCALE); returns the executed notebook.
-
-    A run that was stopped goes on from its checkpoints when executed again with the same folder and parameters.
-
-    Raises:
-        CourseError: the notebook has no parameter of that name, one of its cells failed, or the folder cannot be written.
-    """
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    known = parameters(chapter)
-    unknown = sorted(values.keys() - known.keys())
-    if unknown:
-        raise CourseError(
-            f"The notebook has no parameter {', '.join(unknown)}. It has: {', '.join(known)}."
-        )
-    folder = Path(folder or DOSSIERS / f"{chapter}-{scale}").resolve()
-    make_folder(folder)
-    output = folder / "notebook.ipynb"
-    given = {name: literal(value) for name, value in values.items()} | {
-        "scale": scale,
-        "folder": str(folder),
-    }
-    try:
-        with replacing(output) as temporary:
-            papermill.execute_notebook(
-                notebook(chapter),
-                temporary,
-                given,
-                cwd=notebook(chapter).parent,
-                progress_bar=True,
-                log_output=True,
-                language="python",
-            )
-    except PapermillExecutionError as error:
-        raise CourseError(
-            f"Cell {error.exec_count} of {notebook(chapter).name} failed: {error.ename}: {error.evalue}"
-        ) from error
-    return output
-
-
 def spelled(value) -> str:
     """A value as `gancourse train -s` takes it: tuples as 2,3."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def literal(text: str):
-    """A parameter from the command line as the JSON value it spells, else as text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def publish(

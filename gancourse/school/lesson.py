@@ -1,4 +1,4 @@
-"""What a chapter's notebook needs so that its cells hold only what it teaches."""
+"""What a chapter's notebook calls, so that its cells hold only what it teaches."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ import torch
 from gancourse import models
 from gancourse.data.sources import Pictures
 from gancourse.files import DOSSIERS, CourseError, read_json
-from gancourse.press import runs
 from gancourse.training import Machine, Record, train
 
 SCALES = ("check", "class", "full")
+MACHINE = {field.name for field in fields(Machine)}
 
 
 def scale(given: str = "auto") -> str:
-    """The scale to run at: the one given, else the environment variable GANCOURSE_SCALE, else "check".
+    """The scale to run at: `given`, or for "auto" the environment's GANCOURSE_SCALE, else "check".
 
     Raises:
-        CourseError: it is none of check, class and full.
+        CourseError: it is not check, class or full.
     """
     chosen = os.environ.get("GANCOURSE_SCALE", "check") if given == "auto" else given
     if chosen not in SCALES:
-        raise CourseError(f"scale={chosen!r} was asked for. Choose one of: {', '.join(SCALES)}.")
+        name = "GANCOURSE_SCALE" if given == "auto" else "scale"
+        raise CourseError(f"{name}={chosen!r}: no such scale; give one of {', '.join(SCALES)}.")
     return chosen
 
 
@@ -42,9 +43,19 @@ def play(
     watch: Iterable[Callable] = (),
     **options,
 ) -> Record:
-    """Build a chapter's game with weights that `seed` decides, and train it by its Config (see `training.train`).
+    """Build a chapter's game and train it as its Config says.
 
-    A game that draws nothing worth seeing without an input says by a method `preview` what its progress pictures show.
+    Args:
+        config: the chapter's Config.
+        pictures: a data set, or its tensors by name, each of shape (N, ...).
+        seed: decides the initial weights, the order of the data and every random draw.
+        folder: where checkpoints and samples go; empty or None for nowhere.
+        watch: called with the progress of the run, see `training.train`.
+        options: fields of `training.Machine`, e.g. `device`, and options of `training.train`,
+            e.g. `progress` and `log_every`.
+
+    Raises:
+        CourseError: as `training.train` does.
     """
     game = models.begin(config, seed)
     machine = Machine(**{name: options.pop(name) for name in MACHINE & options.keys()})
@@ -54,58 +65,60 @@ def play(
     )
 
 
-MACHINE = {field.name for field in fields(Machine)}
-
-
 def quote(*things):
-    """The source of functions and classes as it stands in the package: a page shows what runs, never a copy."""
+    """The source of functions and classes, under the name of their file, as Markdown for a page."""
     from IPython.display import Markdown
 
     sources: dict[str, list[str]] = {}
     for thing in things:
         home = inspect.getsourcefile(thing).replace(os.sep, "/").rpartition("/gancourse/")[2]
-        sources.setdefault(f"gancourse/{home}", []).append(
-            textwrap.dedent(inspect.getsource(thing)).rstrip()
-        )
-    blocks = ("\n\n\n".join(each) for each in sources.values())
-    quoted = zip(sources, blocks, strict=True)
-    return Markdown("\n\n".join(f"`{home}`\n\n```python\n{source}\n```" for home, source in quoted))
+        sources.setdefault(f"gancourse/{home}", []).append(source(thing))
+    blocks = ((home, "\n\n\n".join(quoted)) for home, quoted in sources.items())
+    return Markdown("\n\n".join(f"`{home}`\n\n```python\n{code}\n```" for home, code in blocks))
 
 
 def changes(before, after, context: int = 2):
-    """What changes from one function, class or network to another, as a diff: lines that go (-), come (+) and stay.
+    """The difference between two functions, classes or networks, as a diff in Markdown.
 
-    Functions and classes are compared by their source, networks by their layers. `context` lines that stay are shown
-    around each change.
+    Functions and classes are compared by their source, networks by their layers.
+
+    Args:
+        context: unchanged lines to show around each change.
     """
     from IPython.display import Markdown
 
-    texts = [
-        repr(thing)
-        if isinstance(thing, torch.nn.Module)
-        else textwrap.dedent(inspect.getsource(thing))
+    texts = (
+        (repr(thing) if isinstance(thing, torch.nn.Module) else source(thing)).splitlines()
         for thing in (before, after)
-    ]
-    lines = difflib.unified_diff(*(text.splitlines() for text in texts), n=context, lineterm="")
-    kept = [
-        "..." if line.startswith("@@") else line
-        for line in lines
-        if not line.startswith(("---", "+++"))
-    ]
-    return Markdown("```diff\n" + "\n".join(kept[1:] if kept[:1] == ["..."] else kept) + "\n```")
+    )
+    lines = list(difflib.unified_diff(*texts, n=context, lineterm=""))[3:]  # two names and an @@
+    shown = "\n".join("..." if line.startswith("@@") else line for line in lines)
+    return Markdown(f"```diff\n{shown}\n```")
+
+
+def source(thing) -> str:
+    """The source of a function or class, from the margin and without blank lines at its end."""
+    return textwrap.dedent(inspect.getsource(thing)).rstrip()
 
 
 def dossier(name: str):
-    """The table of a published run: its scores, seed by seed, and what it was made on."""
+    """A published model's scores for each seed, and what it was trained on, as Markdown.
+
+    Raises:
+        DamagedFile: a file of the dossier is not JSON.
+    """
     from IPython.display import Markdown
+
+    from gancourse.press import runs  # here, so that training needs no metrics and no plots
 
     config, summary = (
         read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary")
     )
     made = (
-        f"Width {config['width']}, {summary['step']:,} steps of {config['batch_size']}, "
-        f"{runs.minutes(summary)} minutes a seed on {runs.hardware(name)}."
+        f"Width {config['width']}, {summary['step']:,} steps with batches of "
+        f"{config['batch_size']}, {runs.minutes(summary)} minutes per seed on "
+        f"{runs.hardware(name)}."
     )
     if wanted := runs.wanted(name):
-        made += f" A short run: these weights will be replaced by those of {wanted}."
+        made += f" A short run, to be repeated with {wanted}."
     return Markdown(f"{runs.table(name)}\n{made}")

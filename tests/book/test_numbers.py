@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from gancourse.files import BUNDLED, read_json
+from gancourse.files import BUNDLED, NOTEBOOKS, read_json
 from gancourse.models import published
-from gancourse.press import runs
-from gancourse.press.runs import NOTEBOOKS
+from gancourse.press import running, runs
 
 BOOK = NOTEBOOKS.parent / "book"
 FULL = "10,000 of MNIST test against 60,000 of MNIST train"
@@ -79,6 +78,6 @@ def test_tables_cards_and_ledger_are_written_from_the_dossiers(name):
 @pytest.mark.parametrize("name", published())
 def test_the_notebook_shows_the_dossiers_numbers(name):
     chapter = read_json(runs.DOSSIERS / name / "config.json")["chapter"]
-    text = runs.notebook(chapter).read_text(encoding="utf-8").replace("\\n", "\n")
+    text = running.notebook(chapter).read_text(encoding="utf-8").replace("\\n", "\n")
     for line in runs.table(name).splitlines():
         assert line in text, "the page shows another table: make notebooks"

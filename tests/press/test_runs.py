@@ -6,7 +6,6 @@ import re
 import shutil
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 import torch
 from PIL import Image
@@ -284,76 +283,6 @@ def test_the_ledger_says_what_is_wanted():
         (line,) = [line for line in runs.ledger().splitlines() if line.startswith(f"| {name} |")]
         cpu = read_json(runs.DOSSIERS / name / "environment.json")["kind"] == "cpu"
         assert ("a GPU" in line) == cpu
-
-
-def test_the_notebooks_parameters_are_listed_with_type_and_help():
-    found = runs.parameters("gan")
-    assert {"scale", "seed", "form", "source", "data_root", "folder"} <= found.keys()
-    assert "check, class or full" in found["scale"]
-
-
-def test_an_unknown_chapter_or_parameter_is_refused_before_anything_runs(tmp_path):
-    with pytest.raises(CourseError, match="no parameter sed.*It has: .*seed"):
-        runs.execute("gan", "check", {"sed": "1"}, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(CourseError, match="No notebook"):
-        runs.notebook("cyclegan")
-
-
-@pytest.fixture
-def notebooks(tmp_path, monkeypatch):
-    """A folder with one small chapter notebook whose second cell is given."""
-
-    def write(cell: str):
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-        first = nbformat.v4.new_code_cell(
-            'scale: str = "auto"  # scale\nfolder: str = ""  # place\nseed: int = 0  # seed'
-        )
-        first.metadata["tags"] = ["parameters"]
-        book.cells = [first, nbformat.v4.new_code_cell(cell)]
-        (tmp_path / "notebooks").mkdir(exist_ok=True)
-        nbformat.write(book, tmp_path / "notebooks" / "01_tiny.ipynb")
-        monkeypatch.setattr(runs, "NOTEBOOKS", tmp_path / "notebooks")
-
-    return write
-
-
-@pytest.mark.slow
-def test_a_run_puts_the_executed_notebook_into_its_folder(tmp_path, notebooks):
-    notebooks("assert (scale, seed) == ('class', 3); open(folder + '/made', 'w').close()")
-    output = runs.execute("tiny", "class", {"seed": "3"}, tmp_path / "dossier")
-    assert output == (tmp_path / "dossier" / "notebook.ipynb").resolve()
-    assert (tmp_path / "dossier" / "made").exists()
-    assert nbformat.read(output, 4).cells[-1].execution_count
-
-
-def test_a_folder_that_is_a_file_is_said_before_anything_runs(tmp_path, notebooks):
-    notebooks("1 / 0")
-    (tmp_path / "file").write_text("kept")
-    with pytest.raises(
-        CourseError, match="file cannot be written: it is a file, and a folder is needed there"
-    ):
-        runs.execute("tiny", "class", {}, tmp_path / "file")
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-@pytest.mark.slow
-def test_a_failing_cell_is_named_and_leaves_no_half_notebook(tmp_path, notebooks):
-    notebooks("1 / 0")
-    with pytest.raises(CourseError, match="ZeroDivisionError"):
-        runs.execute("tiny", "class", {}, tmp_path / "dossier")
-    assert not list((tmp_path / "dossier").iterdir())
-
-
-def test_words_from_the_command_line_become_values():
-    assert [runs.literal(text) for text in ("3", "0.5", "true", "dcgan", '"7"')] == [
-        3,
-        0.5,
-        True,
-        "dcgan",
-        "7",
-    ]
 
 
 def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
