@@ -54,10 +54,10 @@ test-fast: environment
 	$(PYTEST) -m "not slow and not book"
 
 notebooks: environment
-	$(RUN) -m gancourse.school.notebooks refresh $(NOTEBOOKS)
+	"$(VENV)/bin/gancourse" notebooks refresh $(NOTEBOOKS)
 
 student: environment
-	$(RUN) -m gancourse.school.notebooks student $(NOTEBOOKS) --to _build/student
+	"$(VENV)/bin/gancourse" notebooks student $(NOTEBOOKS) --to _build/student
 
 bench: environment
 	$(RUN) -m gancourse.press.bench

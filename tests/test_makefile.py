@@ -301,6 +301,20 @@ def test_any_other_failure_quotes_pip(checkout):
     assert "ResolutionImpossible" in line and "gancourse-install.log" in line
 
 
+@pytest.mark.parametrize("target, action", [("notebooks", "refresh"), ("student", "student")])
+def test_notebooks_are_given_to_the_environments_own_command(checkout, target, action):
+    """Whatever the folder of the environment is called."""
+    checkout.make("environment", "VENV=my venv")
+    (checkout.folder / "notebooks").mkdir()
+    (checkout.folder / "notebooks" / "01_gan.ipynb").touch()
+    command = checkout.folder / "my venv" / "bin" / "gancourse"
+    command.write_text('#!/bin/sh\necho called with $#: "$*"\n')
+    command.chmod(0o755)
+    done = checkout.make(target, "VENV=my venv")
+    assert done.returncode == 0, done.stderr
+    assert f": notebooks {action} notebooks/01_gan.ipynb" in done.stdout
+
+
 def test_help_names_every_target(checkout):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)

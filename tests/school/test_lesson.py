@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
+from torch import nn
 
 from gancourse import losses
-from gancourse.chapters import gan, pix2pix
+from gancourse.chapters import gan, infogan, pix2pix
 from gancourse.data.toy import ring
 from gancourse.files import CourseError
 from gancourse.models import published
@@ -20,8 +24,10 @@ def test_a_given_scale_outranks_the_environment(monkeypatch):
     assert lesson.scale() == "class"
     assert lesson.scale("check") == "check"
     monkeypatch.setenv("GANCOURSE_SCALE", "huge")
-    with pytest.raises(CourseError, match="huge.*check, class, full"):
+    with pytest.raises(CourseError, match="GANCOURSE_SCALE='huge'.*check, class, full"):
         lesson.scale()
+    with pytest.raises(CourseError, match="^scale='tiny'"):
+        lesson.scale("tiny")
 
 
 def test_play_is_decided_by_its_seed_alone():
@@ -76,6 +82,28 @@ def test_quotes_are_the_source_grouped_by_file():
     assert text.count("```python") == 2
     assert "def log_loss" in text and "def minimax_generator" in text
     assert "\ndef generator_loss(self" in text  # a method stands at the margin
+
+
+def test_changes_are_a_diff_of_sources_or_layers():
+    shown = lesson.changes(gan.GAN.generator_loss, infogan.InfoGAN.generator_loss).data
+    lines = shown.splitlines()
+    assert (lines[0], lines[-1]) == ("```diff", "```")
+    assert {line[:1] for line in lines[1:-1]} == {" ", "-", "+"}
+    assert not any(line.startswith(("---", "+++", "@@", "...")) for line in lines)
+    before, after = nn.Sequential(nn.ReLU(), nn.Tanh()), nn.Sequential(nn.ReLU(), nn.Sigmoid())
+    assert lesson.changes(before, after, context=0).data == (
+        "```diff\n-  (1): Tanh()\n+  (1): Sigmoid()\n```"
+    )
+    assert lesson.changes(before, before).data == "```diff\n\n```"
+
+
+def test_a_lesson_needs_no_plots_and_no_metrics():
+    """A cluster job that only trains starts through it."""
+    script = "import sys, gancourse.school.lesson; print({'matplotlib', 'torchmetrics'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("name", published())
