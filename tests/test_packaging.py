@@ -28,6 +28,9 @@ IMPORTED_AS = {
     "cycler": "matplotlib",
     "skimage": "scikit-image",
     "resvg_py": "resvg-py",
+    "jupyter_client": "jupyter-client",
+    "markdown_it": "markdown-it-py",
+    "mdit_py_plugins": "mdit-py-plugins",
 }
 CONDA_CALLS_IT = {"pytorch": "torch"}
 # Folders beside the package that an installed package holds, and under which name.

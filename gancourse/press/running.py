@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -23,14 +23,6 @@ from gancourse.files import DOSSIERS, NOTEBOOKS, CourseError, make_folder, repla
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class ThisPython(KernelSpecManager):
-    """Starts this interpreter for every kernel, whatever kernelspecs the user has installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=launch, display_name=kernel_name, language="python")
 
 
 def run(
@@ -46,20 +38,26 @@ def run(
     Raises:
         CourseError: a cell failed or took too long, or the kernel could not start or died.
     """
+    # Where no kernelspec is looked up, jupyter_client starts ipykernel in this interpreter. The
+    # user's own python3 may be broken, or another environment without this package.
+    own_kernel = KernelSpecManager(kernel_dirs=[])
     client = NotebookClient(
         notebook,
-        km=AsyncKernelManager(kernel_spec_manager=ThisPython()),
+        km=AsyncKernelManager(kernel_spec_manager=own_kernel),
+        extra_arguments=["--log-level=ERROR"],  # no warning that this machine talks to itself
         timeout=timeout,
         iopub_timeout=600,  # after that many seconds, nbclient drops the rest of a cell's output
         coalesce_streams=True,
     )
     try:
         with client.setup_kernel(cleanup_kc=True, cwd=str(path.resolve().parent)):
+            client.shutdown_kernel = "immediate"  # a busy kernel answers a request with a traceback
             cells = tqdm(notebook.cells, desc=path.name, unit="cell", disable=not progress)
             for index, cell in enumerate(cells):
                 first = next(iter(cell.source.strip().splitlines()), "")
                 place = f"cell {index + 1} (`{first}`)"
                 client.execute_cell(cell, index)
+            client.shutdown_kernel = "graceful"  # an idle one may clean up after itself
             reply = client.wait_for_reply(client.kc.kernel_info())
             notebook.metadata["language_info"] = reply["content"]["language_info"]
             client.set_widgets_metadata()
@@ -81,8 +79,8 @@ def run(
         ) from error
     except (RuntimeError, OSError) as error:
         raise CourseError(
-            f"{path}: no kernel starts in {sys.executable} ({error}); install ipykernel there "
-            "with pip. Nothing was written."
+            f"{path}: no kernel starts in {sys.executable} ({error}); if ipykernel is missing "
+            "there, install it with pip. Nothing was written."
         ) from error
 
 
@@ -212,7 +210,7 @@ def execute(
     given = {name: literal(text) for name, text in values.items()}
     given |= {"scale": scale, "folder": str(folder)}
     book = parameterize_notebook(load_notebook_node(read(source)), given)
-    with replacing(output) as temporary:  # before the run: an output in the way is said at once
+    with replacing(output) as temporary:  # first, to find before the run what is in its way
         run(book, source, progress=True)
         nbformat.write(book, temporary)
     return output
