@@ -52,7 +52,8 @@ def test_a_run_uses_its_own_interpreter_whatever_is_installed(
         installed.write_text(json.dumps(spec))
     elif kernelspec == "half a file":
         installed.write_text('{"argv": [')
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))  # where users install them
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")  # as outside of a virtual environment
     written_by = {"kernelspec": {"name": "my-env", "display_name": "R", "language": "R"}}
     source = tiny(
         "import os, sys\n"
