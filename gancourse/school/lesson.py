@@ -6,19 +6,14 @@ import difflib
 import inspect
 import os
 import textwrap
-from collections.abc import Callable, Iterable
-from dataclasses import fields
 from pathlib import Path
 
 import torch
 
-from gancourse import models
-from gancourse.data.sources import Pictures
 from gancourse.files import DOSSIERS, CourseError, read_json
-from gancourse.training import Machine, Record, train
+from gancourse.models import play as play
 
 SCALES = ("check", "class", "full")
-MACHINE = {field.name for field in fields(Machine)}
 
 
 def scale(given: str = "auto") -> str:
@@ -32,37 +27,6 @@ def scale(given: str = "auto") -> str:
         name = "GANCOURSE_SCALE" if given == "auto" else "scale"
         raise CourseError(f"{name}={chosen!r}: no such scale; give one of {', '.join(SCALES)}.")
     return chosen
-
-
-def play(
-    config,
-    pictures: Pictures | dict,
-    *,
-    seed: int = 0,
-    folder: str | Path | None = None,
-    watch: Iterable[Callable] = (),
-    **options,
-) -> Record:
-    """Build a chapter's game and train it as its Config says.
-
-    Args:
-        config: the chapter's Config.
-        pictures: a data set, or its tensors by name, each of shape (N, ...).
-        seed: decides the initial weights, the order of the data and every random draw.
-        folder: where checkpoints and samples go; empty or None for nowhere.
-        watch: called with the progress of the run, see `training.train`.
-        options: fields of `training.Machine`, e.g. `device`, and options of `training.train`,
-            e.g. `progress` and `log_every`.
-
-    Raises:
-        CourseError: as `training.train` does.
-    """
-    game = models.begin(config, seed)
-    machine = Machine(**{name: options.pop(name) for name in MACHINE & options.keys()})
-    tensors = getattr(pictures, "tensors", pictures)
-    return train(
-        game, tensors, seed=seed, folder=folder or None, machine=machine, watch=watch, **options
-    )
 
 
 def quote(*things):
