@@ -6,12 +6,11 @@ import difflib
 import inspect
 import os
 import textwrap
-from pathlib import Path
 
 import torch
 
 from gancourse.files import DOSSIERS, CourseError, read_json
-from gancourse.models import play as play
+from gancourse.models import play as play  # notebooks call lesson.play
 
 SCALES = ("check", "class", "full")
 
