@@ -86,6 +86,10 @@ class Game(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The turns of one training step, in order."""
 
+    def turn(self, name: str, loss: Callable[[Batch], Terms], *how, **more) -> Phase:
+        """The phase of a player by its network's name; `how` and `more` are a Phase's further arguments."""
+        return Phase(name, tuple(getattr(self, name).parameters()), loss, *how, **more)
+
     @abstractmethod
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """`n` samples (n, *shape), pictures in [-1, 1]. Conditions are further keyword arguments.

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 Terms = dict[str, Tensor]
+Critic = Callable[[Tensor], Tensor]  # inputs (N, ...) -> logits
 
 
 class AdversarialLoss(NamedTuple):
@@ -119,3 +120,15 @@ def gradient_penalty(
     return (
         (slope(discriminator, between).flatten(1).norm(dim=1) - 1).square().mean()
     )  # E (|grad D| - 1)^2
+
+
+def penalties(judge: Critic, real: Tensor, fake: Tensor, *, r1=0.0, r2=0.0, slope=0.0) -> Terms:
+    """The discriminator's penalties that have a weight above 0, each times its weight."""
+    terms = {}
+    if r1:
+        terms["r1"] = r1 * zero_centred(judge, real)
+    if r2:
+        terms["r2"] = r2 * zero_centred(judge, fake)
+    if slope:
+        terms["slope"] = slope * gradient_penalty(judge, real, fake)
+    return terms

@@ -306,12 +306,12 @@ class CGAN(gan.GAN):
     ) -> Tensor:
         """`n` pictures of what is asked for, (n, *shape) in [-1, 1].
 
+        One seed with two labels shows the same "handwriting" of two classes.
+
         Args:
-            n: how many; may be left out when `latent` or a list of labels says it.
             label: a class for all, or one per picture: whole numbers (n,), or weights
                 of a mixture (n, classes). None takes the classes in turn.
-            seed: of the latents, and in "paper" of the dropout. One seed with two labels
-                shows the same "handwriting" of two classes.
+            seed: of the latents, and in "paper" of the dropout.
             latent: your own latents, (n, config.latent) in [-1, 1].
 
         Raises:

@@ -29,7 +29,7 @@ from gancourse.layers import (
     halvings,
     uniform_init,
 )
-from gancourse.losses import LOSSES, gradient_penalty, zero_centred
+from gancourse.losses import LOSSES, penalties
 from gancourse.recipe import Recipe, setting
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "ema": 0.999}
@@ -230,6 +230,8 @@ class GAN(Game):
         super().__init__(config)
         self.key = "image" if len(config.shape) == 3 else "point"
         self.rules = LOSSES[config.loss]
+        weights = config.r1, config.r2, config.gradient_penalty
+        self.penalties = dict(zip(("r1", "r2", "slope"), weights, strict=True))
         self.generator, self.discriminator = self.networks()
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
@@ -258,23 +260,12 @@ class GAN(Game):
             how = {"betas": (config.beta1, 0.999), "weight_decay": config.weight_decay}
             optimizer = partial(torch.optim.Adam, **how)
             schedule = partial(falling, steps=config.steps, last=config.anneal)
+        step_d, step_g = (partial(optimizer, lr=lr) for lr in (lr_d, lr_g))
+        twice, every = bool(sum(self.penalties.values())), config.generator_every
+        loss_d, loss_g = self.discriminator_loss, self.generator_loss
         return [
-            Phase(
-                "discriminator",
-                tuple(self.discriminator.parameters()),
-                self.discriminator_loss,
-                partial(optimizer, lr=lr_d),
-                partial(schedule, lr_d),
-                twice=bool(config.r1 or config.r2 or config.gradient_penalty),
-            ),
-            Phase(
-                "generator",
-                tuple(self.generator.parameters()),
-                self.generator_loss,
-                partial(optimizer, lr=lr_g),
-                partial(schedule, lr_g),
-                every=config.generator_every,
-            ),
+            self.turn("discriminator", loss_d, step_d, partial(schedule, lr_d), twice=twice),
+            self.turn("generator", loss_g, step_g, partial(schedule, lr_g), every=every),
         ]
 
     def fake(self, batch: Batch) -> Tensor:
@@ -291,19 +282,12 @@ class GAN(Game):
         return self.discriminator(x)
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        config, real = self.config, batch[self.key]
+        real = batch[self.key]
         with torch.no_grad():  # the generator is not playing: no graph through it
             fake = self.fake(batch)
         judge = partial(self.judge, batch=batch)
         terms = self.rules.discriminator(judge(real), judge(fake))
-        if config.r1:
-            terms["r1"] = config.r1 * zero_centred(judge, real)
-        if config.r2:
-            terms["r2"] = config.r2 * zero_centred(judge, fake)
-        if config.gradient_penalty:
-            penalty = gradient_penalty(judge, real, fake)
-            terms["slope"] = config.gradient_penalty * penalty
-        return terms
+        return terms | penalties(judge, real, fake, **self.penalties)
 
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.judge(self.fake(batch), batch)
@@ -315,22 +299,14 @@ class GAN(Game):
     ) -> Tensor:
         """`n` samples, (n, *shape), pictures in [-1, 1].
 
-        Args:
-            n: how many; needed unless `latent` is given.
-            seed: of the latents, which are the same on every device.
-            latent: your own latents, (n, config.latent), instead of drawn ones.
-
-        Raises:
-            CourseError: `latent` has another shape, or nothing says how many.
+        The seed gives the same latents on every device; `latent` are your own, (n, size).
         """
         z = latents(latent, n, self.config.latent, seed, gaussian_latents)
         with sampling(self):
             return in_parts(self.generator, z.to(self.device))
 
 
-def paper_schedule(
-    lr: float, step: int, decay: float = 1.000004, steps_per_epoch: int = 500
-) -> dict[str, float]:
+def paper_schedule(lr: float, step: int, decay: float = 1.000004, per_epoch: int = 500) -> dict:
     """The authors': lr / decay per step, to 1e-6; momentum .5 -> .7 by epoch 250."""
-    epoch = min(step / steps_per_epoch, 250)
+    epoch = min(step / per_epoch, 250)
     return {"lr": max(lr * decay**-step, 1e-6), "momentum": 0.5 + 0.2 * epoch / 250}

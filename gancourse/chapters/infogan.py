@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ from torch.nn.functional import cross_entropy, one_hot, softmax
 from gancourse.chapters import gan
 from gancourse.conditions import Condition, as_given, codes, require_tensor, rows
 from gancourse.files import CourseError
-from gancourse.game import Batch, Phase, Terms, falling, in_parts, sampling, to_float
+from gancourse.game import Batch, Terms, in_parts, sampling, to_float
 from gancourse.layers import dcgan_init, halvings, random_affine
 from gancourse.losses import LOSSES
 from gancourse.recipe import setting
@@ -183,9 +182,10 @@ class Discriminator(nn.Module):
 
 
 class InfoGAN(gan.GAN):
-    """Generator against a discriminator that also guesses the code.
+    """Generator against a discriminator that also guesses the code, in a GAN's two turns.
 
-    A batch holds "image" (N, C, H, W) in [-1, 1].
+    A batch holds "image" (N, C, H, W) in [-1, 1]. A third optimizer for the information,
+    as popular code has it, would move the generator twice per step.
     """
 
     conditions = (
@@ -202,24 +202,6 @@ class InfoGAN(gan.GAN):
         return generator(size, shape, width, block), Discriminator(
             shape, width, config.codes, config.leak, watches=watches, block=block
         )
-
-    def phases(self) -> list[Phase]:
-        """Two turns, as in any GAN.
-
-        A third optimizer for the information would move the generator twice per step.
-        """
-        config = self.config
-        adam = partial(torch.optim.Adam, betas=(config.beta1, 0.999))
-        schedule = partial(falling, steps=config.steps, last=config.anneal)
-        return [
-            Phase(
-                name, tuple(player.parameters()), loss, partial(adam, lr=lr), partial(schedule, lr)
-            )
-            for name, player, loss, lr in (
-                ("discriminator", self.discriminator, self.discriminator_loss, config.lr),
-                ("generator", self.generator, self.generator_loss, config.lr_generator),
-            )
-        ]
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         real = batch["image"]
@@ -304,12 +286,12 @@ class InfoGAN(gan.GAN):
     ) -> Tensor:
         """`n` pictures, (n, *shape) in [-1, 1]. What is not given is drawn from `seed`.
 
+        One seed with two codes shows what the code changes.
+
         Args:
-            n: how many; may be left out when a tensor with one row per picture says it.
             category: one value per categorical code (None: drawn), a single value for
                 the first one, or a tensor (n,) or (n, K).
             continuous: the same for continuous codes, trained on -1 to 1.
-            seed: of what is drawn. One seed with two codes shows what the code changes.
             noise: your own noise, (n, config.latent) in [-1, 1].
 
         Raises:

@@ -245,11 +245,10 @@ class Pix2Pix(Game):
         adam = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, 0.999))
         last = config.steps / 2  # the schedule of the authors' code
         schedule = partial(falling, config.lr, steps=config.steps, last=last)
-        learns, loss = tuple(self.generator.parameters()), self.generator_loss
-        phases = [Phase("generator", learns, loss, adam, schedule)]
+        phases = [self.turn("generator", self.generator_loss, adam, schedule)]
         if config.adversarial:
-            learns, loss = tuple(self.discriminator.parameters()), self.discriminator_loss
-            phases.insert(0, Phase("discriminator", learns, loss, adam, schedule))
+            turn = self.turn("discriminator", self.discriminator_loss, adam, schedule)
+            phases.insert(0, turn)
         return phases
 
     def judge(self, picture: Tensor, batch: Batch) -> Tensor:
