@@ -344,16 +344,8 @@ def data(
             f"--trust and --sha256 are for {', '.join(archives.ARCHIVES)}, and {name or 'no name'} was given. "
             "All other data are verified without them."
         )
-    for each in room.NAMES if name is None else [name]:
-        train, test = (
-            room.load(each, split, **asked_for(data_root, source)) for split in ("train", "test")
-        )
-        key, rows = next(iter(train.tensors.items()))
-        others = ", ".join(list(train.tensors)[1:]) or "nothing else"
-        typer.echo(
-            f"{each:12} {train.source:8} {len(train):>6,} train, {len(test):>6,} test; {key} {tuple(rows.shape[1:])} "
-            f"with {others}; {train.licence}"
-        )
+    for line in room.listing(*filter(None, [name]), root=data_root, source=source):
+        typer.echo(line)
 
 
 @app.command()

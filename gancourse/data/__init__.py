@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gancourse.files import CourseError
 
 if TYPE_CHECKING:
-    from gancourse.data.sources import Pictures
+    from gancourse.data.sources import About, Pictures
 
-TOYS = ("grid", "ring", "spiral")
-ABRIDGED = (
-    "digits",
-    "stacked",
-    "fashion",
-)  # a part of these ships with the course; of all others there is only the whole
-# name -> (module, function, what it is always given)
-_LOADERS = {
-    "digits": ("digits", "load", {}),
-    "stacked": ("digits", "stacked", {}),
-    "fashion": ("fashion", "load", {}),
-    "faces": ("faces", "load", {"name": "faces"}),
-    "faces-micah": ("faces", "load", {"name": "faces-micah"}),
-    "sprites": ("sprites", "load", {}),
-    "emoji": ("emoji", "load", {}),
+# name -> the function that loads it, which takes split, root, source, strict and options of its own; its module's ABOUT
+# says what it is.
+DATASETS = {
+    "digits": "digits:load",
+    "stacked": "digits:stacked",
+    "fashion": "fashion:load",
+    "faces": "faces:load",
+    "faces-micah": "faces:load_micah",
+    "sprites": "sprites:load",
+    "emoji": "emoji:load",
+    "grid": "toy:load_grid",
+    "ring": "toy:load_ring",
+    "spiral": "toy:load_spiral",
 }
-NAMES = (*_LOADERS, *TOYS)
+NAMES = tuple(DATASETS)
 
 _HOMES = {
-    "sources": ("CourseWarning", "Pictures", "bundled", "fetch", "root"),
+    "sources": ("About", "CourseWarning", "Pictures", "bundled", "fetch", "root"),
     "toy": ("Toy",),
 }
-_MODULES = {"digits", "emoji", "faces", "fashion", "idx", "sources", "sprites", "toy"}
-_MODULES |= {
-    "archives",
-    "line_art",
-    "pairs",
-    "picture_file",
-}  # pictures of the reader's own, and pix2pix's
-__all__ = ["NAMES", "load", *(name for names in _HOMES.values() for name in names)]
+_MODULES = {target.partition(":")[0] for target in DATASETS.values()}
+_MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photos", "picture_file"}
+_MODULES |= {"picture_folder", "sources"}
+__all__ = ["DATASETS", "NAMES", "about", "listing", "load"]
+__all__ += [name for names in _HOMES.values() for name in names]
 
 
 def load(
@@ -52,7 +48,7 @@ def load(
     strict: bool = False,
     **options,
 ) -> Pictures:
-    """The data set `name`, held whole in memory as named tensors.
+    """The data set `name`, held whole in memory as named columns.
 
     Args:
         name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces" and "faces-micah"
@@ -70,15 +66,49 @@ def load(
         CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.
         DamagedFile: a file is truncated, swapped or changed.
     """
-    if name in TOYS:
-        return importlib.import_module("gancourse.data.toy").load(name, split, **options)
-    if name not in NAMES:
-        raise CourseError(f"There is no data set {name!r}. Choose from: {', '.join(NAMES)}.")
-    if name in ABRIDGED:
-        options["strict"] = strict
-    module, function, fixed = _LOADERS[name]
-    make = getattr(importlib.import_module(f"gancourse.data.{module}"), function)
-    return make(**fixed, split=split, root=root, source=source, **options)
+    module, function = _home(name)
+    where = {"root": root, "source": source, "strict": strict}
+    return getattr(module, function)(split=split, **where, **options)
+
+
+def about(name: str) -> About:
+    """Title, credit, licences, limits and size of a data set, without loading a picture.
+
+    Raises:
+        CourseError: an unknown name.
+    """
+    return _home(name)[0].ABOUT[name]
+
+
+def listing(*names: str, root: str | Path | None = None, source: str = "auto") -> Iterator[str]:
+    """A line for each data set, all by default: the edition at hand, its rows and licence. No picture is loaded.
+
+    Args:
+        source: "full" fetches and verifies the full edition where there is one; "bundled" does not look for it.
+
+    Raises:
+        CourseError: an unknown name, or a full edition that cannot be had.
+    """
+    from gancourse.data import sources
+
+    for name in names or NAMES:
+        known = about(name)
+        if source == "full" and "full" in known.sizes:
+            for split in ("train", "test"):
+                load(name, split, root=root, source="full", strict=True)
+        edition = known.edition(None if source == "bundled" else sources.root(root))
+        train, test = known.sizes[edition]
+        yield (
+            f"{name:12} {edition:8} {train:>6,} train, {test:>6,} test; {known.holds}; {known.terms}"
+        )
+
+
+def _home(name: str) -> tuple:
+    """(module, name of the function) of a data set."""
+    if name not in DATASETS:
+        raise CourseError(f"name={name!r}: no such data set; choose one of: {', '.join(NAMES)}.")
+    module, _, function = DATASETS[name].partition(":")
+    return importlib.import_module(f"gancourse.data.{module}"), function
 
 
 def __getattr__(name: str):

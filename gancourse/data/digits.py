@@ -5,18 +5,17 @@ MNIST: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to do
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from gancourse.data import idx
 from gancourse.data.idx import NAMES, SOURCES, SPLITS
-from gancourse.data.sources import Pictures, generator
+from gancourse.data.sources import About, Pictures, generator
 from gancourse.files import CourseError
 
-__all__ = ["LICENCE", "MNIST", "NAMES", "SOURCES", "SPLITS", "load", "stacked"]
-
-LICENCE = "CC BY-SA 3.0, Yann LeCun and Corinna Cortes"
+__all__ = ["ABOUT", "MNIST", "NAMES", "SOURCES", "SPLITS", "load", "stacked"]
 
 # SHA-256 of the official files, as torchvision unpacks them and as they are published.
 OFFICIAL = {
@@ -29,7 +28,32 @@ OFFICIAL = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-MNIST = idx.Published("MNIST", "MNIST", "digits", "10,000", LICENCE, OFFICIAL)
+ABOUT = {
+    "digits": About(
+        title="MNIST",
+        credit="Yann LeCun and Corinna Cortes",
+        licence="CC BY-SA 3.0",
+        weights_licence="CC BY-SA 3.0, as the data",
+        limits="Black-and-white digits of 28 x 28 px and nothing else. The only hands it knows are those of the "
+        "training digits' writers, census workers and pupils in the United States.",
+        holds="image (1, 28, 28) with label",
+        sizes={"bundled": (8_000, 2_000), "full": (60_000, 10_000)},
+        splits={
+            "train": "the whole training part",
+            "train-50000": "the first 50,000 training digits",
+            "validation": "the last 10,000 training digits",
+        },
+        full=tuple(f"MNIST/raw/{name}" for name in NAMES),
+    )
+}
+ABOUT["stacked"] = replace(
+    ABOUT["digits"],
+    title="Stacked MNIST",
+    limits="Three black-and-white digits at a time, one in each colour of a picture of 28 x 28 px, and nothing else.",
+    holds="image (3, 28, 28) with label",
+    sizes=dict.fromkeys(("bundled", "full"), (25_600, 25_600)),
+)
+MNIST = idx.Published("MNIST", "MNIST", "digits", "10,000", ABOUT["digits"].terms, OFFICIAL)
 
 
 def load(
@@ -90,11 +114,11 @@ def stacked(
         CourseError: `n` is not positive, and all that `load` raises.
     """
     if n < 1:
-        raise CourseError(f"Stacked MNIST needs n >= 1 pictures, got {n}.")
+        raise CourseError(f"n={n!r}: Stacked MNIST needs a picture at least; give 1 or more.")
     digits = load(split, source=source, root=root, strict=strict)
     chosen = torch.randint(len(digits), (n, 3), generator=generator(seed))
     image = digits["image"][chosen].squeeze(2)  # (n, 3, 1, 28, 28) -> (n, 3, 28, 28)
     label = digits["label"][chosen] @ torch.tensor([100, 10, 1])
     return Pictures(
-        {"image": image, "label": label}, f"Stacked MNIST {split}", digits.source, LICENCE
+        {"image": image, "label": label}, f"Stacked MNIST {split}", digits.source, digits.licence
     )

@@ -22,19 +22,37 @@ from PIL import Image
 from tqdm import tqdm
 
 from gancourse import files
-from gancourse.data.sources import CourseWarning, Pictures, bundled, one_of
+from gancourse.data.sources import About, CourseWarning, Pictures, bundled, one_of
 from gancourse.data.sources import root as data_root
 from gancourse.files import CourseError
 
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
 SIZES = (16, 512)  # the smallest and the largest
-LICENCE = "CC BY-SA 4.0, OpenMoji"
 ARCHIVE = "openmoji/pairs.zip"
+ABOUT = {
+    "emoji": About(
+        title="line art and colour art",
+        credit="OpenMoji",
+        licence="CC BY-SA 4.0",
+        weights_licence="CC BY-SA 4.0, as the data. All emojis designed by OpenMoji – the open-source emoji and "
+        "icon project. License: CC BY-SA 4.0",
+        limits="Flat drawings with closed black outlines, in OpenMoji's colours. It knows what OpenMoji draws, so a "
+        "face is yellow; where the lines say nothing about a colour it guesses. Photos are beyond it.",
+        holds="input (1, 64, 64) with target, concept",
+        sizes={"bundled": (1_044, 321)},
+        splits={"train": "four concepts in five"},
+    )
+}
 
 
 def load(
-    split: str = "train", *, size: int = 64, source: str = "auto", root: str | Path | None = None
+    split: str = "train",
+    *,
+    size: int = 64,
+    source: str = "auto",
+    root: str | Path | None = None,
+    strict: bool = False,
 ) -> Pictures:
     """Pairs with tensors "input" (N, 1, S, S) and "target" (N, 3, S, S), both uint8, and "concept" (N,) int64.
 
@@ -48,7 +66,7 @@ def load(
     Args:
         split: "train" (four concepts in five) or "test".
         size: S, 16 to 512 pixels. OpenMoji's strokes are S / 36 wide.
-        source: as every loader takes it. The bundled pairs are all there are, so every source means them.
+        source, strict: as every loader takes them. The bundled pairs are all there are, so every source means them.
         root: folder to keep them in (default: GANCOURSE_DATA, else ~/.cache/gancourse).
 
     Raises:
@@ -69,7 +87,7 @@ def load(
         "target": rendered[:, 1:].contiguous(),
         "concept": torch.tensor([number[entry["concept"]] for entry in listed]),
     }
-    return Pictures(tensors, f"emoji {split}", "bundled", LICENCE)
+    return Pictures(tensors, f"emoji {split}", "bundled", ABOUT["emoji"].terms)
 
 
 def index(split: str) -> list[dict]:

@@ -7,12 +7,13 @@ DiceBear from seeds alone; data/faces says how, and how to draw more of them, or
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gancourse.data.sources import Pictures, bundled, one_of
+from gancourse.data.sources import About, Pictures, bundled, one_of
 
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
@@ -55,15 +56,35 @@ class Style:
 
     file: str
     title: str
-    licence: str
     train: int
     attributes: dict[str, tuple[str, ...]]
 
 
 STYLES = {
-    "faces": Style("faces/pixel-art.npz", "faces", "CC0 1.0, DiceBear", 9_000, ATTRIBUTES),
-    "faces-micah": Style(
-        "faces/micah.npz", "Micah's faces", "CC BY 4.0, Micah Lanier", 3_600, MICAH_ATTRIBUTES
+    "faces": Style("faces/pixel-art.npz", "faces", 9_000, ATTRIBUTES),
+    "faces-micah": Style("faces/micah.npz", "Micah's faces", 3_600, MICAH_ATTRIBUTES),
+}
+ABOUT = {
+    "faces": About(
+        title="pixel-art faces",
+        credit="DiceBear",
+        licence="CC0 1.0",
+        weights_licence="CC0 1.0, as the data",
+        limits="Drawn faces of 32 x 32 px, put together from one generator's parts; no person's face. What a "
+        "continuous or categorical code means was found after training and differs from seed to seed.",
+        holds=f"image (3, 32, 32) with {', '.join(ATTRIBUTES)}",
+        sizes={"bundled": (9_000, 1_000)},
+        splits={"train": "the 9,000 for training"},
+    ),
+    "faces-micah": About(
+        title="faces in Micah Lanier's style",
+        credit="Micah Lanier",
+        licence="CC BY 4.0",
+        weights_licence="CC BY 4.0, as the data; name Micah Lanier, who drew the parts",
+        limits="Drawn faces of 64 x 64 px, put together from one designer's parts; no person's face.",
+        holds=f"image (3, 64, 64) with {', '.join(MICAH_ATTRIBUTES)}",
+        sizes={"bundled": (3_600, 400)},
+        splits={"train": "the 3,600 for training"},
     ),
 }
 
@@ -74,6 +95,7 @@ def load(
     name: str = "faces",
     source: str = "auto",
     root: str | Path | None = None,
+    strict: bool = False,
 ) -> Pictures:
     """Faces with tensors "image" (N, 3, S, S) uint8 and one int64 tensor (N,) for each attribute.
 
@@ -88,7 +110,7 @@ def load(
     transparent to change any pixel by more than 30 grey levels counts as none.
 
     Args:
-        source, root: as every loader takes them. The bundled faces are all there are, so every source means them.
+        source, root, strict: as every loader takes them. The bundled faces are all there are, so every source means them.
 
     Raises:
         CourseError: an unknown name, split or source.
@@ -102,7 +124,16 @@ def load(
     with np.load(bundled(style.file), allow_pickle=False) as stored:
         image = torch.from_numpy(stored["image"][kept]).permute(0, 3, 1, 2).contiguous()
         tensors = {key: torch.from_numpy(stored[key][kept]).long() for key in style.attributes}
-    return Pictures({"image": image, **tensors}, f"{style.title} {split}", "bundled", style.licence)
+    return Pictures(
+        {"image": image, **tensors},
+        f"{style.title} {split}",
+        "bundled",
+        ABOUT[name].terms,
+        words=style.attributes,
+    )
+
+
+load_micah = partial(load, name="faces-micah")
 
 
 def words(pictures: Pictures, index: int, name: str = "faces") -> dict[str, str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gancourse.data import idx
 from gancourse.data.idx import SOURCES, SPLITS
-from gancourse.data.sources import Pictures
+from gancourse.data.sources import About, Pictures
 
-__all__ = ["FASHION", "LICENCE", "NAMES", "SOURCES", "SPLITS", "load"]
+__all__ = ["ABOUT", "FASHION", "NAMES", "SOURCES", "SPLITS", "load"]
 
 NAMES = (
     "T-shirt/top",
@@ -26,7 +26,6 @@ NAMES = (
     "Bag",
     "Ankle boot",
 )
-LICENCE = "MIT, Zalando SE"
 
 # SHA-256 of the official files, as torchvision unpacks them and as they are published.
 OFFICIAL = {
@@ -39,7 +38,26 @@ OFFICIAL = {
     "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
     "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
 }
-FASHION = idx.Published("Fashion-MNIST", "FashionMNIST", "clothes", "7,000", LICENCE, OFFICIAL)
+ABOUT = {
+    "fashion": About(
+        title="Fashion-MNIST",
+        credit="Zalando SE",
+        licence="MIT",
+        weights_licence="MIT, as the data",
+        limits="Grey pictures of 28 x 28 px of ten kinds of clothes and nothing else.",
+        holds="image (1, 28, 28) with label",
+        sizes={"bundled": (6_000, 1_000), "full": (60_000, 10_000)},
+        splits={
+            "train": "the whole training part",
+            "train-50000": "the first 50,000 training pictures",
+            "validation": "the last 10,000 training pictures",
+        },
+        full=tuple(f"FashionMNIST/raw/{name}" for name in idx.NAMES),
+    )
+}
+FASHION = idx.Published(
+    "Fashion-MNIST", "FashionMNIST", "clothes", "7,000", ABOUT["fashion"].terms, OFFICIAL
+)
 
 
 def load(

@@ -66,7 +66,7 @@ def load(
     root: str | Path | None = None,
     strict: bool = False,
 ) -> Pictures:
-    """The split of a published set, as `digits.load` and `fashion.load` tell it.
+    """One split of a published set, as `digits.load` and `fashion.load` describe it.
 
     Raises:
         CourseError: an unknown split or source; with `strict`, a full set that cannot be had.
@@ -109,8 +109,9 @@ def parse(contents: bytes, name: str) -> Tensor:
     shape = [int.from_bytes(contents[place : place + 4], "big") for place in range(4, start, 4)]
     if not axes or len(contents) - start != math.prod(shape) or 0 in shape:
         raise DamagedFile(
-            f"{name} is not an IDX file of bytes: its header promises {' x '.join(map(str, shape)) or 'nothing'}, "
-            f"{len(contents):,} bytes are there. Install the course again, or delete the file and download it again."
+            f"{name}: not an IDX file of bytes, its header promises "
+            f"{' x '.join(map(str, shape)) or 'nothing'} and {len(contents):,} bytes are there; "
+            "install the course again, or delete the file and download it again."
         )
     return torch.frombuffer(bytearray(contents[start:]), dtype=torch.uint8).view(shape)
 
@@ -126,8 +127,8 @@ def _have_full(
     missing = [name for name in NAMES if _lying(folder, name) is None]
     if own:
         why = (
-            f"{folder} holds the course's own {published.shipped} {published.things}, which the full set must not "
-            "overwrite. Give another root."
+            f"{folder}: holds the course's own {published.shipped} {published.things}, which the full "
+            "set must not overwrite; give another root."
         )
     elif not missing:
         return True
@@ -136,9 +137,9 @@ def _have_full(
         if why is None:
             return True
     elif len(missing) < len(NAMES):
-        why = f"{folder} holds only a part of {published.name}: {', '.join(missing)} missing."
+        why = f"{folder}: only a part of {published.name}, {', '.join(missing)} missing."
     else:
-        why = f"{folder} does not hold {published.name}."
+        why = f"{folder}: {published.name} is not there."
 
     remedy = (
         'To have all 70,000, load once with source="full" and a network, or put the four official files '
@@ -146,7 +147,7 @@ def _have_full(
     )
     if strict:
         raise CourseError(
-            f"{why} The bundled {published.things} may not stand in for it here. {remedy}"
+            f"{why} The bundled {published.things} cannot stand in for it here. {remedy}"
         )
     asked_for = source == "full" or (not own and (explicit or len(missing) < len(NAMES)))
     if asked_for:
@@ -191,13 +192,13 @@ def _download(published: Published, folder: Path) -> str | None:
                 os.replace(path, folder / name)
     except (RuntimeError, OSError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        return f"The full {published.name} could not be downloaded to {folder} ({reason})."
+        return f"{folder}: the full {published.name} could not be downloaded ({reason})."
     return None
 
 
 @contextmanager
 def _silence(seconds: float):
-    """A server that says nothing for so long counts as gone; torchvision itself would wait for ever."""
+    """Give up on a server that sends nothing for so long; torchvision itself would wait for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

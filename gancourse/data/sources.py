@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -19,7 +16,8 @@ from gancourse import files
 from gancourse.files import CourseError, DamagedFile
 
 MANIFEST = "manifest.json"
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes that a download writes at a time
+RETRIES = 2
 NOT_LISTED = {"README.md", MANIFEST}
 SCRIPTS = {".py", ".mjs", ".js", ".sh"}
 
@@ -28,9 +26,54 @@ class CourseWarning(UserWarning):
     """Something a reader should know, though the course goes on without it."""
 
 
+@dataclass(frozen=True)
+class About:
+    """A data set in words and numbers, which are known without loading a picture.
+
+    Args:
+        title: its name for a reader, e.g. "MNIST".
+        credit: who made it, as whoever shows it must name them; "" if nobody need be named.
+        licence: of the pictures.
+        weights_licence: what weights that were trained on it may be used under.
+        limits: what such weights know, and what they do not.
+        holds: the tensors and the shape of a row, e.g. "image (1, 28, 28) with label".
+        sizes: edition ("bundled", "full" or "made") -> (rows for training, rows for testing).
+        splits: split -> the part that it is, in words.
+        full: the files of the full edition, in the data root, plain or .gz.
+    """
+
+    title: str
+    credit: str
+    licence: str
+    weights_licence: str
+    limits: str
+    holds: str
+    sizes: Mapping[str, tuple[int, int]]
+    splits: Mapping[str, str] = field(default_factory=dict)
+    full: tuple[str, ...] = ()
+
+    @property
+    def terms(self) -> str:
+        """Licence and credit, e.g. "MIT, Zalando SE"."""
+        return ", ".join(filter(None, [self.licence, self.credit]))
+
+    def trained_on(self, split: str) -> str:
+        """What a model of this split was trained on, for its card: title, split, credit and licence."""
+        credit = ", ".join(filter(None, [self.credit, self.licence]))
+        return f"{self.title}, {self.splits.get(split, split)} ({credit})"
+
+    def edition(self, folder: Path | None) -> str:
+        """The edition at hand: "full" if all of its files lie in the data root `folder`, else the other one."""
+        if folder and self.full:
+            places = ((folder / name, folder / f"{name}.gz") for name in self.full)
+            if all(plain.is_file() or packed.is_file() for plain, packed in places):
+                return "full"
+        return next(edition for edition in self.sizes if edition != "full")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Pictures:
-    """A data set held whole in memory: named tensors of the same length N, and where they come from.
+    """A data set held whole in memory: named columns of the same length N, and where they come from.
 
     Args:
         tensors: plain names ("image", "label", "point" ...) -> tensor (N, ...). Images are uint8 (N, C, H, W), 0..255.
@@ -38,49 +81,62 @@ class Pictures:
         source: "bundled" (shipped with the course), "full" (the official set), "made" (drawn by our code) or "yours" (the
             reader's own folders).
         licence: of the pictures.
+        texts: plain names ("caption") -> N strings.
+        words: the name of a column of whole numbers -> the word of each of its values 0, 1, ...
 
     Raises:
-        CourseError: the tensors are of different lengths.
+        CourseError: the columns are of different lengths.
     """
 
     tensors: dict[str, Tensor]
     name: str
     source: str
     licence: str
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {name: len(tensor) for name, tensor in self.tensors.items()}
+        lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
             raise CourseError(
-                f"Every tensor of {self.name} must have the same length, got {lengths}."
+                f"{self.name}: columns of different lengths ({lengths}); give each the same number of rows."
             )
+
+    @property
+    def columns(self) -> dict[str, Tensor | list[str]]:
+        """Tensors and texts by name: what a batch is cut from."""
+        return {**self.tensors, **self.texts}
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
-    def __getitem__(self, name: str) -> Tensor:
-        return self.tensors[name]
+    def __getitem__(self, name: str) -> Tensor | list[str]:
+        return self.columns[name]
 
     def __repr__(self) -> str:
-        tensors = ", ".join(
-            f"{name} {tuple(t.shape)} {t.dtype}" for name, t in self.tensors.items()
+        columns = [f"{name} {tuple(t.shape)} {t.dtype}" for name, t in self.tensors.items()]
+        columns += [f"{name} ({len(texts)},) str" for name, texts in self.texts.items()]
+        return f"Pictures({self.name}, {self.source}: {', '.join(columns)}; {self.licence})"
+
+    def select(self, rows: Tensor) -> Pictures:
+        """The given rows (M,) int64 of every column, in that order."""
+        return replace(
+            self,
+            tensors={name: tensor[rows] for name, tensor in self.tensors.items()},
+            texts={name: [texts[i] for i in rows.tolist()] for name, texts in self.texts.items()},
         )
-        return f"Pictures({self.name}, {self.source}: {tensors}; {self.licence})"
 
     def take(self, n: int, seed: int | torch.Generator) -> Pictures:
-        """`n` different entries drawn at random, in random order.
+        """`n` different rows drawn at random, in random order.
 
         Raises:
             CourseError: `n` is not between 1 and the length.
         """
         if not 0 < n <= len(self):
             raise CourseError(
-                f"Cannot take {n:,} of {self.name}: it has {len(self):,}. Ask for 1 to {len(self):,}."
+                f"n={n!r}: {self.name} has {len(self):,} rows; give 1 to {len(self):,}."
             )
-        chosen = torch.randperm(len(self), generator=generator(seed))[:n]
-        return replace(
-            self, tensors={name: tensor[chosen] for name, tensor in self.tensors.items()}
-        )
+        return self.select(torch.randperm(len(self), generator=generator(seed))[:n])
 
 
 def generator(seed: int | torch.Generator) -> torch.Generator:
@@ -99,7 +155,7 @@ def root(given: str | Path | None = None) -> Path:
     folder = Path(given or os.environ.get("GANCOURSE_DATA") or "~/.cache/gancourse").expanduser()
     if folder.is_file():
         raise CourseError(
-            f"The data root must be a folder, but {folder} is a file. Give another root or GANCOURSE_DATA."
+            f"{folder}: a file, but the data root is a folder; give another root or GANCOURSE_DATA."
         )
     return folder
 
@@ -108,7 +164,7 @@ def one_of(what: str, given: str, known: tuple[str, ...], whose: str) -> None:
     """Raise a CourseError unless `given`, a `what` of `whose` pictures, is one of the known ones."""
     if given not in known:
         raise CourseError(
-            f"There is no {what} {given!r} of the {whose}. Choose from: {', '.join(known)}."
+            f"{what}={given!r}: the {whose} have no such {what}; choose one of: {', '.join(known)}."
         )
 
 
@@ -144,13 +200,14 @@ def bundled(relative_path: str) -> Path:
     """
     if not (files.BUNDLED / MANIFEST).is_file():
         raise CourseError(
-            f"The bundled data are missing: no {files.BUNDLED / MANIFEST}. Install the course again."
+            f"{files.BUNDLED / MANIFEST}: missing, and with it the bundled data; "
+            "install the course again."
         )
     listed = files.read_json(files.BUNDLED / MANIFEST)
     if relative_path not in listed:
         raise CourseError(
-            f"{relative_path} is not among the {len(listed)} files that {files.BUNDLED / MANIFEST} names. "
-            "If you have just added it, run `python data/make_manifest.py`."
+            f"{relative_path}: not among the {len(listed)} files that {files.BUNDLED / MANIFEST} names; "
+            "if you have just added it, run `python data/make_manifest.py`."
         )
     remedy = f"Restore it with `git checkout -- data/{relative_path}`, or install the course again."
     return files.verify(files.BUNDLED / relative_path, listed[relative_path]["sha256"], remedy)
@@ -160,6 +217,8 @@ def fetch(
     url: str, sha256: str | None, to: str | Path, bytes_limit: int, *, timeout: float = 30.0
 ) -> Path:
     """Download `url` to the path `to`, whole and verified or not at all; a file already there and right is kept.
+
+    A try that the network breaks off, or that brings other bytes, is repeated `RETRIES` times.
 
     Args:
         sha256: hexadecimal SHA-256 the file must have; None takes what comes, and keeps what is there.
@@ -173,44 +232,60 @@ def fetch(
     to = Path(to)
     if to.is_file() and sha256 in (None, files.sha256(to)):
         return to
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
     by_hand = f"To place it by hand, save {url} as {to}{f' (SHA-256 {sha256})' if sha256 else ''}."
-    too_long = f"{url} is longer than the {bytes_limit:,} bytes expected, so the download was stopped. {by_hand}"
-    digest, length = hashlib.sha256(), 0
-    progress = tqdm(desc=to.name, unit="B", unit_scale=True, leave=False)
-    with files.replacing(to) as part, open(part, "wb") as file, progress as bar:
-        for announced, chunk in _chunks(url, timeout, by_hand):
-            length += len(chunk)
-            if max(length, announced) > bytes_limit:
-                raise CourseError(too_long)
-            bar.total = announced or None
-            bar.update(len(chunk))
-            digest.update(chunk)
-            file.write(chunk)
-        if sha256 not in (None, digest.hexdigest()):
+    too_long = (
+        f"{url}: longer than the {bytes_limit:,} bytes expected, so the download was stopped; "
+        f"look whether it is the right file. {by_hand}"
+    )
+
+    def download(url: str, part: str, shelf: pooch.Pooch) -> None:
+        """One try. An archive must arrive as it lies there, so the server is asked not to encode it."""
+        with (
+            open(part, "wb") as file,
+            tqdm(desc=to.name, total=bytes_limit, unit="B", unit_scale=True, leave=False) as bar,
+        ):
+            pooch.HTTPDownloader(
+                bar, chunk_size=CHUNK, timeout=timeout, headers={"Accept-Encoding": "identity"}
+            )(url, Bounded(file, bytes_limit, too_long), shelf)
+
+    with files.replacing(to) as part:
+        shelf = pooch.create(
+            part.parent,
+            base_url="",
+            registry={part.name: f"sha256:{sha256}" if sha256 else None},
+            urls={part.name: url},
+            retry_if_failed=RETRIES,
+        )
+        try:
+            shelf.fetch(part.name, downloader=download)
+        except requests.RequestException as error:
+            raise CourseError(
+                f"{url}: could not be downloaded ({error}); try again with a network. {by_hand}"
+            ) from error
+        except ValueError as error:  # pooch's word for another hash
             raise DamagedFile(
-                f"{url} is not the published file: {length:,} bytes came with SHA-256 {digest.hexdigest()}, "
-                f"expected {sha256}. Nothing was kept. Try again later, or find it elsewhere. {by_hand}"
-            )
+                f"{url}: not the published file ({str(error).partition('. ')[0]}); "
+                f"nothing was kept, try again later. {by_hand}"
+            ) from error
     return to
 
 
-def _chunks(url: str, timeout: float, by_hand: str) -> Iterator[tuple[int, bytes]]:
-    """Yield (bytes announced or 0, a piece of the body); every trouble of the network becomes one CourseError."""
-    try:
-        with urllib.request.urlopen(url, timeout=timeout) as response:
-            length = response.headers.get("Content-Length") or ""
-            announced, received = int(length) if length.isdecimal() else 0, 0
-            while chunk := response.read(CHUNK):
-                received += len(chunk)
-                yield announced, chunk
-            if received < announced:
-                raise ConnectionError(f"it broke off after {received:,} of {announced:,} bytes")
-    except (
-        urllib.error.URLError,
-        http.client.HTTPException,
-        ConnectionError,
-        TimeoutError,
-    ) as error:
-        raise CourseError(
-            f"Could not download {url} ({error or type(error).__name__}). Try again with a network. {by_hand}"
-        ) from error
+@dataclass
+class Bounded:
+    """A file that refuses to grow beyond `limit` bytes, with the message `too_long`."""
+
+    file: BinaryIO
+    limit: int
+    too_long: str
+
+    def write(self, chunk: bytes) -> None:
+        if self.file.tell() + len(chunk) > self.limit:
+            raise CourseError(self.too_long)
+        self.file.write(chunk)
+
+    def flush(self) -> None:
+        self.file.flush()

@@ -14,12 +14,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gancourse.data.sources import Pictures, generator
+from gancourse.data.sources import About, Pictures, generator, one_of
 from gancourse.files import CourseError
 
 FACTORS = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
 COMBINATIONS = math.prod(FACTORS.values())
+ABOUT = {
+    "sprites": About(
+        title="shapes drawn by our own code",
+        credit="",
+        licence="CC0",
+        weights_licence="MIT",
+        limits="White squares, ellipses and hearts of 64 x 64 px and nothing else.",
+        holds=f"image (1, 64, 64) with {', '.join(FACTORS)}",
+        sizes={"made": (20_000, 20_000)},
+        splits={"train": "random ones of the nine tenths for training"},
+    )
+}
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
 
@@ -46,8 +58,8 @@ def scales() -> Tensor:
 def angles() -> Tensor:
     """(40,) float32 radians, counter-clockwise as seen, from 0 to a full turn.
 
-    Both ends are there, as in dSprites: orientations 0 and 39 look alike. In return no other two are the same turn of a
-    square or an ellipse, for 39 steps are no multiple of 4 or 2; in pixels a few turns of the small ones still agree.
+    Both ends are there, as in dSprites: orientations 0 and 39 look alike. No other two show a square or an ellipse in the
+    same rotation, since 39 steps are no multiple of 4 or 2; in pixels a few rotations of the small shapes still agree.
     """
     return torch.linspace(0, 2 * math.pi, FACTORS["orientation"])
 
@@ -74,7 +86,7 @@ def render(factors: Tensor, size: int = 64) -> Tensor:
             column, row = (_window(FIRST_PLACE + place, window, zoom, size) for place in (x, y))
             right = ((column + 0.5) / zoom - FIRST_PLACE - x.view(-1, 1)).unsqueeze(1)
             up = (FIRST_PLACE + y.view(-1, 1) - (row + 0.5) / zoom).unsqueeze(2)
-            # Turn the pixel back instead of the shape on.
+            # Rotate the pixel back rather than the shape forward.
             u = (angle.cos() * right + angle.sin() * up) / scale
             v = (angle.cos() * up - angle.sin() * right) / scale
             drawn[rows.view(-1, 1, 1), row.unsqueeze(2), column.unsqueeze(1)] = (
@@ -90,34 +102,34 @@ def load(
     seed: int | torch.Generator = 0,
     source: str = "auto",
     root: str | Path | None = None,
+    strict: bool = False,
 ) -> Pictures:
     """`n` different factor combinations drawn at random: "image" (n, 1, 64, 64) uint8 and each factor (n,) int64.
 
     "train" draws from nine tenths of all combinations, "test" from the last tenth; no seed mixes them.
 
     Args:
-        n: up to 663,552 for training and 73,728 for testing; a picture takes 4 KiB.
-        source, root: as every loader takes them; sprites are always made.
+        n: up to 663,552 for training and 73,728 for testing; each picture takes 4 KiB.
+        source, root, strict: as every loader takes them; sprites are always made.
 
     Raises:
         CourseError: an unknown split or source, or an `n` that the split does not hold.
     """
-    for what, given, known in (("split", split, SPLITS), ("source", source, SOURCES)):
-        if given not in known:
-            raise CourseError(
-                f"There is no {what} {given!r} of the sprites. Choose from: {', '.join(known)}."
-            )
+    one_of("split", split, SPLITS, "sprites")
+    one_of("source", source, SOURCES, "sprites")
     cut = COMBINATIONS * 9 // 10
     order = torch.randperm(COMBINATIONS, generator=generator(0))
     part = order[:cut] if split == "train" else order[cut:]
     if not 0 < n <= len(part):
         raise CourseError(
-            f"Cannot draw {n:,} of the sprites' {len(part):,} for {split}. Ask for 1 to {len(part):,}."
+            f"n={n!r}: the sprites have {len(part):,} pictures for {split}; give 1 to {len(part):,}."
         )
     chosen = part[torch.randperm(len(part), generator=generator(seed))[:n]]
     factors = torch.stack(torch.unravel_index(chosen, tuple(FACTORS.values())), dim=1)
     named = dict(zip(FACTORS, factors.T.contiguous(), strict=True))
-    return Pictures({"image": render(factors), **named}, f"sprites {split}", "made", "CC0")
+    return Pictures(
+        {"image": render(factors), **named}, f"sprites {split}", "made", ABOUT["sprites"].terms
+    )
 
 
 def _window(centre: Tensor, window: Tensor, zoom: float, size: int) -> Tensor:
@@ -143,14 +155,14 @@ def _in_heart(u: Tensor, v: Tensor) -> Tensor:
 
 def _check(factors: Tensor, size: int) -> None:
     if size < 1:
-        raise CourseError(f"A picture's size must be 1 pixel or more, got {size}.")
+        raise CourseError(f"size={size!r}: too small for a picture; give 1 pixel or more.")
     if factors.ndim != 2 or factors.shape[1] != len(FACTORS) or factors.is_floating_point():
         raise CourseError(
-            f"Factors are whole numbers (N, {len(FACTORS)}), the columns {', '.join(FACTORS)}; "
-            f"got {tuple(factors.shape)} {factors.dtype}."
+            f"factors={tuple(factors.shape)} {factors.dtype}: not one factor per column; give whole "
+            f"numbers (N, {len(FACTORS)}), the columns {', '.join(FACTORS)}."
         )
     for (name, count), column in zip(FACTORS.items(), factors.T, strict=True):
         if len(column) and not 0 <= int(column.min()) <= int(column.max()) < count:
             raise CourseError(
-                f"The factor {name} goes from 0 to {count - 1}, got {column.min()} to {column.max()}."
+                f"{name}={column.min()} to {column.max()}: out of range; give 0 to {count - 1}."
             )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gancourse.data.sources import Pictures, generator
+from gancourse.data.sources import About, Pictures, generator, one_of
 from gancourse.files import CourseError
 
 
@@ -45,7 +47,9 @@ class Toy:
             CourseError: `n` is not positive.
         """
         if n < 1:
-            raise CourseError(f"Cannot draw {n} points of the {self.name}. Ask for 1 or more.")
+            raise CourseError(
+                f"n={n!r}: too few points to draw of the {self.name}; give 1 or more."
+            )
         random = generator(seed)
         label = torch.randint(self.modes, (n,), generator=random)
         point = self.centres[label] + self.std * torch.randn(n, 2, generator=random)
@@ -82,27 +86,51 @@ def spiral(turns: float = 2.0, modes: int = 24, radius: float = 2.0, std: float 
 
 TOYS = {"ring": ring, "grid": grid, "spiral": spiral}
 SEEDS = {"train": 0, "test": 1, "validation": 2}
+SOURCES = ("auto", "bundled", "full")
+ABOUT = {
+    name: About(
+        title=f"points of the {name}, drawn by our own code",
+        credit="",
+        licence="CC0",
+        weights_licence="MIT",
+        limits=f"Points in the plane, around the centres of the {name}, and nothing else.",
+        holds="point (2,) with label",
+        sizes={"made": (50_000, 50_000)},
+        splits={"train": "50,000 for training"},
+    )
+    for name in TOYS
+}
 
 
-def load(name: str, split: str = "train", *, n: int = 50_000, **shape) -> Pictures:
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    n: int = 50_000,
+    source: str = "auto",
+    root: str | Path | None = None,
+    strict: bool = False,
+    **shape,
+) -> Pictures:
     """`n` points of the toy `name` ("ring", "grid", "spiral"); each split has a seed of its own.
 
     Args:
+        source, root, strict: as every loader takes them; toys are always made.
         shape: what the toy's own function takes, e.g. modes=12.
 
     Raises:
-        CourseError: an unknown toy or split, or a size that is not positive.
+        CourseError: an unknown toy, split or source, or a size that is not positive.
     """
-    if name not in TOYS:
-        raise CourseError(f"There is no toy {name!r}. Choose from: {', '.join(TOYS)}.")
-    if split not in SEEDS:
-        raise CourseError(
-            f"There is no split {split!r} of the toys. Choose from: {', '.join(SEEDS)}."
-        )
+    one_of("name", name, tuple(TOYS), "toys")
+    one_of("split", split, tuple(SEEDS), "toys")
+    one_of("source", source, SOURCES, "toys")
     return TOYS[name](**shape).sample(n, SEEDS[split])
+
+
+load_ring, load_grid, load_spiral = (partial(load, name) for name in ("ring", "grid", "spiral"))
 
 
 def _positive(**sizes: float) -> None:
     for name, size in sizes.items():
         if not size > 0:
-            raise CourseError(f"A toy's {name} must be positive, got {size}.")
+            raise CourseError(f"{name}={size!r}: not positive; give a number above 0.")

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
-import io
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,95 +10,75 @@ from gancourse import files
 from gancourse.data import sources
 from gancourse.files import CourseError, DamagedFile
 
-URL = "https://example.org/pictures.bin"
 BODY = bytes(range(256)) * 64
 SHA = hashlib.sha256(BODY).hexdigest()
 
 
-class Answer(io.BytesIO):
-    def __init__(self, body: bytes, length: str | None = None):
-        super().__init__(body)
-        self.headers = {} if length is None else {"Content-Length": length}
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """Call it with what the network shall answer: an Answer, or an error to raise. It returns the list of requests."""
-
-    def answering(answer):
-        asked = []
-
-        def urlopen(url, timeout):
-            asked.append((url, timeout))
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-        return asked
-
-    return answering
+def fetch(server, to: Path, **changes) -> Path:
+    given = {"sha256": SHA, "bytes_limit": len(BODY), **changes}
+    return sources.fetch(f"{server.url}/pictures.bin", to=to, **given)
 
 
 def test_fetch_keeps_a_verified_file_and_asks_only_once(server, tmp_path):
-    asked = server(Answer(BODY, str(len(BODY))))
+    server.body = BODY
     to = tmp_path / "new" / "pictures.bin"
-    assert sources.fetch(URL, SHA, to, bytes_limit=len(BODY), timeout=7) == to
-    assert to.read_bytes() == BODY
-    assert sources.fetch(URL, SHA, to, bytes_limit=len(BODY), timeout=7) == to
-    assert asked == [(URL, 7)]
+    assert fetch(server, to) == fetch(server, to) == to
+    assert to.read_bytes() == BODY and server.asked == ["/pictures.bin"]
+    assert list(to.parent.iterdir()) == [to]
 
 
 def test_fetch_mends_a_damaged_file(server, tmp_path):
-    server(Answer(BODY))
+    server.body = BODY
     to = tmp_path / "pictures.bin"
     to.write_bytes(BODY[:-1])
-    assert sources.fetch(URL, SHA, to, bytes_limit=len(BODY)).read_bytes() == BODY
+    assert fetch(server, to).read_bytes() == BODY
+    assert fetch(server, to, sha256=None) == to and len(server.asked) == 1
 
 
 def test_fetch_refuses_a_swapped_file(server, tmp_path):
-    server(Answer(BODY[::-1]))
-    with pytest.raises(DamagedFile, match=f"(?s){URL}.*{SHA}.*Nothing was kept"):
-        sources.fetch(URL, SHA, tmp_path / "pictures.bin", bytes_limit=len(BODY))
+    server.body = BODY[::-1]
+    with pytest.raises(
+        DamagedFile, match=f"(?s)pictures.bin: not the published.*{SHA}.*nothing was"
+    ):
+        fetch(server, tmp_path / "pictures.bin")
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("length", [None, "12", "99999999999", "-1", "many"])
+@pytest.mark.parametrize("length", [None, 12, 99_999_999_999])
 def test_fetch_stops_at_the_limit_whatever_is_announced(server, tmp_path, length):
-    answer = Answer(BODY * 1000, length)
-    server(answer)
-    with pytest.raises(CourseError, match="longer than the 1,000 bytes expected"):
-        sources.fetch(URL, SHA, tmp_path / "pictures.bin", bytes_limit=1000)
+    server.body, server.announced = BODY * 1000, length
+    with pytest.raises((CourseError), match="longer than the 1,000 bytes|not the published file"):
+        fetch(server, tmp_path / "pictures.bin", bytes_limit=1000)
     assert list(tmp_path.iterdir()) == []
+    assert len(server.asked) == (1 if length != 12 else 3), "a file too long is not asked for again"
 
 
-def test_fetch_says_that_a_download_broke_off(server, tmp_path):
-    server(Answer(BODY[:100], str(len(BODY))))
-    with pytest.raises(CourseError, match="broke off after 100 of 16,384 bytes"):
-        sources.fetch(URL, SHA, tmp_path / "pictures.bin", bytes_limit=len(BODY))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        urllib.error.URLError("Name or service not known"),
-        urllib.error.HTTPError(URL, 404, "Not Found", {}, None),
-        TimeoutError("timed out"),
-        ConnectionResetError("reset by peer"),
-        http.client.IncompleteRead(b""),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_fetch_without_a_network_says_what_to_do(server, tmp_path, trouble):
-    server(trouble)
+@pytest.mark.parametrize(("breaks", "whole"), [(1, True), (2, True), (3, False)])
+def test_fetch_tries_a_broken_download_again(server, tmp_path, breaks, whole):
+    server.body, server.broken = BODY, breaks
     to = tmp_path / "pictures.bin"
-    with pytest.raises(CourseError) as caught:
-        sources.fetch(URL, SHA, to, bytes_limit=len(BODY))
-    message = str(caught.value)
-    for part in (URL, str(to), SHA, "Try again with a network", "by hand"):
-        assert part in message
-    assert list(tmp_path.iterdir()) == []
+    if whole:
+        assert fetch(server, to).read_bytes() == BODY
+    else:
+        with pytest.raises(CourseError, match="could not be downloaded .*8192 bytes read"):
+            fetch(server, to)
+        assert list(tmp_path.iterdir()) == []
+    assert len(server.asked) == min(breaks + 1, 3)
+
+
+def test_fetch_without_a_network_says_what_to_do(server, tmp_path):
+    to = tmp_path / "pictures.bin"
+    server.status = 404
+    for url, reason in (
+        (f"{server.url}/pictures.bin", "404"),
+        ("https://example.org/pictures.bin", "a test tried to"),
+        ("http://127.0.0.1:9/pictures.bin", "refused"),
+    ):
+        with pytest.raises(CourseError) as caught:
+            sources.fetch(url, SHA, to, bytes_limit=len(BODY))
+        for part in (url, reason, str(to), SHA, "try again with a network", "by hand"):
+            assert part in str(caught.value)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_root_is_the_argument_else_the_environment_else_the_cache(monkeypatch, tmp_path):
