@@ -223,3 +223,56 @@ def in_parts(network: Callable[..., Tensor], *inputs: Tensor, size: int = 500) -
     """`network(*inputs)` as float32, run on `size` rows at a time so that memory does not grow with the inputs."""
     parts = zip(*(each.split(size) for each in inputs), strict=True)
     return torch.cat([network(*part).float() for part in parts])
+
+
+@torch.no_grad()
+def in_tiles(
+    network: Callable[[Tensor], Tensor], picture: Tensor, tile: int = 256, overlap: int = 16
+) -> Tensor:
+    """`network` on a picture of any size, one tile at a time: (C, H, W) -> (C', s H, s W).
+
+    The result equals `network(picture[None])[0]` within rounding if every output pixel depends on at most `overlap` pixels
+    to each side, as in a convolutional network without strides whose receptive field has 2 * overlap + 1 pixels. Memory
+    grows with the tile, not with the picture. The result has the dtype of the network's output, so a network that ends
+    in bytes fills a quarter of what floats would.
+
+    Args:
+        network: (1, C, h, w) -> (1, C', s h, s w) on any device, for every h and w up to `tile`; s is a whole number.
+        picture: (C, H, W) on the CPU.
+        tile: side of the pieces that the network sees, in pixels of the picture.
+        overlap: pixels that pieces share with each neighbour's core and that are thrown away.
+
+    Raises:
+        ValueError: the tile has no core left between two overlaps.
+    """
+    if not 0 <= 2 * overlap < tile:
+        raise ValueError(
+            f"tile={tile}, overlap={overlap}: no core left; give a tile above twice the overlap."
+        )
+    height, width = picture.shape[1:]
+    whole = None
+    for top, upper, lower in cores(height, tile, overlap):
+        for left, first, last in cores(width, tile, overlap):
+            piece = picture[None, :, top : top + tile, left : left + tile]
+            made = network(piece)[0]
+            if whole is None:
+                scale = made.shape[-1] // piece.shape[-1]
+                # In memory row by row, all channels of a pixel together, as picture files want it.
+                whole = made.new_empty((scale * height, scale * width, len(made)), device="cpu")
+            core = made[
+                :,
+                scale * (upper - top) : scale * (lower - top),
+                scale * (first - left) : scale * (last - left),
+            ]
+            whole[scale * upper : scale * lower, scale * first : scale * last] = core.permute(
+                1, 2, 0
+            )
+    return whole.permute(2, 0, 1)
+
+
+def cores(length: int, tile: int, overlap: int) -> list[tuple[int, int, int]]:
+    """(start of a tile, start of its core, end of its core) along one side: cores cover it once, tiles stay within it."""
+    last = max(0, length - tile)
+    starts = [*range(0, last, tile - 2 * overlap), last]
+    cuts = [0, *(start + overlap for start in starts[1:]), length]
+    return list(zip(starts, cuts, cuts[1:], strict=False))

@@ -22,7 +22,7 @@ ARCHIVES_AT = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 
 @dataclass(frozen=True)
 class Archive:
-    """An official data set of pix2pix: what its halves show, and how many bytes its archive may have at most.
+    """An official data set of pix2pix: what its halves show, and the most bytes that its archive may have.
 
     `md5` is the one that a user of the archive wrote down in public; the authors published none.
     """
@@ -79,13 +79,13 @@ def download(
         DamagedFile: the archive is not the one that sha256, or the hash kept beside it, names.
     """
     if name not in ARCHIVES:
-        raise CourseError(f"There is no archive {name!r}. Choose from: {', '.join(ARCHIVES)}.")
+        raise CourseError(f"name={name!r}: no such archive; choose one of: {', '.join(ARCHIVES)}.")
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise CourseError(
-            f"sha256={sha256!r} was given; a SHA-256 is 64 hexadecimal digits, as `sha256sum` prints them."
+            f"sha256={sha256!r}: not a SHA-256; give 64 hexadecimal digits, as `sha256sum` prints them."
         )
     known = ARCHIVES[name]
-    folder = sources.root(root) / "pix2pix"
+    folder = sources.root(root) / "pairs"
     archive, kept, unpacked = (
         folder / f"{name}.tar.gz",
         folder / f"{name}.tar.gz.sha256",
@@ -106,15 +106,15 @@ def download(
             expected = _first(url, archive, known, timeout)
         else:
             raise CourseError(
-                f"The authors of {name}.tar.gz published no checksum, so what {url} sends cannot be verified the first "
-                f"time. To take it on trust: trust=True, or `gancourse data {name} --trust`; its SHA-256 is then kept and "
-                "checked from then on. If you know its SHA-256: sha256=..., or --sha256."
+                f"{url}: its authors published no checksum, so the first download cannot be verified; "
+                f"take it on trust with trust=True, or `gancourse data {name} --trust`. Its SHA-256 is then "
+                "kept, and checked from then on. If you know its SHA-256, give sha256=..., or --sha256."
             )
     except DamagedFile:
         raise
     except CourseError as error:
         raise CourseError(
-            f'{error} The emoji are bundled pairs: gancourse.data.load("emoji").'
+            f'{error} Pairs that need no download: gancourse.data.load("emoji").'
         ) from error
     if recorded != expected:
         files.write_text(kept, expected + "\n")
@@ -125,15 +125,15 @@ def download(
 
 
 def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
-    """Download what nothing vouches for, unless it lies there already; returns its SHA-256."""
+    """Download an archive that cannot be verified, unless it lies there already; returns its SHA-256."""
     sources.fetch(url, None, archive, known.most_bytes, timeout=timeout)
     with open(archive, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()
     found = files.sha256(archive)
     if md5 != known.md5:
         warnings.warn(
-            f"{archive} has MD5 {md5}, not {known.md5}, which another user of this archive wrote down. It may be a newer "
-            f"edition, or not the archive at all. Its SHA-256 {found} is checked from now on.",
+            f"{archive}: MD5 {md5}, not {known.md5}, which another user of this archive wrote down. It "
+            f"may be a newer edition, or another file. Its SHA-256 {found} is checked from now on.",
             CourseWarning,
             stacklevel=3,
         )
@@ -152,14 +152,14 @@ def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
                 held += member.size
                 if held > most:
                     raise CourseError(
-                        f"{archive} unpacks to more than {most:,} bytes, so it was stopped. Delete it."
+                        f"{archive}: unpacks to more than {most:,} bytes, so it was stopped; delete it."
                     )
                 if member.isreg() and (match := wanted.fullmatch(member.name)):
                     member.name = f"{match[1]}/{match[2]}"
                     opened.extract(member, part, filter="data")
         if not part.is_dir():
             raise CourseError(
-                f"{archive} holds no {name}/train/*.jpg: it is not the archive expected. Delete it."
+                f"{archive}: holds no {name}/train/*.jpg, so it is another archive; delete it."
             )
         try:
             os.replace(part, to)
@@ -168,7 +168,7 @@ def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
                 raise
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise CourseError(
-            f"{archive} cannot be unpacked ({error}). Delete it and download it again."
+            f"{archive}: cannot be unpacked ({error}); delete it and download it again."
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

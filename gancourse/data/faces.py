@@ -116,7 +116,7 @@ def load(
         CourseError: an unknown name, split or source.
         DamagedFile: the bundled file is truncated, swapped or changed.
     """
-    one_of("set", name, tuple(STYLES), "faces")
+    one_of("name", name, tuple(STYLES), "faces")
     one_of("split", split, SPLITS, "faces")
     one_of("source", source, SOURCES, "faces")
     style = STYLES[name]

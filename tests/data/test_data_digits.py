@@ -54,7 +54,7 @@ def test_stacked_is_three_digits_as_one_colour_picture():
 
 def test_stacked_reaches_all_thousand_modes():
     assert len(digits.stacked(25_600, seed=0)["label"].unique()) == 1000
-    with pytest.raises(CourseError, match="n >= 1"):
+    with pytest.raises(CourseError, match="n=0: "):
         digits.stacked(0)
 
 

@@ -190,11 +190,11 @@ def test_a_size_that_cannot_be_rendered_is_refused(size):
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones():
-    with pytest.raises(CourseError, match="no split 'validation' of the emoji.*train, test"):
+    with pytest.raises(CourseError, match="split='validation': the emoji have no.*train, test"):
         data.load("emoji", "validation")
-    with pytest.raises(CourseError, match="no source 'web' of the emoji.*auto, bundled, full"):
+    with pytest.raises(CourseError, match="source='web': the emoji have no.*auto, bundled, full"):
         data.load("emoji", source="web")
-    with pytest.raises(CourseError, match="no split 'all'"):
+    with pytest.raises(CourseError, match="split='all'"):
         emoji.captions("all")
 
 

@@ -53,9 +53,10 @@ def test_pictures_and_attributes(name):
         assert (
             found.source == "bundled"
             and found.name.endswith(split)
-            and found.licence == style.licence
+            and found.licence == data.about(name).terms
         )
         assert list(found.tensors) == ["image", *style.attributes]
+        assert found.words == style.attributes
         assert found["image"].shape == (n, 3, size, size) and found["image"].dtype == torch.uint8
         assert found["image"].is_contiguous()
         for key, words in style.attributes.items():
@@ -209,9 +210,9 @@ def test_no_pickle_is_opened_even_with_a_good_hash(copy):
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones():
-    with pytest.raises(CourseError, match="no split 'validation' of the faces.*train, test"):
+    with pytest.raises(CourseError, match="split='validation': the faces have no.*train, test"):
         data.load("faces", "validation")
-    with pytest.raises(CourseError, match="no source 'web' of the faces.*auto, bundled, full"):
+    with pytest.raises(CourseError, match="source='web': the faces have no.*auto, bundled, full"):
         data.load("faces-micah", source="web")
-    with pytest.raises(CourseError, match="no set 'cats' of the faces.*faces, faces-micah"):
+    with pytest.raises(CourseError, match="name='cats': the faces have no.*faces, faces-micah"):
         faces.load(name="cats")

@@ -1,0 +1,276 @@
+"""Your own pictures, read the same way for every chapter: `gancourse train CHAPTER --data FOLDER`.
+
+| kind       | the folder                                                  | columns                     |
+|------------|-------------------------------------------------------------|-----------------------------|
+| "pictures" | pictures, also in folders inside it                         | image                       |
+| "classes"  | a folder of pictures for each class                         | image, label                |
+| "pairs"    | files with A left of B; or folders A and B; or photos       | input, target               |
+| "captions" | pictures and captions.json; or cat.txt beside each cat.jpg  | image, caption (text)       |
+| "photos"   | photos of any size, also in folders inside it               | crops of them (see `photos`) |
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gancourse.data import pairs, photos
+from gancourse.data.picture_file import check_size, read, square, tensor
+from gancourse.data.picture_folder import collect, distinct, listed, spelled
+from gancourse.data.sources import CourseWarning, Pictures, one_of
+from gancourse.files import CourseError
+
+KINDS = ("pictures", "classes", "pairs", "captions", "photos")
+HOW = (
+    "Each picture is turned upright, laid on white where it is transparent, resized with antialiasing until its "
+    "shorter side fits (a smaller one is enlarged), cropped to its middle square, and made RGB or grey."
+)
+CAPTIONS = "captions.json"
+PARTS = {"train", "val", "valid", "validation", "test"}  # folders of a split data set, not classes
+
+# kind -> (fewest rows that may do well, what to expect of fewer). Fewer get a warning.
+FEW = {
+    # Karras et al. 2020 (arXiv 2006.06676): with a thousand or two, discriminators learn pictures by heart.
+    "pictures": (
+        1_000,
+        "the discriminator learns so few by heart, and samples look like copies of them",
+    ),
+    # Of the smallest class. Zhao et al. 2020 (arXiv 2006.10738): with 500 of each class of CIFAR-10, quality drops.
+    "classes": (
+        500,
+        "the discriminator learns the smallest class by heart, and its samples look alike",
+    ),
+    # Isola et al. 2017 (arXiv 1611.07004): their smallest set, the facades, has 400.
+    "pairs": (400, "it repeats what it has seen, and blurs or guesses on new pictures"),
+    # Zhang et al. 2017 (arXiv 1612.03242): their smallest set, Oxford-102 flowers, has 8,189.
+    "captions": (5_000, "samples follow only words that occur in many captions"),
+    # Dong et al. 2014 (arXiv 1501.00092): SRCNN learned from 91; every photo gives thousands of crops.
+    "photos": (91, "it learns the textures of these photos, and smears others"),
+}
+
+
+def own(
+    kind: str,
+    folder: str | Path,
+    *,
+    shape: tuple[int, int, int],
+    direction: str | None = None,
+    make: str | None = None,
+    limit: int | None = None,
+) -> Pictures | photos.Photos:
+    """The pictures of your own folder, as one of the `KINDS`; `HOW` says how each becomes a square of one size.
+
+    Files that cannot be used are left out, and one warning names them. Fewer pictures than `FEW` says get a second
+    warning, which says what to expect. Copies of a file count once, but for pairs and captions.
+
+    Args:
+        shape: of a picture, (channels, S, S): 3 channels (colour) or 1 (grey), and S pixels, 16 to 1024. Pairs and photos
+            are in colour.
+        direction: of pairs, "AtoB": A (the left half, or the folder A) is the input; or "BtoA".
+        make: "grey", "edges" or "hole" makes the inputs of pairs from photos.
+        limit: no more than this many pictures (of each class), from the first names on.
+
+    Returns:
+        Pictures with tensors "image" (N, *shape) uint8; of classes also "label" (N,) int64, whose `words` are the folders'
+        names; of captions also texts "caption"; of pairs "input" and "target" instead. Or `Photos`.
+
+    Raises:
+        CourseError: an unknown kind, shape or option, an option of another kind, or no picture that can be used.
+    """
+    one_of("kind", kind, KINDS, "pictures of your own")
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
+        raise CourseError(
+            f"shape={shape!r}: not a square picture; give (3, S, S), or (1, S, S) for grey."
+        )
+    if kind in ("pairs", "photos") and shape[0] != 3:
+        raise CourseError(f"shape={shape!r}: {kind} are in colour; give (3, S, S).")
+    check_size(shape[1])
+    if limit is not None and limit < 1:
+        raise CourseError(f"limit={limit!r}: too few; give 1 or more, or None for all.")
+    for name, value in (("direction", direction), ("make", make)):
+        if value is not None and kind != "pairs":
+            raise CourseError(
+                f"{name}={value!r}: only pairs have it, and these are {kind}; leave it out."
+            )
+    if kind == "pairs":
+        found = _pairs(Path(folder), shape[1], direction, make, limit)
+    elif kind == "photos":
+        found = photos.load(folder, "all", side=shape[1], limit=limit)
+    else:
+        found = {"pictures": _pictures, "classes": _classes, "captions": _captions}[kind](
+            Path(folder), shape, limit
+        )
+    rows = int(found["label"].bincount().min()) if kind == "classes" else len(found)
+    enough, expect = FEW[kind]
+    if rows < enough:
+        what = "pictures in the smallest class" if kind == "classes" else kind
+        warnings.warn(
+            f"{folder}: {rows:,} {what}, fewer than {enough:,}; expect that {expect}. More would help.",
+            CourseWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+def picture(path: Path, shape: tuple[int, int, int]) -> Tensor:
+    """The picture in a file as a tensor (channels, S, S) uint8, as `HOW` says.
+
+    Raises:
+        CourseError: the file cannot be used (see `picture_file.read`).
+    """
+    image = read(path, "L" if shape[0] == 1 else "RGB", size=2 * shape[1])
+    return tensor(square(image, shape[1]))
+
+
+def _pictures(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
+    paths, reasons = distinct(listed(folder))
+    kept = _read(folder, paths, shape, limit, reasons)
+    return _yours(folder, {"image": torch.stack([image for _, image in kept])})
+
+
+def _classes(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
+    """A class for each folder that holds pictures, by name; what lies beside these folders is left out."""
+    classes: dict[str, list[Path]] = {}
+    paths, reasons = [], []
+    for path in listed(folder):
+        name, *rest = path.relative_to(folder).parts
+        if rest:
+            classes.setdefault(name, []).append(path)
+        else:
+            reasons.append(f"{path}: in no class; move it into the folder of its class.")
+    if classes.keys() <= PARTS:
+        raise CourseError(
+            f"{folder}: {' and '.join(classes) or 'no folders'}, which are no classes; give a folder "
+            "that holds a folder for each class."
+        )
+    for found in classes.values():
+        once, copies = distinct(found)
+        paths += list(once)[:limit]
+        reasons += copies
+    kept = _read(folder, paths, shape, None, reasons)
+    labels = [path.relative_to(folder).parts[0] for path, _ in kept]
+    names = tuple(dict.fromkeys(labels))
+    if len(names) < 2:
+        raise CourseError(
+            f"{folder}: only the class {names[0]} has pictures that can be used; give two classes or more."
+        )
+    columns = {
+        "image": torch.stack([image for _, image in kept]),
+        "label": torch.tensor([names.index(label) for label in labels]),
+    }
+    return _yours(folder, columns, words={"label": names})
+
+
+def _pairs(
+    folder: Path, size: int, direction: str | None, make: str | None, limit: int | None
+) -> Pictures:
+    if (direction is None) == (make is None):
+        both = "both given" if make else "neither given"
+        raise CourseError(
+            f"direction={direction!r}, make={make!r}: {both}; give direction for pairs, AtoB if the "
+            "left half or the folder A is the input, else BtoA; or make for photos, grey, edges or hole."
+        )
+    if make:
+        return pairs.photos(folder, kind=make, size=size, limit=limit)
+    a, b = (_inside(folder, name) for name in "AB")
+    if a and b:
+        found = pairs.two_folders(a, b, direction=direction, size=size, limit=limit)
+        return _yours(folder, found.tensors)
+    return pairs.side_by_side(folder, direction=direction, size=size, limit=limit)
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The folder of this name in a folder, in capitals or small letters; None if there is none."""
+    return next((folder / each for each in (name, name.lower()) if (folder / each).is_dir()), None)
+
+
+def _captions(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
+    paths = {spelled(path.relative_to(folder).as_posix()): path for path in listed(folder)}
+    written = folder / CAPTIONS
+    if written.is_file():
+        captions, reasons = _written(written, paths)
+    else:
+        captions, reasons = _beside(paths)
+    caption = {paths[name]: text for name, text in captions.items()}
+    kept = _read(folder, caption, shape, limit, reasons)
+    images = torch.stack([image for _, image in kept])
+    return _yours(folder, {"image": images}, texts={"caption": [caption[path] for path, _ in kept]})
+
+
+def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """({name of a picture: caption}, reasons why others are left out) of a captions.json."""
+
+    def once(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
+        return pairs  # as they are written, since a dict would keep the last of a name only
+
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+    except (ValueError, RecursionError, OSError) as error:
+        raise CourseError(
+            f"{path}: cannot be read as JSON ({error}); mend it, or save it anew as UTF-8."
+        ) from error
+    form = '{"cat.jpg": "a grey cat", ...}'
+    if not isinstance(entries, list) or not all(isinstance(each, tuple) for each in entries):
+        raise CourseError(f"{path}: not one caption for each name; write {form}.")
+    captions: dict[str, str] = {}
+    reasons = []
+    for name, text in entries:
+        name = spelled(name.replace("\\", "/").removeprefix("./"))
+        if name in captions:
+            raise CourseError(f"{path}: two captions for {name}; keep one.")
+        if not isinstance(text, str):
+            raise CourseError(f"{path}: the caption of {name} is not a text; write {form}.")
+        captions[name] = text.strip()
+    known = dict.fromkeys(known)
+    for name in captions.keys() - known.keys():
+        reasons.append(f"{path.parent / name}: has a caption, but is no picture there; add it.")
+    for name in known:
+        if not captions.get(name):
+            reasons.append(f"{path.parent / name}: no caption; add it to {path.name}.")
+    return {name: captions[name] for name in known if captions.get(name)}, sorted(reasons)
+
+
+def _beside(known: dict[str, Path]) -> tuple[dict[str, str], list[str]]:
+    """({name of a picture: caption}, reasons why others are left out) from cat.txt beside cat.jpg."""
+    captions: dict[str, str] = {}
+    owner: dict[Path, Path] = {}
+    reasons = []
+    for name, path in known.items():
+        forms = (unicodedata.normalize(form, path.stem) for form in ("NFC", "NFD"))
+        beside = [path.with_name(f"{stem}.txt") for stem in (path.stem, *forms)]
+        file = next((each for each in beside if each.is_file()), beside[0])
+        try:
+            text = " ".join(file.read_text(encoding="utf-8-sig").split())
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            reasons.append(f"{path}: no caption in {file.name} ({why}); write it there, in UTF-8.")
+            continue
+        if not text:
+            reasons.append(f"{path}: no caption, {file.name} is empty; write it there.")
+        elif owner.setdefault(file, path) is not path:
+            reasons.append(
+                f"{path}: {file.name} is the caption of {owner[file].name}; rename one of the two."
+            )
+        else:
+            captions[name] = text
+    return captions, reasons
+
+
+def _read(
+    folder: Path,
+    paths: Iterable[Path],
+    shape: tuple[int, int, int],
+    limit: int | None,
+    reasons: Iterable[str],
+) -> list[tuple[Path, Tensor]]:
+    return collect(folder, paths, lambda path: picture(path, shape), limit=limit, reasons=reasons)
+
+
+def _yours(folder: Path, tensors: dict[str, Tensor], **more) -> Pictures:
+    return Pictures(tensors, folder.resolve().name, "yours", "your own pictures", **more)

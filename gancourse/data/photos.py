@@ -1,0 +1,191 @@
+"""Photos of many sizes, held as one flat buffer; a batch is random crops of them, cut on the device.
+
+Pictures of different sizes make no tensor, and crops that loader processes cut at random cannot be
+cut again when a run is resumed. Here all pixels lie in one row of bytes, on the device if they
+fit, and where a crop is cut depends on numbers that the feed draws from the run's seed and step.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gancourse.data.picture_file import read
+from gancourse.data.picture_folder import collect, distinct, listed
+from gancourse.data.sources import one_of
+from gancourse.files import CourseError
+
+SPLITS = ("train", "test", "all")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Photos:
+    """Photos held whole in memory, which give their crops as batches (a `Source` of the feed).
+
+    Args:
+        buffer: (B,) uint8, photo after photo; each row by row, red, green and blue of each pixel.
+        shapes: (N, 2) int64 on the CPU, height and width of each photo in pixels.
+        side: of the crops, in pixels.
+        name: what they are, for captions.
+        source: "bundled" or "yours".
+        licence: of the photos.
+        credit: who took them, as whoever shows them must name them.
+
+    Raises:
+        CourseError: there is no photo, one is smaller than the crops, or the buffer is of another length.
+    """
+
+    buffer: Tensor
+    shapes: Tensor
+    side: int
+    name: str
+    source: str
+    licence: str
+    credit: str = ""
+
+    draws = 2  # random numbers that a crop takes: how far down and how far to the right
+
+    def __post_init__(self) -> None:
+        if not len(self.shapes):
+            raise CourseError(f"{self.name}: no photos; give at least one.")
+        if self.side < 1 or (self.shapes < self.side).any():
+            height, width = self.shapes[self.shapes.amin(1).argmin()].tolist()
+            raise CourseError(
+                f"side={self.side!r}: no crop of every photo of {self.name}, the smallest has "
+                f"{width} x {height} pixels; give a side of 1 to {min(height, width)}."
+            )
+        if len(self.buffer) != self.offsets[-1]:
+            raise CourseError(
+                f"{self.name}: {len(self.buffer):,} bytes, but photos of these shapes take "
+                f"{self.offsets[-1]:,}; give the buffer and the shapes of the same photos."
+            )
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """(N + 1,) int64 on the CPU: where each photo begins in the buffer, and where the last one ends."""
+        return torch.cat([torch.zeros(1, dtype=torch.int64), (3 * self.shapes.prod(1)).cumsum(0)])
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Photos({self.name}, {self.source}: {len(self):,} photos, {self.nbytes / 1e6:,.0f} MB, "
+            f"crops of {self.side} x {self.side}; {self.licence})"
+        )
+
+    @property
+    def nbytes(self) -> int:
+        return self.buffer.nbytes
+
+    def to(self, device: torch.device | str) -> Photos:
+        """The same photos with their pixels on `device`."""
+        return replace(self, buffer=self.buffer.to(device))
+
+    def crops(self, side: int) -> Photos:
+        """The same photos, cut into crops of another side."""
+        return replace(self, side=side)
+
+    def photo(self, i: int) -> Tensor:
+        """Photo `i` whole: (3, H, W) uint8, a view of the buffer."""
+        pixels = self.buffer[self.offsets[i] : self.offsets[i + 1]]
+        return pixels.view(*self.shapes[i].tolist(), 3).permute(2, 0, 1)
+
+    def batch(self, rows: Tensor, uniform: Tensor) -> dict[str, Tensor]:
+        """One crop of each of the given photos, as "image" (M, 3, side, side) uint8 on the photos' device.
+
+        Every crop of a photo is equally likely. Crops are narrow views until one copy gathers them, which does not
+        depend on the size of the photos.
+
+        Args:
+            rows: (M,) int64 on the CPU, which photos.
+            uniform: (M, 2) float64 in [0, 1) on the CPU, where each is cut: from the top, and from the left.
+        """
+        height, width = self.shapes[rows].unbind(1)
+        top = (uniform[:, 0] * (height - self.side + 1)).long()  # floor: 0 to height - side
+        left = (uniform[:, 1] * (width - self.side + 1)).long()
+        first = self.offsets[rows] + 3 * (top * width + left)
+        views = [
+            self.buffer[at:].as_strided((self.side, 3 * self.side), (3 * across, 1))
+            for at, across in zip(first.tolist(), width.tolist(), strict=True)
+        ]
+        image = torch.stack(views).view(-1, self.side, self.side, 3)
+        return {"image": image.permute(0, 3, 1, 2)}
+
+    def identity(self) -> dict:
+        """What a resumed run knows its data by: the photos' number, and a checksum of the crops' side, all sizes and pixels."""
+        sizes = zlib.crc32(self.shapes.numpy().tobytes(), self.side)
+        return {"rows": len(self), "crc32": zlib.crc32(self.buffer.cpu().numpy(), sizes)}
+
+
+def load(
+    folder: str | Path, split: str = "train", *, side: int, limit: int | None = None
+) -> Photos:
+    """The photos of a folder and of the folders inside it, as `Photos` that are cut into crops of `side` pixels.
+
+    Copies of a file count once. The split depends on the bytes of the files alone, not on their names or places: the tenth
+    with the smallest SHA-256, at least one photo of several, is for testing.
+
+    Args:
+        split: "train", "test" or "all".
+        limit: no more than this many photos, from the first names on (default: all).
+
+    Raises:
+        CourseError: no such folder or split, or no photo of `side` pixels or more. Files that cannot be used are left out
+            with one CourseWarning that names them.
+    """
+    one_of("split", split, SPLITS, "photos")
+    found, reasons = distinct(path for path in listed(folder) if path.suffix.lower() != ".svg")
+    held_out = set(sorted(found.values())[: max(len(found) // 10, int(len(found) > 1))])
+    paths = [
+        path
+        for path, digest in found.items()
+        if split in ("all", ("train", "test")[digest in held_out])
+    ]
+    if not paths:
+        raise CourseError(
+            f"{folder}: {len(found)} photos, which leave none for {split}; give more photos, or split='all'."
+        )
+    name = Path(folder).resolve().name
+    return decode(
+        paths, side, f"{name} {split}", "yours", "your own pictures", limit=limit, reasons=reasons
+    )
+
+
+def decode(
+    paths: Iterable[Path],
+    side: int,
+    name: str,
+    source: str,
+    licence: str,
+    credit: str = "",
+    *,
+    limit: int | None = None,
+    reasons: Iterable[str] = (),
+) -> Photos:
+    """Photos from files, in their order; what cannot be used is left out with a warning, as in `load`."""
+
+    def pixels(path: Path) -> np.ndarray:
+        image = read(path)
+        if min(image.size) < side:
+            raise CourseError(
+                f"{path}: {image.width} x {image.height} pixels, smaller than the crops of {side}; "
+                "give larger photos or a smaller side."
+            )
+        return np.asarray(image)
+
+    kept = [array for _, array in collect(name, paths, pixels, limit=limit, reasons=reasons)]
+    shapes = torch.tensor([array.shape[:2] for array in kept])
+    buffer = torch.empty(sum(array.size for array in kept), dtype=torch.uint8)
+    end = 0
+    for i, array in enumerate(kept):
+        start, end, kept[i] = end, end + array.size, None  # let go at once: photos fill the memory
+        buffer.numpy()[start:end] = array.ravel()
+    return Photos(buffer, shapes, side, name, source, licence, credit)
