@@ -243,10 +243,10 @@ def in_tiles(
         overlap: pixels that pieces share with each neighbour's core and that are thrown away.
 
     Raises:
-        ValueError: the tile has no core left between two overlaps.
+        CourseError: the tile has no core left between two overlaps.
     """
     if not 0 <= 2 * overlap < tile:
-        raise ValueError(
+        raise CourseError(
             f"tile={tile}, overlap={overlap}: no core left; give a tile above twice the overlap."
         )
     height, width = picture.shape[1:]

@@ -98,6 +98,11 @@ class Photos:
         pixels = self.buffer[self.offsets[i] : self.offsets[i + 1]]
         return pixels.view(*self.shapes[i].tolist(), 3).permute(2, 0, 1)
 
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        """The middle crop of photo `i`: "image" (3, side, side)."""
+        middle = self.batch(torch.tensor([i]), torch.full((1, 2), 0.5, dtype=torch.float64))
+        return {"image": middle["image"][0]}
+
     def batch(self, rows: Tensor, uniform: Tensor) -> dict[str, Tensor]:
         """One crop of each of the given photos, as "image" (M, 3, side, side) uint8 on the photos' device.
 

@@ -34,6 +34,9 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __getitem__(self, row: int) -> dict[str, Tensor | str]:
+        """A row by itself, of the shape that it has in a batch."""
+
     def to(self, device: torch.device) -> Self:
         """The same data, held on `device`."""
 
