@@ -124,5 +124,7 @@ def test_without_a_network_the_emoji_are_named(tmp_path, server):
             CourseError, match=r'facades.tar.gz: could not be downloaded.*data.load\("emoji"\)'
         ):
             archives.download("facades", tmp_path, **known)
-    with pytest.raises(CourseError, match="name='cats': no such archive.*facades, maps, edges2shoes"):
+    with pytest.raises(
+        CourseError, match="name='cats': no such archive.*facades, maps, edges2shoes"
+    ):
         archives.download("cats", tmp_path)
