@@ -1,4 +1,4 @@
-"""Where pictures come from: `load("digits")` gives `Pictures`. A data set's module is imported when it is asked for."""
+"""Data sets by name: `load("digits")` gives `Pictures`. A set's module is imported on demand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gancourse.files import CourseError
 if TYPE_CHECKING:
     from gancourse.data.sources import About, Pictures
 
-# name -> the function that loads it, which takes split, root, source, strict and options of its own; its module's ABOUT
-# says what it is.
+# name -> the function that loads it, which takes split, root, source, strict and options of its
+# own; its module's ABOUT says what it is.
 DATASETS = {
     "digits": "digits:load",
     "stacked": "digits:stacked",
@@ -51,16 +51,18 @@ def load(
     """The data set `name`, held whole in memory as named columns.
 
     Args:
-        name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces" and "faces-micah"
-            (drawn, with attributes), "sprites" (dSprites), "emoji" (line art and colour art in pairs), or the 2-D toys "ring",
-            "grid", "spiral".
-        split: "train" and "test" for all; "validation" for digits, stacked, clothes and toys; "train-50000" for
-            digits, stacked and clothes.
-        root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is made needs none.
-        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are always the bundled ones;
-            sprites and toys are always made.
+        name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces"
+            and "faces-micah" (drawn, with attributes), "sprites" (dSprites), "emoji" (line art and
+            colour art in pairs), or the 2-D toys "ring", "grid", "spiral".
+        split: "train" and "test" for all; "validation" for digits, stacked, clothes and toys;
+            "train-50000" for digits, stacked and clothes.
+        root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is
+            made needs none.
+        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are
+            always the bundled ones; sprites and toys are always made.
         strict: raise where digits, stacked or clothes would warn and go on with the bundled ones.
-        options: what the data set's own function takes: n and seed for stacked and sprites, n for a toy, size for emoji.
+        options: what the data set's own function takes: n and seed for stacked and sprites, n for a
+            toy, size for emoji.
 
     Raises:
         CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.
@@ -81,10 +83,12 @@ def about(name: str) -> About:
 
 
 def listing(*names: str, root: str | Path | None = None, source: str = "auto") -> Iterator[str]:
-    """A line for each data set, all by default: the edition at hand, its rows and licence. No picture is loaded.
+    """One line per data set: the edition at hand, its rows and licence. No picture is loaded.
 
     Args:
-        source: "full" fetches and verifies the full edition where there is one; "bundled" does not look for it.
+        names: of data sets; all of them if none is given.
+        source: "full" fetches and verifies the full edition where there is one; "bundled" does not
+            look for it.
 
     Raises:
         CourseError: an unknown name, or a full edition that cannot be had.
@@ -98,9 +102,8 @@ def listing(*names: str, root: str | Path | None = None, source: str = "auto") -
                 load(name, split, root=root, source="full", strict=True)
         edition = known.edition(None if source == "bundled" else sources.root(root))
         train, test = known.sizes[edition]
-        yield (
-            f"{name:12} {edition:8} {train:>6,} train, {test:>6,} test; {known.holds}; {known.terms}"
-        )
+        rows = f"{train:>6,} train, {test:>6,} test"
+        yield f"{name:12} {edition:8} {rows}; {known.holds}; {known.terms}"
 
 
 def _home(name: str) -> tuple:

@@ -1,4 +1,4 @@
-"""The official data sets of pix2pix: facades, maps, edges2shoes. Downloaded, checked and unpacked; `pairs` reads them."""
+"""The official pairs of the pix2pix paper: downloaded, checked and unpacked; `pairs` reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARCHIVES_AT = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 
 @dataclass(frozen=True)
 class Archive:
-    """An official data set of pix2pix: what its halves show, and the most bytes that its archive may have.
+    """An official data set: what its halves show, and the most bytes that its archive may have.
 
     `md5` is the one that a user of the archive wrote down in public; the authors published none.
     """
@@ -55,7 +55,7 @@ def download(
     trust: bool = False,
     timeout: float = 30.0,
 ) -> Path:
-    """Download and unpack an official data set of pix2pix; returns its folder, which holds "train", "val" and maybe "test".
+    """Download and unpack an official data set; returns its folder, with "train", "val" or "test".
 
     | name          | A (left)     | B (right) | usual direction | about  |
     |---------------|--------------|-----------|-----------------|--------|
@@ -63,9 +63,10 @@ def download(
     | "maps"        | aerial photo | map       | "AtoB"          | 250 MB |
     | "edges2shoes" | edges        | shoe      | "AtoB"          | 2 GB   |
 
-    Read it with `pairs.side_by_side(folder / "train", direction=...)`. Its authors published no checksum, so the first
-    download has to be trusted: say so with trust=True, or give the SHA-256 that you know. The hash of what came is kept
-    beside the archive, and every later call checks the archive against it.
+    Read it with `pairs.side_by_side(folder / "train", direction=...)`. Its authors published no
+    checksum, so the first download has to be trusted: say so with trust=True, or give the SHA-256
+    that you know. The hash of what came is kept beside the archive, and every later call checks the
+    archive against it.
 
     Args:
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse).
@@ -74,15 +75,15 @@ def download(
         timeout: seconds of silence after which the server counts as gone.
 
     Raises:
-        CourseError: an unknown name, no network, a sha256 that is none, neither sha256 nor trust, or an archive that holds
-            something else.
+        CourseError: an unknown name, no network, a sha256 that is none, neither sha256 nor trust,
+            or an archive that holds something else.
         DamagedFile: the archive is not the one that sha256, or the hash kept beside it, names.
     """
     if name not in ARCHIVES:
         raise CourseError(f"name={name!r}: no such archive; choose one of: {', '.join(ARCHIVES)}.")
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise CourseError(
-            f"sha256={sha256!r}: not a SHA-256; give 64 hexadecimal digits, as `sha256sum` prints them."
+            f"sha256={sha256!r}: not a SHA-256; give 64 hexadecimal digits, as sha256sum prints."
         )
     known = ARCHIVES[name]
     folder = sources.root(root) / "pairs"
@@ -106,9 +107,10 @@ def download(
             expected = _first(url, archive, known, timeout)
         else:
             raise CourseError(
-                f"{url}: its authors published no checksum, so the first download cannot be verified; "
-                f"take it on trust with trust=True, or `gancourse data {name} --trust`. Its SHA-256 is then "
-                "kept, and checked from then on. If you know its SHA-256, give sha256=..., or --sha256."
+                f"{url}: its authors published no checksum, so the first download cannot be "
+                f"verified; take it on trust with trust=True, or `gancourse data {name} --trust`. "
+                "Its SHA-256 is then kept, and checked from then on. If you know its SHA-256, "
+                "give sha256=..., or --sha256."
             )
     except DamagedFile:
         raise
@@ -125,15 +127,16 @@ def download(
 
 
 def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
-    """Download an archive that cannot be verified, unless it lies there already; returns its SHA-256."""
+    """Download an archive that cannot be verified, unless it is there already; its SHA-256."""
     sources.fetch(url, None, archive, known.most_bytes, timeout=timeout)
     with open(archive, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()
     found = files.sha256(archive)
     if md5 != known.md5:
         warnings.warn(
-            f"{archive}: MD5 {md5}, not {known.md5}, which another user of this archive wrote down. It "
-            f"may be a newer edition, or another file. Its SHA-256 {found} is checked from now on.",
+            f"{archive}: MD5 {md5}, not {known.md5}, which another user of this archive wrote "
+            "down. It may be a newer edition, or another file. "
+            f"Its SHA-256 {found} is checked from now on.",
             CourseWarning,
             stacklevel=3,
         )
@@ -141,7 +144,7 @@ def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
 
 
 def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
-    """Unpack the JPEG files of the archive into the folder `to`, all or none; nothing else in it is touched."""
+    """Unpack the archive's JPEG files into the folder `to`, all or none, and nothing else of it."""
     part = to.with_name(f".{name}.{os.getpid()}.part")
     wanted = re.compile(rf"(?:\./)?{name}/(train|val|test)/([\w-]+\.jpg)")
     held = 0
@@ -152,7 +155,8 @@ def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
                 held += member.size
                 if held > most:
                     raise CourseError(
-                        f"{archive}: unpacks to more than {most:,} bytes, so it was stopped; delete it."
+                        f"{archive}: unpacks to more than {most:,} bytes, so that was stopped; "
+                        "delete it."
                     )
                 if member.isreg() and (match := wanted.fullmatch(member.name)):
                     member.name = f"{match[1]}/{match[2]}"

@@ -1,6 +1,7 @@
-"""Handwritten digits: the 70,000 of MNIST, the 10,000 that ship with the course, and three at a time as Stacked MNIST.
+"""Handwritten digits: the 70,000 of MNIST, the bundled 10,000, and three at a time (stacked).
 
-MNIST: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998.
+MNIST: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
+1998.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ ABOUT = {
         credit="Yann LeCun and Corinna Cortes",
         licence="CC BY-SA 3.0",
         weights_licence="CC BY-SA 3.0, as the data",
-        limits="Black-and-white digits of 28 x 28 px and nothing else. The only hands it knows are those of the "
-        "training digits' writers, census workers and pupils in the United States.",
+        limits="Black-and-white digits of 28 x 28 px and nothing else. The only hands it knows are "
+        "those of the training digits' writers, census workers and pupils in the United States.",
         holds="image (1, 28, 28) with label",
         sizes={"bundled": (8_000, 2_000), "full": (60_000, 10_000)},
         splits={
@@ -49,7 +50,8 @@ ABOUT = {
 ABOUT["stacked"] = replace(
     ABOUT["digits"],
     title="Stacked MNIST",
-    limits="Three black-and-white digits at a time, one in each colour of a picture of 28 x 28 px, and nothing else.",
+    limits="Three black-and-white digits at a time, one in each colour of a picture of 28 x 28 px, "
+    "and nothing else.",
     holds="image (3, 28, 28) with label",
     sizes=dict.fromkeys(("bundled", "full"), (25_600, 25_600)),
 )
@@ -63,24 +65,28 @@ def load(
     root: str | Path | None = None,
     strict: bool = False,
 ) -> Pictures:
-    """Digits with tensors "image" (N, 1, 28, 28) uint8 (0 paper, 255 ink) and "label" (N,) int64, 0..9.
+    """Digits: "image" (N, 1, 28, 28) uint8 (0 paper, 255 ink) and "label" (N,) int64, 0..9.
 
-    | split         | full           | bundled                                                   |
-    |---------------|----------------|-----------------------------------------------------------|
-    | "train"       | 60,000         | 8,000                                                     |
-    | "test"        | 10,000         | 2,000                                                     |
-    | "train-50000" | first 50,000   | first 6,666 (five sixths) of its train                    |
-    | "validation"  | the last 10,000 of train, as Goodfellow et al. 2014 | the last 1,334 (a sixth) of its train |
+    | split         | full                     | bundled                                |
+    |---------------|--------------------------|----------------------------------------|
+    | "train"       | 60,000                   | 8,000                                  |
+    | "test"        | 10,000                   | 2,000                                  |
+    | "train-50000" | first 50,000             | first 6,666 (five sixths) of its train |
+    | "validation"  | the last 10,000 of train | the last 1,334 (a sixth) of its train  |
 
-    The bundled digits, test ones too, are MNIST's first 10,000 *training* pictures: never judge on them a network
-    that was trained on the full set.
+    Goodfellow et al. 2014 train on the first 50,000 as well, and validate on the last 10,000.
+
+    The bundled digits, test ones too, are MNIST's first 10,000 *training* pictures: never evaluate
+    a network that was trained on the full set with them.
 
     Args:
-        source: "full" takes the official files from the root and downloads them through torchvision when they are not
-            there; "bundled" takes the digits that ship with the course; "auto" takes the full set when it already
-            lies in the root, never downloads, and takes the bundled digits otherwise.
+        source: "full" takes the official files from the root and downloads them through torchvision
+            when they are not there; "bundled" takes the digits that ship with the course; "auto"
+            takes the full set when it already lies in the root, never downloads, and takes the
+            bundled digits otherwise.
         root: folder that holds MNIST/raw, plain or .gz files (default: see `sources.root`).
-        strict: raise where this function would warn and go on with the bundled digits. Published runs use it.
+        strict: raise where this function would warn and go on with the bundled digits. Published
+            runs use it.
 
     Raises:
         CourseError: an unknown split or source; with `strict`, a full set that cannot be had.
@@ -98,10 +104,11 @@ def stacked(
     root: str | Path | None = None,
     strict: bool = False,
 ) -> Pictures:
-    """Stacked MNIST: three digits a, b, c drawn at random become the red, green and blue of one picture.
+    """Stacked MNIST: three digits a, b, c drawn at random become red, green and blue of a picture.
 
-    Its 1,000 modes can be counted, which is what it is for (Metz et al. 2017, "Unrolled GANs", arXiv 1611.02163;
-    Srivastava et al. 2017, "VEEGAN", arXiv 1705.07761; Lin et al. 2018, "PacGAN", arXiv 1712.04086).
+    Its 1,000 modes can be counted, which is what it is for (Metz et al. 2017, "Unrolled GANs",
+    arXiv 1611.02163; Srivastava et al. 2017, "VEEGAN", arXiv 1705.07761; Lin et al. 2018, "PacGAN",
+    arXiv 1712.04086).
 
     Args:
         n: how many pictures to make.
@@ -114,7 +121,7 @@ def stacked(
         CourseError: `n` is not positive, and all that `load` raises.
     """
     if n < 1:
-        raise CourseError(f"n={n!r}: Stacked MNIST needs a picture at least; give 1 or more.")
+        raise CourseError(f"n={n!r}: too few pictures of Stacked MNIST; give 1 or more.")
     digits = load(split, source=source, root=root, strict=strict)
     chosen = torch.randint(len(digits), (n, 3), generator=generator(seed))
     image = digits["image"][chosen].squeeze(2)  # (n, 3, 1, 28, 28) -> (n, 3, 28, 28)

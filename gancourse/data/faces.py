@@ -1,7 +1,8 @@
-"""Drawn faces with known attributes: 10,000 pixel-art faces at 32 px ("faces") and 4,000 by Micah Lanier at 64 px.
+"""Drawn faces with known attributes: 10,000 pixel-art faces at 32 px, 4,000 of Micah's at 64 px.
 
-What was drawn is known exactly, so that a network that claims to have found "glasses" can be held to it. Drawn by
-DiceBear from seeds alone; data/faces says how, and how to draw more of them, or larger ones.
+What was drawn is known exactly, so that a network that claims to have found "glasses" can be held
+to it. Drawn by DiceBear from seeds alone; data/faces says how, and how to draw more of them, or
+larger ones.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from gancourse.data.sources import About, Pictures, bundled, one_of
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
 
-# Of the pixel-art faces: name -> the words of its values 0, 1, ... The four brown hair colours of the design, which
-# nobody could tell apart at 32 px, are one word here.
+# Of the pixel-art faces: name -> the words of its values 0, 1, ... The four brown hair colours of
+# the design, which nobody could tell apart at 32 px, are one word here.
 ATTRIBUTES = {
     "glasses": ("no glasses", "glasses"),
     "hat": ("no hat", "hat"),
@@ -70,8 +71,8 @@ ABOUT = {
         credit="DiceBear",
         licence="CC0 1.0",
         weights_licence="CC0 1.0, as the data",
-        limits="Drawn faces of 32 x 32 px, put together from one generator's parts; no person's face. What a "
-        "continuous or categorical code means was found after training and differs from seed to seed.",
+        limits="Drawn faces of 32 x 32 px, put together from one generator's parts, nobody's face. "
+        "What a learned code means was found after training and differs from seed to seed.",
         holds=f"image (3, 32, 32) with {', '.join(ATTRIBUTES)}",
         sizes={"bundled": (9_000, 1_000)},
         splits={"train": "the 9,000 for training"},
@@ -81,7 +82,7 @@ ABOUT = {
         credit="Micah Lanier",
         licence="CC BY 4.0",
         weights_licence="CC BY 4.0, as the data; name Micah Lanier, who drew the parts",
-        limits="Drawn faces of 64 x 64 px, put together from one designer's parts; no person's face.",
+        limits="Drawn faces of 64 x 64 px, put together from one designer's parts, nobody's face.",
         holds=f"image (3, 64, 64) with {', '.join(MICAH_ATTRIBUTES)}",
         sizes={"bundled": (3_600, 400)},
         splits={"train": "the 3,600 for training"},
@@ -99,18 +100,20 @@ def load(
 ) -> Pictures:
     """Faces with tensors "image" (N, 3, S, S) uint8 and one int64 tensor (N,) for each attribute.
 
-    | name          | S  | train       | test       | attributes: name -> words | licence                   |
-    |---------------|----|-------------|------------|---------------------------|---------------------------|
-    | "faces"       | 32 | first 9,000 | last 1,000 | `ATTRIBUTES`              | CC0 1.0                   |
-    | "faces-micah" | 64 | first 3,600 | last 400   | `MICAH_ATTRIBUTES`        | CC BY 4.0 (Micah Lanier)  |
+    | name          | S  | train       | test       | attributes: name -> words |
+    |---------------|----|-------------|------------|---------------------------|
+    | "faces"       | 32 | first 9,000 | last 1,000 | `ATTRIBUTES`              |
+    | "faces-micah" | 64 | first 3,600 | last 400   | `MICAH_ATTRIBUTES`        |
 
-    Attributes say what was drawn, each drawn independently of the others, but for a frame that needs glasses, and a
-    shirt or hair that never has the colour of the skin ("faces-micah"). Not all of it can be seen in every picture: a
-    hat hides the colour of most short hair, and bald heads have none. "beard" alone is what can be seen: a beard too
-    transparent to change any pixel by more than 30 grey levels counts as none.
+    Attributes say what was drawn, each drawn independently of the others, but for a frame that
+    needs glasses, and a shirt or hair that never has the colour of the skin ("faces-micah"). Not
+    all of it can be seen in every picture: a hat hides the colour of most short hair, and bald
+    heads have none. "beard" alone is what can be seen: a beard too transparent to change any pixel
+    by more than 30 grey levels counts as none.
 
     Args:
-        source, root, strict: as every loader takes them. The bundled faces are all there are, so every source means them.
+        source, root, strict: as every loader takes them. The bundled faces are all there are, so
+            every source means them.
 
     Raises:
         CourseError: an unknown name, split or source.
@@ -137,5 +140,5 @@ load_micah = partial(load, name="faces-micah")
 
 
 def words(pictures: Pictures, index: int, name: str = "faces") -> dict[str, str]:
-    """The attributes of picture `index` in words, e.g. {"glasses": "no glasses", "hair_colour": "red", ...}."""
+    """The attributes of picture `index` in words, e.g. {"hat": "no hat", "mouth": "sad"}."""
     return {key: known[int(pictures[key][index])] for key, known in STYLES[name].attributes.items()}

@@ -1,7 +1,7 @@
 """Clothes: the 70,000 pictures of Fashion-MNIST, or the 7,000 of them that ship with the course.
 
-Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017
-(arXiv 1708.07747).
+Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+Algorithms", 2017 (arXiv 1708.07747).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load(
     root: str | Path | None = None,
     strict: bool = False,
 ) -> Pictures:
-    """Clothes with tensors "image" (N, 1, 28, 28) uint8 (0 paper) and "label" (N,) int64, whose words are `NAMES`.
+    """Clothes: "image" (N, 1, 28, 28) uint8 (0 paper), "label" (N,) int64 with the words `NAMES`.
 
     | split         | full                      | bundled                                |
     |---------------|---------------------------|----------------------------------------|
@@ -76,8 +76,8 @@ def load(
     | "train-50000" | first 50,000              | first 5,000 (five sixths) of its train |
     | "validation"  | the last 10,000 of train  | the last 1,000 (a sixth) of its train  |
 
-    Unlike the bundled digits, the bundled test clothes come from the official test part; and in any ten bundled
-    clothes in a row, counted from the first, each class comes once.
+    Unlike the bundled digits, the bundled test clothes come from the official test part; and in any
+    ten bundled clothes in a row, counted from the first, each class comes once.
 
     Args:
         source, strict: as `gancourse.data.digits.load` takes them.

@@ -1,12 +1,12 @@
 """Your own pictures, read the same way for every chapter: `gancourse train CHAPTER --data FOLDER`.
 
-| kind       | the folder                                                  | columns                     |
-|------------|-------------------------------------------------------------|-----------------------------|
-| "pictures" | pictures, also in folders inside it                         | image                       |
-| "classes"  | a folder of pictures for each class                         | image, label                |
-| "pairs"    | files with A left of B; or folders A and B; or photos       | input, target               |
-| "captions" | pictures and captions.json; or cat.txt beside each cat.jpg  | image, caption (text)       |
-| "photos"   | photos of any size, also in folders inside it               | crops of them (see `photos`) |
+| kind       | the folder                                                 | a row          |
+|------------|------------------------------------------------------------|----------------|
+| "pictures" | pictures, also in folders inside it                        | image          |
+| "classes"  | a folder of pictures for each class                        | image, label   |
+| "pairs"    | files with A left of B; or folders A and B; or photos      | input, target  |
+| "captions" | pictures and captions.json; or cat.txt beside each cat.jpg | image, caption |
+| "photos"   | photos of any size, also in folders inside it              | a random crop  |
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ from gancourse.files import CourseError
 
 KINDS = ("pictures", "classes", "pairs", "captions", "photos")
 HOW = (
-    "Each picture is turned upright, laid on white where it is transparent, resized with antialiasing until its "
-    "shorter side fits (a smaller one is enlarged), cropped to its middle square, and made RGB or grey."
+    "Each picture is turned upright, laid on white where it is transparent, resized with "
+    "antialiasing until its shorter side fits (a smaller one is enlarged), cropped to its middle "
+    "square, and converted to RGB or grey."
 )
 CAPTIONS = "captions.json"
 PARTS = {"train", "val", "valid", "validation", "test"}  # folders of a split data set, not classes
 
 # kind -> (fewest rows that may do well, what to expect of fewer). Fewer get a warning.
 FEW = {
-    # Karras et al. 2020 (arXiv 2006.06676): with a thousand or two, discriminators learn pictures by heart.
+    # Karras et al. 2020 (arXiv 2006.06676): with a few thousand, discriminators overfit; their
+    # smallest set, MetFaces, has 1,336.
     "pictures": (
         1_000,
         "the discriminator learns so few by heart, and samples look like copies of them",
     ),
-    # Of the smallest class. Zhao et al. 2020 (arXiv 2006.10738): with 500 of each class of CIFAR-10, quality drops.
+    # Of the smallest class. Zhao et al. 2020 (arXiv 2006.10738): on a tenth of CIFAR-10, 500 of
+    # each class, conditional GANs get far worse.
     "classes": (
         500,
         "the discriminator learns the smallest class by heart, and its samples look alike",
@@ -50,7 +53,7 @@ FEW = {
     "pairs": (400, "it repeats what it has seen, and blurs or guesses on new pictures"),
     # Zhang et al. 2017 (arXiv 1612.03242): their smallest set, Oxford-102 flowers, has 8,189.
     "captions": (5_000, "samples follow only words that occur in many captions"),
-    # Dong et al. 2014 (arXiv 1501.00092): SRCNN learned from 91; every photo gives thousands of crops.
+    # Dong et al. 2015 (arXiv 1501.00092): SRCNN learned from 91; each gives thousands of crops.
     "photos": (91, "it learns the textures of these photos, and smears others"),
 }
 
@@ -64,24 +67,27 @@ def own(
     make: str | None = None,
     limit: int | None = None,
 ) -> Pictures | photos.Photos:
-    """The pictures of your own folder, as one of the `KINDS`; `HOW` says how each becomes a square of one size.
+    """The pictures of your own folder. `HOW` says how each becomes a square of one size.
 
-    Files that cannot be used are left out, and one warning names them. Fewer pictures than `FEW` says get a second
-    warning, which says what to expect. Copies of a file count once, but for pairs and captions.
+    Files that cannot be used are left out, and one warning names them. Fewer pictures than `FEW`
+    says get a second warning, which says what to expect. Copies of a file count once, but for pairs
+    and captions.
 
     Args:
-        shape: of a picture, (channels, S, S): 3 channels (colour) or 1 (grey), and S pixels, 16 to 1024. Pairs and photos
-            are in colour.
+        shape: of a picture, (channels, S, S): 3 channels (colour) or 1 (grey), and S pixels, 16 to
+            1024. Pairs and photos are in colour.
         direction: of pairs, "AtoB": A (the left half, or the folder A) is the input; or "BtoA".
         make: "grey", "edges" or "hole" makes the inputs of pairs from photos.
         limit: no more than this many pictures (of each class), from the first names on.
 
     Returns:
-        Pictures with tensors "image" (N, *shape) uint8; of classes also "label" (N,) int64, whose `words` are the folders'
-        names; of captions also texts "caption"; of pairs "input" and "target" instead. Or `Photos`.
+        Pictures with tensors "image" (N, *shape) uint8. Classes also have "label" (N,) int64, whose
+        `words` are the folders' names, and captions the texts "caption". Pairs have "input" and
+        "target" instead (see `pairs`). Photos come as `Photos`.
 
     Raises:
-        CourseError: an unknown kind, shape or option, an option of another kind, or no picture that can be used.
+        CourseError: an unknown kind, shape or option, an option of another kind, or no picture that
+            can be used.
     """
     one_of("kind", kind, KINDS, "pictures of your own")
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
@@ -111,7 +117,8 @@ def own(
     if rows < enough:
         what = "pictures in the smallest class" if kind == "classes" else kind
         warnings.warn(
-            f"{folder}: {rows:,} {what}, fewer than {enough:,}; expect that {expect}. More would help.",
+            f"{folder}: {rows:,} {what}, fewer than {enough:,}; expect that {expect}. "
+            "More would help.",
             CourseWarning,
             stacklevel=2,
         )
@@ -135,7 +142,7 @@ def _pictures(folder: Path, shape: tuple[int, int, int], limit: int | None) -> P
 
 
 def _classes(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
-    """A class for each folder that holds pictures, by name; what lies beside these folders is left out."""
+    """A class for each folder that holds pictures, by name; loose pictures are left out."""
     classes: dict[str, list[Path]] = {}
     paths, reasons = [], []
     for path in listed(folder):
@@ -146,8 +153,8 @@ def _classes(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pi
             reasons.append(f"{path}: in no class; move it into the folder of its class.")
     if classes.keys() <= PARTS:
         raise CourseError(
-            f"{folder}: {' and '.join(classes) or 'no folders'}, which are no classes; give a folder "
-            "that holds a folder for each class."
+            f"{folder}: {' and '.join(classes) or 'no folders'}, which are no classes; "
+            "give a folder that holds a folder for each class."
         )
     for found in classes.values():
         once, copies = distinct(found)
@@ -158,7 +165,8 @@ def _classes(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pi
     names = tuple(dict.fromkeys(labels))
     if len(names) < 2:
         raise CourseError(
-            f"{folder}: only the class {names[0]} has pictures that can be used; give two classes or more."
+            f"{folder}: only the class {names[0]} has pictures that can be used; "
+            "give two classes or more."
         )
     columns = {
         "image": torch.stack([image for _, image in kept]),
@@ -173,12 +181,15 @@ def _pairs(
     if (direction is None) == (make is None):
         both = "both given" if make else "neither given"
         raise CourseError(
-            f"direction={direction!r}, make={make!r}: {both}; give direction for pairs, AtoB if the "
-            "left half or the folder A is the input, else BtoA; or make for photos, grey, edges or hole."
+            f"direction={direction!r}, make={make!r}: {both}; give direction for pairs, AtoB if "
+            "the left half or the folder A is the input, else BtoA; or make for photos, grey, "
+            "edges or hole."
         )
     if make:
         return pairs.photos(folder, kind=make, size=size, limit=limit)
     a, b = (_inside(folder, name) for name in "AB")
+    if (a is None) != (b is None):
+        raise CourseError(f"{folder}: has a folder {'A' if a else 'B'} only; give A and B.")
     if a and b:
         found = pairs.two_folders(a, b, direction=direction, size=size, limit=limit)
         return _yours(folder, found.tensors)
@@ -191,26 +202,25 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 
 def _captions(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
-    paths = {spelled(path.relative_to(folder).as_posix()): path for path in listed(folder)}
+    paths: dict[str, Path] = {}
+    twins = []
+    for path in listed(folder):
+        if paths.setdefault(spelled(path.relative_to(folder).as_posix()), path) is not path:
+            twins.append(
+                f"{path}: another file has this name, with accents stored otherwise; rename it."
+            )
     written = folder / CAPTIONS
-    if written.is_file():
-        captions, reasons = _written(written, paths)
-    else:
-        captions, reasons = _beside(paths)
+    captions, reasons = _written(written, paths) if written.is_file() else _beside(paths)
     caption = {paths[name]: text for name, text in captions.items()}
-    kept = _read(folder, caption, shape, limit, reasons)
+    kept = _read(folder, caption, shape, limit, twins + reasons)
     images = torch.stack([image for _, image in kept])
     return _yours(folder, {"image": images}, texts={"caption": [caption[path] for path, _ in kept]})
 
 
 def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """({name of a picture: caption}, reasons why others are left out) of a captions.json."""
-
-    def once(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
-        return pairs  # as they are written, since a dict would keep the last of a name only
-
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+    try:  # as pairs, since a dict would keep only the last caption of a name
+        entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
     except (ValueError, RecursionError, OSError) as error:
         raise CourseError(
             f"{path}: cannot be read as JSON ({error}); mend it, or save it anew as UTF-8."
@@ -237,7 +247,7 @@ def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, str], list[str
 
 
 def _beside(known: dict[str, Path]) -> tuple[dict[str, str], list[str]]:
-    """({name of a picture: caption}, reasons why others are left out) from cat.txt beside cat.jpg."""
+    """({name of a picture: caption}, reasons to leave out others) from cat.txt beside cat.jpg."""
     captions: dict[str, str] = {}
     owner: dict[Path, Path] = {}
     reasons = []

@@ -1,6 +1,6 @@
-"""Data sets in MNIST's file format: four files, found in the reader's folder, downloaded or bundled, each verified.
+"""Data sets in MNIST's file format: four files, found in a folder, downloaded or bundled.
 
-`digits` and `fashion` say what there is; how it is found, checked and read is said once, here.
+`digits` and `fashion` say what there is; how it is found, verified and read stands here, once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Published:
         things: what the pictures show, in the plural, e.g. "digits".
         shipped: how many of them ship with the course, in words, e.g. "10,000".
         licence: of the pictures.
-        official: file name -> SHA-256 of the four files as torchvision unpacks them, and as they are published (.gz).
+        official: file name -> SHA-256 of the four files as torchvision unpacks them, and as they
+            are published (.gz).
     """
 
     name: str
@@ -99,7 +100,9 @@ def load(
 
 
 def parse(contents: bytes, name: str) -> Tensor:
-    """The uint8 tensor in an IDX file: bytes 0, 0, 8 (uint8), the number of axes, each axis as int32, then the data.
+    """The uint8 tensor in an IDX file.
+
+    The file holds the bytes 0, 0, 8 (uint8), the number of axes, each axis as int32, then the data.
 
     Raises:
         DamagedFile: the header does not describe exactly the bytes that follow it.
@@ -121,14 +124,15 @@ def _have_full(
 ) -> bool:
     """Whether the official files lie in `folder`, downloading them first when `source` is "full".
 
-    All four or none: a train part of the full set beside the bundled test part would train on the test pictures.
+    All four or none: a train part of the full set beside the bundled test part would train on the
+    test pictures.
     """
     own = folder.resolve() == (files.BUNDLED / published.raw).resolve()
     missing = [name for name in NAMES if _lying(folder, name) is None]
     if own:
         why = (
-            f"{folder}: holds the course's own {published.shipped} {published.things}, which the full "
-            "set must not overwrite; give another root."
+            f"{folder}: holds the course's own {published.shipped} {published.things}, which the "
+            "full set must not overwrite; give another root."
         )
     elif not missing:
         return True
@@ -142,8 +146,8 @@ def _have_full(
         why = f"{folder}: {published.name} is not there."
 
     remedy = (
-        'To have all 70,000, load once with source="full" and a network, or put the four official files '
-        f"({', '.join(NAMES)}, plain or .gz) into {folder}."
+        'To have all 70,000, load once with source="full" and a network, or put the four official '
+        f"files ({', '.join(NAMES)}, plain or .gz) into {folder}."
     )
     if strict:
         raise CourseError(
@@ -163,7 +167,7 @@ def _lying(folder: Path, name: str) -> Path | None:
 
 
 def _official(published: Published, folder: Path, name: str) -> bytes:
-    """Contents of an official file. The hash comes first: nothing of an unknown file is unpacked or believed."""
+    """Contents of an official file, whose hash is checked before anything of it is used."""
     path = _lying(folder, name)
     remedy = 'Delete it and load with source="full" to download it again, or use source="bundled".'
     contents = files.verify(path, published.official[path.name], remedy).read_bytes()
@@ -171,12 +175,13 @@ def _official(published: Published, folder: Path, name: str) -> bytes:
 
 
 def _download(published: Published, folder: Path) -> str | None:
-    """Put the four official files into `folder` through torchvision, whole and verified; else return why not."""
+    """Put the four official files into `folder` through torchvision; else return why not."""
     from torchvision import datasets
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Beside the root and then renamed: a broken download is never taken for a data set, and two may run at once.
+        # Beside the root and then renamed: a broken download is never taken for a data set, and two
+        # may run at once.
         with (
             tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as beside,
             _silence(seconds=30),
@@ -198,7 +203,7 @@ def _download(published: Published, folder: Path) -> str | None:
 
 @contextmanager
 def _silence(seconds: float):
-    """Give up on a server that sends nothing for so long; torchvision itself would wait for ever."""
+    """Give up on a server that sends nothing for so long; torchvision would wait for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""Pairs of pictures from your own folders: halves of one file, two folders, or photos and what is made of them.
+"""Pairs from your own pictures: halves of a file, two folders, or photos and what is made of them.
 
 A file that cannot be used is left out, and one warning names it and says why.
 """
@@ -30,20 +30,21 @@ def side_by_side(
     channels: int = 3,
     limit: int | None = None,
 ) -> Pictures:
-    """Pairs from files that hold A in their left half and B in their right half, as pix2pix's own data sets do.
+    """Pairs from files with A in their left half and B in their right half.
 
-    Gives tensors "input" (N, channels, size, size) and "target" (N, 3, size, size), uint8, in the order of the file names.
-    Folders inside the folder are not looked into.
+    Gives tensors "input" (N, channels, size, size) and "target" (N, 3, size, size), uint8, in the
+    order of the file names. Folders inside the folder are not looked into.
 
     Args:
         direction: "AtoB": A (left) is the input; "BtoA": B (right) is the input.
-        size: 16 to 1024. Each half is resized, its shorter side to `size`, and cropped to its middle.
+        size: 16 to 1024. Each half is resized, its shorter side to `size`, and cropped to its
+            middle.
         channels: of the input, 3 or 1 (grey).
         limit: no more than this many pairs, from the first file names on (default: all).
 
     Raises:
-        CourseError: no such folder, direction, size or number, or no file in the folder can be used. Files that cannot are
-            left out with one CourseWarning that names them.
+        CourseError: no such folder, direction, size or number, or no file in the folder can be
+            used. Files that cannot are left out with one CourseWarning that names them.
     """
     _check(size, direction=direction, channels=channels, limit=limit)
 
@@ -52,8 +53,8 @@ def side_by_side(
         width, height = image.size
         if width % 2 or min(width // 2, height) < SMALLEST:
             raise CourseError(
-                f"{path}: {_by(image)} pixels, not two pictures of equal width side by side; give an "
-                f"even width, and halves of {SMALLEST} x {SMALLEST} or more."
+                f"{path}: {_by(image)} pixels, not two pictures of equal width side by side; "
+                f"give an even width, and halves of {SMALLEST} x {SMALLEST} or more."
             )
         parts = image.crop((0, 0, width // 2, height)), image.crop((width // 2, 0, width, height))
         return _pair(*parts, direction, size, channels)
@@ -70,10 +71,11 @@ def two_folders(
     channels: int = 3,
     limit: int | None = None,
 ) -> Pictures:
-    """Pairs from two folders: a/cat.png belongs to b/cat.jpg. Arguments, tensors and errors as for `side_by_side`.
+    """Pairs from two folders: a/cat.png belongs to b/cat.jpg.
 
-    Both pictures of a pair must have the same size in pixels. One without a partner is left out, and so is one with several.
-    Names match however their accents are stored.
+    Arguments, tensors and errors are those of `side_by_side`.
+    Both pictures of a pair must have the same size in pixels. One without a partner is left out,
+    and so is one with several. Names match however their accents are stored.
     """
     _check(size, direction=direction, channels=channels, limit=limit)
     in_a, in_b = _by_stem(a), _by_stem(b)
@@ -87,7 +89,8 @@ def two_folders(
             )
         if len(here) > 1 or len(there) > 1:
             raise CourseError(
-                f"{path}: several files are called {stem}.*, so its partner is not certain; keep one."
+                f"{path}: several files are called {stem}.*, so its partner is not certain; "
+                "keep one."
             )
         first, second = read(here[0], size=size), read(there[0], size=size)
         if first.size != second.size:
@@ -104,10 +107,11 @@ def two_folders(
 def photos(
     folder: str | Path, *, kind: str = "grey", size: int = 256, limit: int | None = None
 ) -> Pictures:
-    """Pairs made from photos: the target is the photo, the input what `grey`, `edges` or `hole` makes of it.
+    """Pairs made from photos: the input is what `grey`, `edges` or `hole` makes of the target.
 
-    Gives tensors "input" (N, 1, size, size), of a hole (N, 3, size, size), and "target" (N, 3, size, size), uint8. Photos
-    in folders inside the folder count too, copies of a file count once. Other arguments and errors as for `side_by_side`.
+    Gives tensors "input" (N, 1, size, size), of a hole (N, 3, size, size), and "target" (N, 3,
+    size, size), uint8. Photos in folders inside the folder count too, copies of a file count once.
+    Other arguments and errors as for `side_by_side`.
     """
     _check(size, limit=limit)
     one_of("kind", kind, KINDS, "inputs made from photos")
@@ -134,7 +138,7 @@ def grey(image: Tensor) -> Tensor:
 
 
 def edges(image: Tensor, sigma: float = 2.0) -> Tensor:
-    """Canny's edges of pictures (N, 3, H, W) uint8 -> (N, 1, H, W) uint8: lines 0, one pixel wide, on white 255.
+    """Canny's edges: (N, 3, H, W) uint8 -> (N, 1, H, W) uint8, lines of one pixel, 0 on 255.
 
     Args:
         sigma: of the Gaussian blur before, in pixels: the larger, the fewer edges.
@@ -153,7 +157,7 @@ def edges(image: Tensor, sigma: float = 2.0) -> Tensor:
 
 
 def hole(image: Tensor) -> Tensor:
-    """Pictures (N, 3, S, S) uint8 with a white square in the middle, from 5/16 to 11/16 of the side.
+    """Pictures (N, 3, S, S) uint8 with a white square from 5/16 to 11/16 of their side.
 
     Raises:
         CourseError: other shapes or types.
@@ -169,7 +173,8 @@ def hole(image: Tensor) -> Tensor:
 def _colour_pictures(image: Tensor) -> None:
     if image.ndim != 4 or image.shape[1] != 3 or image.dtype != torch.uint8:
         raise CourseError(
-            f"image={tuple(image.shape)} {image.dtype}: not colour pictures; give (N, 3, H, W) uint8."
+            f"image={tuple(image.shape)} {image.dtype}: not colour pictures; "
+            "give (N, 3, H, W) uint8."
         )
 
 

@@ -1,4 +1,4 @@
-"""Photos of many sizes, held as one flat buffer; a batch is random crops of them, cut on the device.
+"""Photos of many sizes, held as one flat buffer; a batch is random crops, cut on the device.
 
 Pictures of different sizes make no tensor, and crops that loader processes cut at random cannot be
 cut again when a run is resumed. Here all pixels lie in one row of bytes, on the device if they
@@ -39,7 +39,8 @@ class Photos:
         credit: who took them, as whoever shows them must name them.
 
     Raises:
-        CourseError: there is no photo, one is smaller than the crops, or the buffer is of another length.
+        CourseError: there is no photo, one is smaller than the crops, or the buffer is of another
+            length.
     """
 
     buffer: Tensor
@@ -69,7 +70,7 @@ class Photos:
 
     @cached_property
     def offsets(self) -> Tensor:
-        """(N + 1,) int64 on the CPU: where each photo begins in the buffer, and where the last one ends."""
+        """(N + 1,) int64 on the CPU: where each photo begins in the buffer; the end of it."""
         return torch.cat([torch.zeros(1, dtype=torch.int64), (3 * self.shapes.prod(1)).cumsum(0)])
 
     def __len__(self) -> int:
@@ -77,8 +78,8 @@ class Photos:
 
     def __repr__(self) -> str:
         return (
-            f"Photos({self.name}, {self.source}: {len(self):,} photos, {self.nbytes / 1e6:,.0f} MB, "
-            f"crops of {self.side} x {self.side}; {self.licence})"
+            f"Photos({self.name}, {self.source}: {len(self):,} photos, "
+            f"{self.nbytes / 1e6:,.0f} MB, crops of {self.side} x {self.side}; {self.licence})"
         )
 
     @property
@@ -104,14 +105,15 @@ class Photos:
         return {"image": middle["image"][0]}
 
     def batch(self, rows: Tensor, uniform: Tensor) -> dict[str, Tensor]:
-        """One crop of each of the given photos, as "image" (M, 3, side, side) uint8 on the photos' device.
+        """A crop of each of the given photos: "image" (M, 3, side, side) uint8 on their device.
 
-        Every crop of a photo is equally likely. Crops are narrow views until one copy gathers them, which does not
-        depend on the size of the photos.
+        Every crop of a photo is equally likely. Crops are narrow views until one copy gathers them,
+        which does not depend on the size of the photos.
 
         Args:
             rows: (M,) int64 on the CPU, which photos.
-            uniform: (M, 2) float64 in [0, 1) on the CPU, where each is cut: from the top, and from the left.
+            uniform: (M, 2) float64 in [0, 1) on the CPU, where each is cut: from the top, and from
+                the left.
         """
         height, width = self.shapes[rows].unbind(1)
         top = (uniform[:, 0] * (height - self.side + 1)).long()  # floor: 0 to height - side
@@ -125,7 +127,7 @@ class Photos:
         return {"image": image.permute(0, 3, 1, 2)}
 
     def identity(self) -> dict:
-        """What a resumed run knows its data by: the photos' number, and a checksum of the crops' side, all sizes and pixels."""
+        """What a resumed run knows its data by: "rows", and "crc32" of side, sizes and pixels."""
         sizes = zlib.crc32(self.shapes.numpy().tobytes(), self.side)
         return {"rows": len(self), "crc32": zlib.crc32(self.buffer.cpu().numpy(), sizes)}
 
@@ -133,18 +135,19 @@ class Photos:
 def load(
     folder: str | Path, split: str = "train", *, side: int, limit: int | None = None
 ) -> Photos:
-    """The photos of a folder and of the folders inside it, as `Photos` that are cut into crops of `side` pixels.
+    """The photos of a folder and of the folders inside it, to be cut into crops of `side` pixels.
 
-    Copies of a file count once. The split depends on the bytes of the files alone, not on their names or places: the tenth
-    with the smallest SHA-256, at least one photo of several, is for testing.
+    Copies of a file count once. The split depends on the bytes of the files alone, not on their
+    names or places: the tenth with the smallest SHA-256, at least one photo of several, is for
+    testing.
 
     Args:
         split: "train", "test" or "all".
         limit: no more than this many photos, from the first names on (default: all).
 
     Raises:
-        CourseError: no such folder or split, or no photo of `side` pixels or more. Files that cannot be used are left out
-            with one CourseWarning that names them.
+        CourseError: no such folder or split, or no photo of `side` pixels or more. Files that
+            cannot be used are left out with one CourseWarning that names them.
     """
     one_of("split", split, SPLITS, "photos")
     found, reasons = distinct(path for path in listed(folder) if path.suffix.lower() != ".svg")
@@ -156,7 +159,8 @@ def load(
     ]
     if not paths:
         raise CourseError(
-            f"{folder}: {len(found)} photos, which leave none for {split}; give more photos, or split='all'."
+            f"{folder}: {len(found)} photos, which leave none for {split}; give more photos, "
+            "or split='all'."
         )
     name = Path(folder).resolve().name
     return decode(
@@ -175,7 +179,7 @@ def decode(
     limit: int | None = None,
     reasons: Iterable[str] = (),
 ) -> Photos:
-    """Photos from files, in their order; what cannot be used is left out with a warning, as in `load`."""
+    """Photos from files, in their order. Those that cannot be used are left out with a warning."""
 
     def pixels(path: Path) -> np.ndarray:
         image = read(path)

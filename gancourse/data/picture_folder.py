@@ -1,4 +1,4 @@
-"""The picture files of a folder: listed in the same order everywhere, read in parallel, broken ones named and passed over."""
+"""The pictures of a folder: listed in one order, read in parallel, broken ones named."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ Value = TypeVar("Value")
 
 
 def spelled(name: str) -> str:
-    """A file's name in one spelling: macOS stores "é" as two characters (NFD), most others as one (NFC)."""
+    """A name in one spelling: macOS stores "é" as two characters (NFD), others as one (NFC)."""
     return unicodedata.normalize("NFC", name)
 
 
 def listed(folder: str | Path, *, nested: bool = True) -> list[Path]:
-    """The files of a folder that are pictures by their suffix, by name; hidden files and folders are passed over.
+    """The files of a folder that are pictures by their suffix, in the order of their names.
+
+    Hidden files and folders are passed over.
 
     Args:
         nested: also the pictures in folders inside it. Links to folders are not followed.
@@ -67,7 +69,7 @@ def listed(folder: str | Path, *, nested: bool = True) -> list[Path]:
 
 
 def distinct(paths: Iterable[Path]) -> tuple[dict[Path, str], list[str]]:
-    """({path: SHA-256 of its bytes}, reasons): of files with the same bytes the first stays, and reasons name the others."""
+    """({path: SHA-256 of its bytes}, reasons to leave out copies of an earlier file)."""
     kept: dict[Path, str] = {}
     first: dict[str, Path] = {}
     reasons = []
@@ -91,9 +93,10 @@ def collect(
     limit: int | None = None,
     reasons: Iterable[str] = (),
 ) -> list[tuple[Path, Value]]:
-    """[(path, make(path))] of the files that can be used, at most `limit`, in their order, made by a thread per core.
+    """[(path, make(path))] of the files that can be used, at most `limit`, in their order.
 
-    Files for which `make` raises a CourseError are passed over. One CourseWarning names them and the `reasons` given.
+    A thread per core calls `make`. Files for which it raises a CourseError are left out. One
+    CourseWarning names them and the `reasons` given.
 
     Raises:
         CourseError: no file can be used.
@@ -107,7 +110,8 @@ def collect(
         except CourseError as error:
             return error
 
-    # Readers silence warnings for a moment, which threads undo in any order; the outer block puts the filters right.
+    # Readers silence warnings for a moment, which threads undo in any order; the outer block puts
+    # the filters right.
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,

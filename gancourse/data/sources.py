@@ -1,4 +1,4 @@
-"""Where pictures come from: the bundled files, the reader's own folder, or a download, each checked by its SHA-256."""
+"""What a data set is, and where its files come from: bundled or downloaded, and always verified."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class About:
         return ", ".join(filter(None, [self.licence, self.credit]))
 
     def trained_on(self, split: str) -> str:
-        """What a model of this split was trained on, for its card: title, split, credit and licence."""
+        """What a model was trained on, for its card: title, split, credit and licence."""
         credit = ", ".join(filter(None, [self.credit, self.licence]))
         return f"{self.title}, {self.splits.get(split, split)} ({credit})"
 
     def edition(self, folder: Path | None) -> str:
-        """The edition at hand: "full" if all of its files lie in the data root `folder`, else the other one."""
+        """The edition at hand: "full" if it lies in the data root `folder`, else the other."""
         if folder and self.full:
             places = ((folder / name, folder / f"{name}.gz") for name in self.full)
             if all(plain.is_file() or packed.is_file() for plain, packed in places):
@@ -73,13 +73,14 @@ class About:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pictures:
-    """A data set held whole in memory: named columns of the same length N, and where they come from.
+    """A data set held in memory: named columns of the same length N, and where they come from.
 
     Args:
-        tensors: plain names ("image", "label", "point" ...) -> tensor (N, ...). Images are uint8 (N, C, H, W), 0..255.
+        tensors: plain names ("image", "label", "point" ...) -> tensor (N, ...). Images are uint8
+            (N, C, H, W), 0..255.
         name: what they are, for captions.
-        source: "bundled" (shipped with the course), "full" (the official set), "made" (drawn by our code) or "yours" (the
-            reader's own folders).
+        source: "bundled" (shipped with the course), "full" (the official set), "made" (drawn by our
+            code) or "yours" (the reader's own folders).
         licence: of the pictures.
         texts: plain names ("caption") -> N strings.
         words: the name of a column of whole numbers -> the word of each of its values 0, 1, ...
@@ -99,7 +100,8 @@ class Pictures:
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
             raise CourseError(
-                f"{self.name}: columns of different lengths ({lengths}); give each the same number of rows."
+                f"{self.name}: columns of different lengths ({lengths}); "
+                "give each the same number of rows."
             )
 
     @property
@@ -145,7 +147,7 @@ def generator(seed: int | torch.Generator) -> torch.Generator:
 
 
 def root(given: str | Path | None = None) -> Path:
-    """The folder for full data sets: `given`, else the environment variable GANCOURSE_DATA, else ~/.cache/gancourse.
+    """The folder for full data sets: `given`, else $GANCOURSE_DATA, else ~/.cache/gancourse.
 
     It need not exist yet.
 
@@ -161,7 +163,7 @@ def root(given: str | Path | None = None) -> Path:
 
 
 def one_of(what: str, given: str, known: tuple[str, ...], whose: str) -> None:
-    """Raise a CourseError unless `given`, a `what` of `whose` pictures, is one of the known ones."""
+    """Raise a CourseError unless `given`, a `what` of the data `whose`, is a known one."""
     if given not in known:
         raise CourseError(
             f"{what}={given!r}: the {whose} have no such {what}; choose one of: {', '.join(known)}."
@@ -169,7 +171,7 @@ def one_of(what: str, given: str, known: tuple[str, ...], whose: str) -> None:
 
 
 def manifest(folder: str | Path) -> dict[str, dict]:
-    """{relative path: {"sha256", "bytes"}} of all files in `folder` but READMEs, scripts, hidden files and itself."""
+    """{relative path: {"sha256", "bytes"}} of the data files in `folder`, scripts left out."""
     folder = Path(folder)
     listed = {}
     for path in sorted(folder.rglob("*")):
@@ -206,8 +208,8 @@ def bundled(relative_path: str) -> Path:
     listed = files.read_json(files.BUNDLED / MANIFEST)
     if relative_path not in listed:
         raise CourseError(
-            f"{relative_path}: not among the {len(listed)} files that {files.BUNDLED / MANIFEST} names; "
-            "if you have just added it, run `python data/make_manifest.py`."
+            f"{relative_path}: not among the {len(listed)} files that {files.BUNDLED / MANIFEST} "
+            "names; if you have just added it, run `python data/make_manifest.py`."
         )
     remedy = f"Restore it with `git checkout -- data/{relative_path}`, or install the course again."
     return files.verify(files.BUNDLED / relative_path, listed[relative_path]["sha256"], remedy)
@@ -216,12 +218,14 @@ def bundled(relative_path: str) -> Path:
 def fetch(
     url: str, sha256: str | None, to: str | Path, bytes_limit: int, *, timeout: float = 30.0
 ) -> Path:
-    """Download `url` to the path `to`, whole and verified or not at all; a file already there and right is kept.
+    """Download `url` to the path `to`, whole and verified or not at all.
 
-    A try that the network breaks off, or that brings other bytes, is repeated `RETRIES` times.
+    A file that is there already and right is kept. A try that breaks off, or brings other bytes, is
+    repeated `RETRIES` times.
 
     Args:
-        sha256: hexadecimal SHA-256 the file must have; None takes what comes, and keeps what is there.
+        sha256: hexadecimal SHA-256 the file must have; None takes what comes, and keeps what is
+            there.
         bytes_limit: more than this is refused, whatever the server announces.
         timeout: seconds of silence after which the server counts as gone.
 
@@ -243,7 +247,7 @@ def fetch(
     )
 
     def download(url: str, part: str, shelf: pooch.Pooch) -> None:
-        """One try. An archive must arrive as it lies there, so the server is asked not to encode it."""
+        """One try. An archive must arrive as it is, so the server is asked not to encode it."""
         with (
             open(part, "wb") as file,
             tqdm(desc=to.name, total=bytes_limit, unit="B", unit_scale=True, leave=False) as bar,

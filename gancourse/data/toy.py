@@ -1,8 +1,11 @@
-"""Mixtures of Gaussians in the plane, whose modes can be counted: the smallest place to watch a generator lose some.
+"""Mixtures of Gaussians in the plane, whose modes can be counted.
 
-Ring of 8 with radius 2 and deviation 0.02: Metz et al. 2017, "Unrolled Generative Adversarial Networks" (arXiv
-1611.02163). Grid of 25 at -4, -2, 0, 2, 4 with deviation 0.05: Srivastava et al. 2017, "VEEGAN" (arXiv 1705.07761);
-its numbers as given by Lin et al. 2018, "PacGAN" (arXiv 1712.04086). The spiral is ours, a Swiss roll that has modes.
+They are the smallest place to watch a generator lose modes.
+
+Ring of 8 with radius 2 and deviation 0.02: Metz et al. 2017, "Unrolled Generative Adversarial
+Networks" (arXiv 1611.02163). Grid of 25 at -4, -2, 0, 2, 4 with deviation 0.05: Srivastava et al.
+2017, "VEEGAN" (arXiv 1705.07761); its numbers as given by Lin et al. 2018, "PacGAN" (arXiv
+1712.04086). The spiral is ours, a Swiss roll that has modes.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class Toy:
         return f"Toy({self.name}: {self.modes} modes, std {self.std})"
 
     def sample(self, n: int, seed: int | torch.Generator) -> Pictures:
-        """Draw "point" (n, 2) float32 and "label" (n,) int64, the mode 0..K-1 that each point comes from.
+        """Draw "point" (n, 2) float32 and "label" (n,) int64, the mode 0..K-1 of each point.
 
         Raises:
             CourseError: `n` is not positive.
@@ -72,7 +75,7 @@ def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Toy:
 
 
 def spiral(turns: float = 2.0, modes: int = 24, radius: float = 2.0, std: float = 0.05) -> Toy:
-    """`modes` Gaussians evenly spaced along a spiral of `turns` turns from radius / 4 out to `radius`."""
+    """`modes` Gaussians evenly along a spiral of `turns` turns, from radius / 4 to `radius`."""
     _positive(turns=turns, modes=modes, radius=radius, std=std)
     angle = torch.linspace(0, 2 * math.pi * turns, 10_000, dtype=torch.float64)
     away = torch.linspace(radius / 4, radius, 10_000, dtype=torch.float64)

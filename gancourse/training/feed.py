@@ -1,4 +1,4 @@
-"""Batches without end. What step t sees depends on the seed and t alone, so the feed has no place to lose."""
+"""Endless batches. What step t sees depends on the seed and t alone: there is no state to save."""
 
 from __future__ import annotations
 
@@ -41,14 +41,19 @@ class Source(Protocol):
         """The same data, held on `device`."""
 
     def batch(self, rows: Tensor, uniform: Tensor) -> Batch:
-        """A batch on the data's device: a function of rows (M,) int64 and uniform (M, draws) float64 in [0, 1) alone."""
+        """A batch on the data's device, which depends on the arguments alone.
+
+        Args:
+            rows: (M,) int64 on the CPU.
+            uniform: (M, draws) float64 on the CPU, random numbers in [0, 1).
+        """
 
     def identity(self) -> dict:
         """What a run that goes on knows its data by: "rows", and a checksum of all bytes."""
 
 
 class Rows(Dataset):
-    """Columns of equal length, read a row at a time: for sets that do not fit beside the networks."""
+    """Columns of equal length, read row by row: for sets that do not fit beside the networks."""
 
     def __init__(self, columns: Mapping[str, Column]):
         self.columns = columns
@@ -61,10 +66,11 @@ class Rows(Dataset):
 
 
 class Order:
-    """The rows of every step from `start` on: a fresh shuffle each epoch, incomplete last batches left out.
+    """The rows of every step from `start` on: a new shuffle each epoch, no incomplete batches.
 
     Raises:
-        CourseError: a batch cannot be split over the processes, or the data have fewer rows than a batch.
+        CourseError: a batch cannot be split over the processes, or the data have fewer rows than a
+            batch.
     """
 
     def __init__(
@@ -78,7 +84,8 @@ class Order:
     ):
         if batch_size % processes:
             raise CourseError(
-                f"batch_size={batch_size}: cannot be split over {processes} processes; give a multiple."
+                f"batch_size={batch_size}: cannot be split over {processes} processes; "
+                "give a multiple."
             )
         if rows < batch_size:
             raise CourseError(
@@ -100,9 +107,10 @@ class Order:
             epoch, place = epoch + 1, 0
 
     def uniform(self, draws: int) -> Iterator[Tensor]:
-        """This process's random numbers of each step, (batch_size / processes, draws) float64 in [0, 1).
+        """This process's numbers of each step, (batch_size / processes, draws) float64 in [0, 1).
 
-        Those of the whole batch are drawn and then shared out, so that a row has the same ones in any number of processes.
+        Those of the whole batch are drawn and then shared out, so that a row has the same ones in
+        any number of processes.
         """
         for step in count(self.start):
             drawn = np.random.default_rng((self.seed, step)).random((self.batch_size, draws))
@@ -110,7 +118,7 @@ class Order:
 
 
 class Indices:
-    """An order's rows as lists of ints, since a data set may look them up in a dict or a list of files."""
+    """An order's rows as lists of ints, as a data set that looks them up in a dict needs them."""
 
     def __init__(self, order: Order):
         self.order = order
@@ -121,11 +129,12 @@ class Indices:
 
 
 class Feed:
-    """Batches on the device, from a mapping of columns, a `Source`, or a map-style dataset whose rows are dicts.
+    """Batches on the device, from a mapping of columns, a `Source`, or a dataset of dicts.
 
-    Tensors that fit stay on the device as stored (uint8 pictures), and a batch is one gather there. Larger ones, and
-    datasets, go through a DataLoader with `workers` processes, in the same order. A source that fits is held on the device
-    as well; a larger one cuts its batches in main memory. Strings stay where they are.
+    Tensors that fit stay on the device as stored (uint8 pictures), and a batch is one gather there.
+    Larger ones, and datasets, go through a DataLoader with `workers` processes, in the same order.
+    A source that fits is held on the device as well; a larger one cuts its batches in main memory.
+    Strings stay where they are.
     """
 
     def __init__(
@@ -147,9 +156,8 @@ class Feed:
                 batch_sampler=Indices(order),
                 num_workers=workers,
                 pin_memory=device.type == "cuda",
-                generator=torch.Generator().manual_seed(
-                    order.seed
-                ),  # or it would draw from the run's own random state
+                # Its own generator, or it would draw from the run's random state.
+                generator=torch.Generator().manual_seed(order.seed),
             )
 
     def __iter__(self) -> Iterator[Batch]:
@@ -181,12 +189,12 @@ class Feed:
 
 
 def size_of(data: Mapping[str, Column]) -> int:
-    """The bytes of a mapping's tensors; strings are left out of account, as they never reach a device."""
+    """The bytes of a mapping's tensors. Strings do not count: they never reach a device."""
     return sum(column.nbytes for column in data.values() if isinstance(column, Tensor))
 
 
 def fits(nbytes: int, device: torch.device) -> bool:
-    """Whether so much takes less than half of the GPU's free memory; on other devices it is there already."""
+    """Whether so much takes less than half of a GPU's free memory; on a CPU it is there already."""
     return device.type != "cuda" or 2 * nbytes < torch.cuda.mem_get_info(device)[0]
 
 
@@ -208,9 +216,10 @@ def rows_of(data: Mapping[str, Column] | Source | Dataset) -> int:
 
 
 def identity(data: Mapping[str, Column] | Source | Dataset) -> dict:
-    """What a run that goes on knows its data by: "rows", and "crc32" of all bytes, columns in the order of their names.
+    """What a run that goes on knows its data by: "rows", and "crc32" of all bytes.
 
-    A dataset that is neither a mapping nor a `Source` has no checksum, and is known by its rows only.
+    Columns count in the order of their names. A dataset that is neither a mapping nor a `Source`
+    has no checksum, and is known by its rows only.
     """
     if isinstance(data, Source):
         return data.identity()

@@ -244,6 +244,13 @@ def test_photos_are_cut_into_crops_of_the_shape(tmp_path):
     assert isinstance(found, photos.Photos) and len(found) == 3 and found.side == 16
 
 
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_a_folder_a_without_a_folder_b_is_refused(tmp_path, name):
+    picture(tmp_path / name / "1.png")
+    with pytest.raises(CourseError, match=f"has a folder {name} only; give A and B"):
+        folders.own("pairs", tmp_path, shape=COLOUR, direction="AtoB")
+
+
 # Captions
 
 
@@ -304,6 +311,10 @@ def test_captions_find_names_however_accents_are_stored(tmp_path, here, there):
     picture(tmp_path / f"{stem}.png")
     write(tmp_path, {f"./{other}.png": "coffee"})
     assert folders.own("captions", tmp_path, shape=COLOUR)["caption"] == ["coffee"]
+    picture(tmp_path / f"{other}.png")
+    with pytest.warns(CourseWarning, match="another file has this name"):
+        assert folders.own("captions", tmp_path, shape=COLOUR)["caption"] == ["coffee"]
+    (tmp_path / f"{other}.png").unlink()
     (tmp_path / folders.CAPTIONS).unlink()
     (tmp_path / f"{other}.txt").write_text("coffee")
     assert folders.own("captions", tmp_path, shape=COLOUR)["caption"] == ["coffee"]
