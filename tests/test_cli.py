@@ -371,7 +371,7 @@ def test_data(gancourse):
     assert status == 0
     assert out.split()[:6] == ["ring", "made", "50,000", "train,", "50,000", "test;"]
     assert "point (2,) with label" in out and "CC0" in out
-    assert "There is no data set 'rings'. Choose from: digits" in mistake(
+    assert "name='rings': no such data set; choose one of: digits" in mistake(
         gancourse("data", "rings")
     )
 
@@ -387,7 +387,7 @@ def test_data(gancourse):
 def test_the_full_set_is_had_or_nothing_is_done(gancourse, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     message = mistake(gancourse(*command, "--source", "full", "--data-root", tmp_path))
-    assert "The full MNIST could not be downloaded" in message and not Path("run").exists()
+    assert "the full MNIST could not be downloaded" in message and not Path("run").exists()
 
 
 def test_full_means_what_there_is_of_data_that_come_in_one_size(gancourse):
@@ -444,7 +444,7 @@ def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
         gancourse("judge", "--folder", tmp_path / "judge", "--data-root", tmp_path / "empty")
     )
     assert (
-        "The full MNIST could not be downloaded" in message
+        "the full MNIST could not be downloaded" in message
         and "put the four official files" in message
     )
     assert not (tmp_path / "judge").exists()
@@ -819,7 +819,7 @@ def test_trust_is_for_official_pairs_only(gancourse, name, option):
 
 
 def test_a_hash_that_is_none_is_refused(gancourse, tmp_path):
-    assert "sha256='zz' was given" in mistake(
+    assert "sha256='zz': not a SHA-256" in mistake(
         gancourse("data", "maps", "--data-root", tmp_path, "--sha256", "zz")
     )
 
