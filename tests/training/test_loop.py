@@ -718,5 +718,5 @@ def test_without_a_folder_nothing_is_said_of_checkpoints(points):
 
 
 def test_too_little_data_is_explained_before_anything_runs(points, line_game):
-    with pytest.raises(CourseError, match="The data has 40 samples, a batch 41"):
+    with pytest.raises(CourseError, match="batch_size=41: more than the 40 rows"):
         play(line_game(), points, 1, batch_size=41)
