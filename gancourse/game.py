@@ -231,19 +231,20 @@ def in_tiles(
 ) -> Tensor:
     """`network` on a picture of any size, one tile at a time: (C, H, W) -> (C', s H, s W).
 
-    The result equals `network(picture[None])[0]` within rounding if every output pixel depends on at most `overlap` pixels
-    to each side, as in a convolutional network without strides whose receptive field has 2 * overlap + 1 pixels. Memory
-    grows with the tile, not with the picture. The result has the dtype of the network's output, so a network that ends
-    in bytes fills a quarter of what floats would.
+    It equals `network(picture[None])[0]` within rounding if no output pixel depends on more than
+    `overlap` pixels to each side, as in a convolutional network without strides whose receptive
+    field has at most 2 * overlap + 1 pixels. Memory grows with the tile, not with the picture. The
+    result has the type of the network's output: one that ends in bytes needs a quarter of the room.
 
     Args:
-        network: (1, C, h, w) -> (1, C', s h, s w) on any device, for every h and w up to `tile`; s is a whole number.
+        network: (1, C, h, w) -> (1, C', s h, s w) on any device, for every h and w up to `tile`; s
+            is a whole number.
         picture: (C, H, W) on the CPU.
-        tile: side of the pieces that the network sees, in pixels of the picture.
-        overlap: pixels that pieces share with each neighbour's core and that are thrown away.
+        tile: side of what the network sees at once, in pixels of the picture.
+        overlap: pixels along each inner side of a tile that are context only, and thrown away.
 
     Raises:
-        CourseError: the tile has no core left between two overlaps.
+        CourseError: nothing of the tile is left between two overlaps.
     """
     if not 0 <= 2 * overlap < tile:
         raise CourseError(
@@ -253,25 +254,22 @@ def in_tiles(
     whole = None
     for top, upper, lower in cores(height, tile, overlap):
         for left, first, last in cores(width, tile, overlap):
-            piece = picture[None, :, top : top + tile, left : left + tile]
-            made = network(piece)[0]
+            made = network(picture[None, :, top : top + tile, left : left + tile])[0]
             if whole is None:
-                scale = made.shape[-1] // piece.shape[-1]
-                # In memory row by row, all channels of a pixel together, as picture files want it.
+                scale = made.shape[-1] // min(tile, width)
+                # A pixel's channels lie side by side, as picture files want them.
                 whole = made.new_empty((scale * height, scale * width, len(made)), device="cpu")
-            core = made[
-                :,
-                scale * (upper - top) : scale * (lower - top),
-                scale * (first - left) : scale * (last - left),
-            ]
-            whole[scale * upper : scale * lower, scale * first : scale * last] = core.permute(
-                1, 2, 0
+            to = slice(scale * upper, scale * lower), slice(scale * first, scale * last)
+            core = (
+                slice(scale * (upper - top), scale * (lower - top)),
+                slice(scale * (first - left), scale * (last - left)),
             )
+            whole[to] = made.permute(1, 2, 0)[core]
     return whole.permute(2, 0, 1)
 
 
 def cores(length: int, tile: int, overlap: int) -> list[tuple[int, int, int]]:
-    """(start of a tile, start of its core, end of its core) along one side: cores cover it once, tiles stay within it."""
+    """(tile's start, core's start, core's end) along a side that cores cover once, without gaps."""
     last = max(0, length - tile)
     starts = [*range(0, last, tile - 2 * overlap), last]
     cuts = [0, *(start + overlap for start in starts[1:]), length]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gancourse.data import CourseWarning, photos
+from gancourse.data import CourseWarning, photos, picture_folder
 from gancourse.files import CourseError
 from gancourse.game import Phase
 from gancourse.training import checkpoint
@@ -228,3 +228,16 @@ def test_warning_filters_are_as_before(folder):
         before = list(warnings.filters)
         photos.load(folder, "all", side=16)
         assert warnings.filters == before
+
+
+def test_decoding_shows_its_progress(folder, monkeypatch):
+    bars = []
+
+    class Bar(picture_folder.tqdm):
+        def close(self):
+            bars.append((self.desc, self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(picture_folder, "tqdm", Bar)
+    photos.load(folder, "all", side=16)
+    assert bars[0] == ("holiday all", 5, 5)
