@@ -174,7 +174,7 @@ def require_rows(data, expected: Mapping[str, tuple[int, ...]]) -> None:
     """
     is_table = isinstance(data, Mapping)
     row = {name: value[0] for name, value in data.items()} if is_table else data[0]
-    found = {name: tuple(value.shape) for name, value in row.items()}
+    found = {name: tuple(value.shape) for name, value in row.items() if isinstance(value, Tensor)}
     for name, shape in expected.items():
         if found.get(name) != tuple(shape):
             raise CourseError(
@@ -185,10 +185,12 @@ def require_rows(data, expected: Mapping[str, tuple[int, ...]]) -> None:
 
 def to_float(batch: Batch) -> Batch:
     """A batch as stored -> as networks take it: uint8 pictures 0..255 become floats in [-1, 1], the rest stays."""
-    return {
-        name: value / 127.5 - 1 if value.dtype == torch.uint8 else value
-        for name, value in batch.items()
-    }
+
+    def as_float(value):
+        is_picture = isinstance(value, Tensor) and value.dtype == torch.uint8
+        return value / 127.5 - 1 if is_picture else value
+
+    return {name: as_float(value) for name, value in batch.items()}
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -106,10 +106,8 @@ class Play:
         self.counts: dict[str, int] = {}
 
     def step(self, batch: dict[str, Tensor], step: int) -> None:
-        batch = {
-            name: value.contiguous(memory_format=self.format) if value.dim() == 4 else value
-            for name, value in self.game.augment(to_float(batch)).items()
-        }
+        batch = self.game.augment(to_float(batch))
+        batch = {name: self.in_order(value) for name, value in batch.items()}
         turns = [turn for turn in self.turns if not (step + 1) % turn[0].every]
         with learning(*(phase for phase, _, _ in turns)), self.handle.autocast():
             batch = self.share(batch)
@@ -129,6 +127,11 @@ class Play:
                 self.counts[key] = self.counts.get(key, 0) + 1
         for name, averaged in self.averages.items():
             averaged.update_parameters(getattr(self.game, name))
+
+    def in_order(self, value):
+        """Pictures in the memory order of the convolutions; anything else as it is."""
+        is_picture = isinstance(value, Tensor) and value.dim() == 4
+        return value.contiguous(memory_format=self.format) if is_picture else value
 
     def share_gradients(self, phase: Phase) -> None:
         """Mean gradient over all processes: what DistributedDataParallel does, for any subset of a game's networks."""
