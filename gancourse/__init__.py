@@ -24,4 +24,4 @@ def __getattr__(name: str):
 
 
 def __dir__():
-    return [*globals(), *_HOMES]
+    return [*globals(), *_HOMES, "__version__"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gancourse.files import CourseError
-from gancourse.recipe import Recipe
+
+if TYPE_CHECKING:  # a list of chapters answers without torch
+    from gancourse.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ def chapter(name: str | None) -> Chapter:
 
 def protocol(name: str) -> Any:
     """How a chapter's samples are measured: its `gancourse.evaluation.Protocol`."""
-    module: ModuleType = import_module(chapter(name).protocol)
-    return module.PROTOCOL
+    return import_module(chapter(name).protocol).PROTOCOL
 
 
 def configure(settings: Mapping[str, Any]) -> Recipe:

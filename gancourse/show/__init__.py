@@ -1,16 +1,15 @@
 """Figures: sheets of pictures, curves, points, films, live views, explorers, a sketchpad.
 
-Every function returns a figure, an array, a path or a widget, and prints nothing. `curves` is both
-a module of this folder and its function; `gancourse.show.curves` is the function.
+Every function returns a figure, an array, a path or a widget, and prints nothing.
 """
 
 from __future__ import annotations
 
-from gancourse.show.curves import curves
 from gancourse.show.explorers import codes, knobs, latent_walk, walk
 from gancourse.show.films import film, film_of_run
 from gancourse.show.grids import compare, grid, save_grid, tile
 from gancourse.show.live import Live
+from gancourse.show.plots import curves
 from gancourse.show.style import Plate, house
 from gancourse.show.toy import chase, field, scatter
 

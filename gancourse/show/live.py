@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gancourse.files import CourseError
-from gancourse.show.curves import LOSS, curve_names, draw_curves
 from gancourse.show.grids import tile
+from gancourse.show.plots import LOSS, curve_names, draw_curves
 from gancourse.show.style import DPI, LINES, TEXT, WIDTH, Plate, as_array, house, legend_above
 from gancourse.show.toy import draw_points, name_axes
 

@@ -9,7 +9,7 @@ import pytest
 
 from gancourse import show
 from gancourse.files import CourseError
-from gancourse.show.curves import running_mean
+from gancourse.show.plots import running_mean
 from gancourse.show.style import LINES
 
 
