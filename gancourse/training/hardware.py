@@ -45,11 +45,11 @@ def offered(device: str | torch.device | None = None) -> torch.device:
 class Machine:
     """What a run is computed on, and how.
 
-    The course's seeds are reproducible on one machine only if all of it is the same. So the memory
-    order follows a rule and is not timed at the start of a run: the two orders round differently,
-    and after five steps of a DCGAN some weights differ by 0.03. `gancourse bench` measures the
-    rule. On one CPU core, with AVX2 as with AVX-512, channels_last is 1.0 to 1.1 times as fast for
-    networks with BatchNorm, and 0.8 to 0.9 times for those with instance norm.
+    It decides how numbers are rounded, and nothing else of what is learned. The memory order
+    follows a rule and is not timed at the start of a run, because a seed must give the same
+    weights again: after five steps of a DCGAN, those of the two orders differ by up to 0.03.
+    `gancourse bench` measures the rule. On one CPU core, with AVX2 as with AVX-512, channels_last
+    is 1.0 to 1.1 times as fast with BatchNorm, and 0.8 to 0.9 times with instance norm.
 
     Attributes:
         device: "cpu", "cuda" or "mps"; None for the best there is.

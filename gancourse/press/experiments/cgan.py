@@ -188,4 +188,4 @@ def page(config: cgan.Config, runs: Sequence[dict]) -> str:
         f"Width {config.width}, {config.steps:,} steps of {config.batch_size}; "
         f"median (least to most) over seeds {', '.join(map(str, whole))}."
     )
-    return f"{recipe}\n\n{table(['', *GAMES.values()], rows)}\n"
+    return f"{recipe}\n\n{table(['measure', *GAMES.values()], rows)}\n"
