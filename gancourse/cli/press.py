@@ -13,7 +13,7 @@ SEEDS = {"min": 0, "max": 2**32 - 1}
 def bench(
     chapters: Annotated[
         list[str] | None,
-        typer.Argument(help="Chapters to measure, e.g. gan cgan. Default: all."),
+        typer.Argument(help="Chapters to measure; see `gancourse chapters`. Default: all."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Paired timings per row.")] = 9,
     device: Annotated[
@@ -30,7 +30,7 @@ def bench(
 
 
 def experiment(
-    chapter: Annotated[str, typer.Argument(help="A chapter with an experiment, e.g. cgan.")],
+    chapter: Annotated[str, typer.Argument(help="A chapter that has an experiment.")],
     seed: Annotated[
         list[int] | None,
         typer.Option(**SEEDS, help="A seed; repeat it for several. Default: 0, 1 and 2."),

@@ -13,9 +13,8 @@ from gancourse import data
 from gancourse.chapters import infogan
 from gancourse.evaluation import evaluate
 from gancourse.files import DOSSIERS
-from gancourse.models import begin
+from gancourse.models import play
 from gancourse.press.experiments import SEEDS, keep, spread, table
-from gancourse.training import train
 
 FOLDER = DOSSIERS / "infogan-faces"
 CONFIG = infogan.Config.at("class", "faces", steps=1_500)
@@ -41,7 +40,7 @@ def run(
 
     def one(wanted: dict) -> dict:
         changed, seed = infogan.Config.of({**recipe, **wanted["change"]}), wanted["seed"]
-        record = train(begin(changed, seed), pictures.tensors, seed=seed)
+        record = play(changed, pictures, seed=seed)
         scores = evaluate(record.game, seed=seed, root=root)
         return {"seconds": record.summary["seconds"], "scores": scores}
 

@@ -15,9 +15,8 @@ from gancourse import data
 from gancourse.chapters import pix2pix, protocol
 from gancourse.evaluation import evaluate
 from gancourse.files import DOSSIERS
-from gancourse.models import begin
+from gancourse.models import play
 from gancourse.press.experiments import SEEDS, keep, table
-from gancourse.training import train
 
 FOLDER = DOSSIERS / "pix2pix"
 CONFIG = pix2pix.Config.at("check", steps=500)
@@ -41,7 +40,7 @@ def run(
 
     def one(wanted: dict) -> dict:
         changed, seed = replace(config, **wanted["change"]), wanted["seed"]
-        record = train(begin(changed, seed), pairs.tensors, seed=seed)
+        record = play(changed, pairs, seed=seed)
         scores = evaluate(record.game, seed=seed, root=root)
         return {"seconds": record.summary["seconds"], "scores": scores}
 
