@@ -1,4 +1,4 @@
-"""Does chapter 2 draw the label it is asked for? Bounds are three seeds, with a margin of a fifth."""
+"""Does chapter 2 draw the label it is asked for? Three seeds, with a margin of a fifth."""
 
 from __future__ import annotations
 

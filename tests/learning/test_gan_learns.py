@@ -1,4 +1,4 @@
-"""Does chapter 1 learn? Bounds are three or more seeds, with a margin of about a fifth."""
+"""Does chapter 1 learn? Bounds are of three seeds or more, with a margin of about a fifth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ring_of_8(seed: int, **changes) -> dict:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_ring_of_8_is_covered(seed):
-    """Measured after 1,000 steps, seeds 0 to 5: 8 modes each, quality .58 to .76, kl .007 to .044."""
+    """Measured after 1,000 steps, seeds 0 to 5: 8 modes, quality .58 to .76, kl .007 to .044."""
     found = ring_of_8(seed)
     assert found["modes"] == found["of"] == 8
     assert found["quality"] > 0.45 and found["kl"] < 0.12

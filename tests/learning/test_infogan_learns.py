@@ -1,4 +1,4 @@
-"""Can chapter 3's codes be read off the pictures? Bounds are three seeds, far from the control."""
+"""Can chapter 3's codes be read off the pictures? Three seeds each, far from the control."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gancourse.models import play
 
 
 def information(seed: int, **changes) -> tuple[float, float]:
-    """Mutual information of category and picture in nats, as (the game's own Q, a fresh Q) see it."""
+    """Nats of the category in the picture, as (the game's own Q, a fresh Q) read them."""
     digits = load("digits", "train", source="bundled").tensors
     config = Config.at("check", steps=150, batch_size=32, **changes)
     pictures = {"image": digits["image"]}

@@ -1,4 +1,4 @@
-"""Does chapter 6 learn to translate? Bounds are three seeds, far from the control."""
+"""Does chapter 6 learn to translate? Bounds are of three seeds, far from the control."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_the_other_memory_order_is_the_one_that_the_rule_does_not_choose(name, f
 
 @pytest.mark.parametrize(("name", "form"), FORMS)
 def test_the_plain_form_plays_our_game(name, form):
-    """As many generated batches per step as our loop, and one more for InfoGAN's third optimizer."""
+    """As many generated batches per step as our loop; one more for InfoGAN's third optimizer."""
     calls = {}
     for kind in ("ours", "plain"):
         game, calls[kind] = tiny(name, form), 0
