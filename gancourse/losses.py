@@ -119,7 +119,7 @@ LOSSES: dict[str, AdversarialLoss] = {
 }
 
 
-def slope(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+def slope(discriminator: Critic, inputs: Tensor) -> Tensor:
     """The gradient of each logit with respect to its own input, itself differentiable.
 
     It has the shape of `inputs`. One differentiation of the summed logits gives every
@@ -131,7 +131,7 @@ def slope(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     return gradient
 
 
-def zero_centred(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+def zero_centred(discriminator: Critic, inputs: Tensor) -> Tensor:
     """Half the mean squared slope: R1 on real inputs, R2 on fake ones.
 
     Mescheder et al. 2018, eq. 9 and 10.
@@ -140,9 +140,7 @@ def zero_centred(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> T
     return gradient.square().sum(1).mean() / 2  # E |grad D|^2 / 2
 
 
-def gradient_penalty(
-    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
-) -> Tensor:
+def gradient_penalty(discriminator: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """Slope 1 at random points between real and fake inputs.
 
     Gulrajani et al. 2017 (WGAN-GP), eq. 3.
@@ -154,9 +152,7 @@ def gradient_penalty(
     return (length - 1).square().mean()  # E (|grad D| - 1)^2
 
 
-def penalties(
-    judge: Critic, real: Tensor, fake: Tensor, *, r1=0.0, r2=0.0, slope=0.0
-) -> Terms:
+def penalties(judge: Critic, real: Tensor, fake: Tensor, *, r1=0.0, r2=0.0, slope=0.0) -> Terms:
     """The discriminator's penalties whose weight is above 0, each times its weight."""
     terms = {}
     if r1:
