@@ -60,7 +60,7 @@ student: environment
 	"$(VENV)/bin/gancourse" notebooks student $(NOTEBOOKS) --to _build/student
 
 bench: environment
-	$(RUN) -m gancourse.press.bench
+	"$(VENV)/bin/gancourse" bench
 
 lint: environment
 	$(RUN) -m ruff check .

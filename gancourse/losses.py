@@ -1,12 +1,14 @@
-"""Adversarial losses on logits, each beside the formula it equals.
+"""Adversarial losses on logits, each beside the formula it implements.
 
-A discriminator returns a logit u, so D(x) = sigmoid(u) is its probability that x is real. Written on logits, every loss
-keeps its precision and its gradient where a probability would have rounded to exactly 0 or 1. Two identities do the work:
+A discriminator returns a logit u, and D(x) = sigmoid(u) is its probability that x is real.
+On logits, a loss keeps its precision and its gradient where a probability would have been
+rounded to exactly 0 or 1. Two identities are all it takes:
 
-    softplus(-u) = -log sigmoid(u) = -log D         softplus(u) = -log(1 - sigmoid(u)) = -log(1 - D)
+    softplus(-u) = -log sigmoid(u) = -log D
+    softplus(u) = -log(1 - sigmoid(u)) = -log(1 - D)
 
-Each function returns its terms by name, as scalars to be summed; the names are what the training record shows. All
-logits are float tensors of shape (N, ...), one value a picture or a patch.
+Each function returns named scalar terms, to be summed; the training record shows them under
+these names. Logits are float tensors of shape (N, ...), one value per picture or patch.
 """
 
 from __future__ import annotations
@@ -23,15 +25,24 @@ Critic = Callable[[Tensor], Tensor]  # inputs (N, ...) -> logits
 
 
 class AdversarialLoss(NamedTuple):
-    """The two players' losses. `generator(fake, real)` may ignore `real`; `pairs` says that it does not."""
+    """The losses of the two players.
 
-    discriminator: Callable[[Tensor, Tensor], Terms]  # (real logits, fake logits)
-    generator: Callable[[Tensor, Tensor | None], Terms]  # (fake logits, real logits)
+    Attributes:
+        discriminator: (real logits, fake logits) -> terms.
+        generator: (fake logits, real logits) -> terms.
+        pairs: the generator's loss needs the real logits. Otherwise they may be None.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Terms]
+    generator: Callable[[Tensor, Tensor | None], Terms]
     pairs: bool = False
 
 
 def log_loss(real: Tensor, fake: Tensor) -> Terms:
-    """Goodfellow et al. 2014, eq. 1, negated. A discriminator that knows nothing pays 2 ln 2 = 1.386 nats."""
+    """Goodfellow et al. 2014, eq. 1, negated.
+
+    A discriminator that always answers D = 1/2 pays 2 ln 2 = 1.386 nats.
+    """
     return {
         "real": softplus(-real).mean(),  # -log D(x)
         "fake": softplus(fake).mean(),  # -log(1 - D(G(z)))
@@ -39,12 +50,18 @@ def log_loss(real: Tensor, fake: Tensor) -> Terms:
 
 
 def non_saturating_generator(fake: Tensor, real: Tensor | None = None) -> Terms:
-    """Goodfellow et al. 2014, section 3: maximise log D(G(z)). The gradient is largest where D is sure of itself."""
+    """Goodfellow et al. 2014, section 3: maximise log D(G(z)).
+
+    The gradient is largest where D is sure that the picture is fake.
+    """
     return {"fake": softplus(-fake).mean()}  # -log D(G(z))
 
 
 def minimax_generator(fake: Tensor, real: Tensor | None = None) -> Terms:
-    """Goodfellow et al. 2014, eq. 1: minimise log(1 - D(G(z))), whose gradient vanishes where D is sure of itself."""
+    """Goodfellow et al. 2014, eq. 1: minimise log(1 - D(G(z))).
+
+    The gradient vanishes where D is sure that the picture is fake.
+    """
     return {"fake": -softplus(fake).mean()}  # log(1 - D(G(z)))
 
 
@@ -54,34 +71,41 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Terms:
 
 
 def least_squares_generator(fake: Tensor, real: Tensor | None = None) -> Terms:
+    """Mao et al. 2017 (LSGAN), eq. 9: the generator wants 1 for its fakes."""
     return {"fake": (fake - 1).square().mean() / 2}
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Terms:
-    """Lim & Ye 2017; Miyato et al. 2018, eq. 16: no reward for a margin beyond 1."""
+    """Lim & Ye 2017; Miyato et al. 2018, eq. 16: a margin beyond 1 earns nothing."""
     return {"real": relu(1 - real).mean(), "fake": relu(1 + fake).mean()}
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Terms:
-    """Arjovsky et al. 2017 (WGAN), eq. 2, negated. Needs a 1-Lipschitz critic: add `gradient_penalty`."""
+    """Arjovsky et al. 2017 (WGAN), eq. 2, negated.
+
+    The critic must be 1-Lipschitz: add `gradient_penalty`.
+    """
     return {"real": -real.mean(), "fake": fake.mean()}
 
 
 def critic_generator(fake: Tensor, real: Tensor | None = None) -> Terms:
-    """Minimise -D(G(z)): the generator of WGAN and of the hinge loss."""
+    """Minimise -D(G(z)), as WGAN and the hinge loss do."""
     return {"fake": -fake.mean()}
 
 
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Terms:
-    """Jolicoeur-Martineau 2018 (relativistic pairing); Huang et al. 2024 (R3GAN), section 2: which of a pair is real?
+    """Which picture of a pair is the real one?
 
-    Pairing each fake with a real picture leaves no way to win by one threshold for all of them, so dropping a mode no
-    longer pays. Add `zero_centred` on both sides (R1 + R2), without which it need not converge.
+    Jolicoeur-Martineau 2018 (relativistic pairing); Huang et al. 2024 (R3GAN), section 2.
+    Each fake is compared with a real picture, so no single threshold separates them all,
+    and dropping a mode no longer pays. Add `zero_centred` on both sides (R1 + R2): without
+    it the game need not converge.
     """
     return {"pair": softplus(fake - real).mean()}  # -log sigmoid(D(x) - D(G(z)))
 
 
 def relativistic_generator(fake: Tensor, real: Tensor | None) -> Terms:
+    """The same comparison, won by the fake."""
     return {"pair": softplus(real - fake).mean()}  # -log sigmoid(D(G(z)) - D(x))
 
 
@@ -95,35 +119,41 @@ LOSSES: dict[str, AdversarialLoss] = {
 }
 
 
-def slope(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """The gradient of each logit by its own input, shape of `inputs`, itself differentiable.
+def slope(discriminator: Critic, inputs: Tensor) -> Tensor:
+    """The gradient of each logit with respect to its own input, itself differentiable.
 
-    Summing the logits before differentiating gives every input its own gradient only if no logit sees another's input:
-    no BatchNorm in the discriminator.
+    It has the shape of `inputs`. One differentiation of the summed logits gives every
+    input its own gradient only if no logit depends on another's input, so the
+    discriminator must not have BatchNorm.
     """
     inputs = inputs.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(inputs).sum(), inputs, create_graph=True)
     return gradient
 
 
-def zero_centred(discriminator: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """Mean squared slope over 2: R1 on real inputs, R2 on fake ones (Mescheder et al. 2018, eq. 9 and 10)."""
-    return slope(discriminator, inputs).flatten(1).square().sum(1).mean() / 2  # E |grad D|^2 / 2
+def zero_centred(discriminator: Critic, inputs: Tensor) -> Tensor:
+    """Half the mean squared slope: R1 on real inputs, R2 on fake ones.
+
+    Mescheder et al. 2018, eq. 9 and 10.
+    """
+    gradient = slope(discriminator, inputs).flatten(1)
+    return gradient.square().sum(1).mean() / 2  # E |grad D|^2 / 2
 
 
-def gradient_penalty(
-    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
-) -> Tensor:
-    """Gulrajani et al. 2017 (WGAN-GP), eq. 3: slope 1 on random points between a real and a fake input."""
-    t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+def gradient_penalty(discriminator: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """Slope 1 at random points between real and fake inputs.
+
+    Gulrajani et al. 2017 (WGAN-GP), eq. 3.
+    """
+    one_each = len(real), *[1] * (real.dim() - 1)  # (N, 1, 1, 1) for pictures
+    t = torch.rand(one_each, device=real.device, dtype=real.dtype)
     between = t * real + (1 - t) * fake
-    return (
-        (slope(discriminator, between).flatten(1).norm(dim=1) - 1).square().mean()
-    )  # E (|grad D| - 1)^2
+    length = slope(discriminator, between).flatten(1).norm(dim=1)
+    return (length - 1).square().mean()  # E (|grad D| - 1)^2
 
 
 def penalties(judge: Critic, real: Tensor, fake: Tensor, *, r1=0.0, r2=0.0, slope=0.0) -> Terms:
-    """The discriminator's penalties that have a weight above 0, each times its weight."""
+    """The discriminator's penalties whose weight is above 0, each times its weight."""
     terms = {}
     if r1:
         terms["r1"] = r1 * zero_centred(judge, real)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
 from torch import nn
 
+from gancourse.files import CourseError
 from gancourse.layers import (
     JoinedConv2d,
     JoinedConvTranspose2d,
@@ -14,6 +16,7 @@ from gancourse.layers import (
     ReadOut,
     dcgan_init,
     gaussian_latents,
+    halvings,
     join,
     random_affine,
 )
@@ -58,7 +61,7 @@ PRODUCTS = {
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_a_convolution_written_as_a_product_is_the_same_function(name, memory):
-    """Names and shapes of the weights, results, both gradients, and the gradient of a gradient (r1 needs it)."""
+    """Weights by name and shape, results, gradients, and the gradient of a gradient (for R1)."""
     ours, theirs, shape = PRODUCTS[name]
     theirs.load_state_dict(ours.state_dict())
     found = []
@@ -78,7 +81,7 @@ def test_a_convolution_written_as_a_product_is_the_same_function(name, memory):
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_a_product_takes_channels_last_as_it_lies(name):
-    """Maps leave in that order, and the weight's gradient has its weight's: a fused Adam walks them side by side."""
+    """Maps keep the order, and a gradient has its weight's strides, which fused Adam needs."""
     layer, _, shape = PRODUCTS[name]
     layer.to(memory_format=torch.channels_last).zero_grad()
     y = layer(torch.randn(shape).to(memory_format=torch.channels_last))
@@ -99,16 +102,15 @@ JOINED = {
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("name", JOINED)
 def test_a_joined_condition_is_the_condition_on_constant_maps(name, memory):
-    """Results, and the gradients of maps, condition and weight, against the layer that is given the maps."""
+    """Results and all gradients, against the usual layer with constant maps appended."""
     ours, ordinary = JOINED[name]
     ours.to(memory_format=memory)
     found = []
     for joined in (True, False):
         dice = torch.Generator().manual_seed(0)
         x = torch.randn(4, 6, 8, 8, generator=dice).to(memory_format=memory).requires_grad_()
-        condition = torch.rand(
-            4, 3, generator=dice
-        ).requires_grad_()  # mixtures too, not one-hot alone
+        # Mixtures, not only one-hot rows.
+        condition = torch.rand(4, 3, generator=dice).requires_grad_()
         y = ours(x, condition) if joined else ordinary.forward(ours, join(x, condition))
         found.append([y, *torch.autograd.grad(y.sin().sum(), [x, condition, ours.weight])])
     for a, b in zip(*found, strict=True):
@@ -137,9 +139,8 @@ def test_latents_are_standard_normal():
     assert z.shape == (2000, 50) and z.dtype == torch.float32
     error = 1 / math.sqrt(z.numel())
     assert z.mean().abs() < 5 * error and z.std().item() == pytest.approx(1, abs=5 * error)
-    assert z.pow(4).mean().item() == pytest.approx(
-        3, abs=5 * math.sqrt(96) * error
-    )  # a Gaussian's fourth moment
+    fourth_moment = z.pow(4).mean().item()
+    assert fourth_moment == pytest.approx(3, abs=5 * math.sqrt(96) * error)
 
 
 def test_a_generator_decides_the_latents_and_leaves_the_global_state():
@@ -150,7 +151,20 @@ def test_a_generator_decides_the_latents_and_leaves_the_global_state():
     assert torch.equal(gaussian_latents(3, 4), first)
 
 
-# A random affine copy
+@pytest.mark.parametrize(
+    ("side", "found"), [(8, (1, 4)), (28, (2, 7)), (32, (3, 4)), (64, (4, 4)), (96, (4, 6))]
+)
+def test_a_square_picture_is_halved_to_a_map_of_4_to_7_px(side, found):
+    assert halvings((3, side, side)) == found
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 32), (3, 50, 50), (1, 7, 7), (1, 4, 4)])
+def test_a_picture_that_cannot_be_halved_is_refused_with_sizes_that_can(shape):
+    with pytest.raises(CourseError, match=rf"shape={re.escape(str(shape))}: .*such as 28, 32"):
+        halvings(shape)
+
+
+# Random affine copies
 
 
 def dots(n: int = 400, side: int = 28) -> torch.Tensor:
@@ -170,33 +184,33 @@ def middles(pictures: torch.Tensor) -> torch.Tensor:
     )
 
 
-def test_an_affine_copy_by_nothing_is_the_picture():
+def test_an_affine_copy_of_amount_0_is_the_picture():
     pictures = torch.rand(3, 2, 28, 28) * 2 - 1
     assert torch.allclose(random_affine(pictures, 0.0), pictures, atol=1e-5)
 
 
 def test_an_affine_copy_is_moved_as_far_as_it_says_and_no_further():
-    """A shift moves by 7 % of 28 px at most, and turn, shear and scale move a spot 6 px out by 5.5 px at most."""
+    """A shift moves by up to 7 % of 28 px; the rest move a spot 6 px out by up to 5.5 px."""
     moved = middles(random_affine(dots())) - middles(dots())
-    assert moved.mean(0).abs().max() < 0.4  # no side is preferred
+    assert moved.mean(0).abs().max() < 0.4  # no direction is preferred
     reach = moved.abs().max(0).values
     assert ((reach > 2.5) & (reach < 0.07 * 28 + 5.5)).all(), reach
     half = (middles(random_affine(dots(), 0.5)) - middles(dots())).abs().max(0).values
     assert (half < 0.65 * reach).all() and (half > 0.35 * reach).all(), (half, reach)
 
 
-def test_each_picture_is_moved_by_dice_of_its_own():
+def test_each_picture_is_moved_differently():
     moved = middles(random_affine(dots(10)))
     assert len(moved.round(decimals=3).unique(dim=0)) == 10
 
 
-def test_what_comes_in_over_the_edge_is_paper():
+def test_new_pixels_at_the_border_are_background():
     copies = random_affine(torch.ones(200, 1, 28, 28))
     assert copies.amin() == -1 and copies.amax() <= 1 + 1e-5
     assert (copies[:, :, 10:18, 10:18] > 1 - 1e-5).all()
 
 
-def test_an_affine_copy_hands_the_gradient_back():
+def test_an_affine_copy_passes_the_gradient_on():
     pictures = dots(4).clone().requires_grad_()
     random_affine(pictures).sum().backward()
     assert (pictures.grad.abs().sum((1, 2, 3)) > 100).all()

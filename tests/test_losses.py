@@ -1,4 +1,7 @@
-"""Losses against the formulas on probabilities, in float64, where a probability still has room to differ from 0 and 1."""
+"""Losses against their formulas on probabilities.
+
+In float64, where probabilities near 0 and 1 can still be told from 0 and 1.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def logits(n: int, seed: int) -> torch.Tensor:
 REAL, FAKE = logits(512, 0), logits(512, 1)
 D_REAL, D_FAKE = 1 / (1 + torch.exp(-REAL)), 1 / (1 + torch.exp(-FAKE))
 
-# name -> (discriminator's terms, generator's term), written with D(x) = sigmoid(u) and plain arithmetic.
+# name -> (discriminator's terms, generator's term), in D(x) = sigmoid(u) and plain arithmetic
 FORMULAS = {
     "non-saturating": (
         {"real": -D_REAL.log().mean(), "fake": -(1 - D_FAKE).log().mean()},
@@ -71,7 +74,7 @@ def test_terms_are_the_formulas(name):
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_terms_are_scalars_with_a_gradient_for_any_shape_of_logits(name):
-    for shape in ((7,), (7, 1), (2, 1, 3, 3)):  # one logit a picture, or one a patch
+    for shape in ((7,), (7, 1), (2, 1, 3, 3)):  # per picture, or per patch
         real, fake = torch.randn(shape, requires_grad=True), torch.randn(shape, requires_grad=True)
         for terms in (LOSSES[name].discriminator(real, fake), LOSSES[name].generator(fake, real)):
             for value in terms.values():
@@ -118,7 +121,10 @@ def test_values_of_a_discriminator_that_knows_nothing():
 
 
 def wrong_side(rules: AdversarialLoss, size: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """(loss, logits) of each player where it is as wrong as can be: D calls real fake, fake real; G is seen through."""
+    """(loss, logits) of players that are entirely wrong.
+
+    D calls real pictures fake, D calls fakes real, and G's fakes are recognised.
+    """
     real, fake = (
         torch.full((4,), -size, requires_grad=True),
         torch.full((4,), size, requires_grad=True),
@@ -133,8 +139,11 @@ def wrong_side(rules: AdversarialLoss, size: float) -> list[tuple[torch.Tensor, 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name != "minimax"])
 @pytest.mark.parametrize("size", [100.0, 1000.0])
-def test_the_wrong_side_is_finite_and_pulls(name, size):
-    """Museum 8 and 22: a sigmoid rounds to 0 or 1 at +-100 and log gives infinity; a clamp against it kills the gradient."""
+def test_the_loss_of_a_wrong_player_is_finite_and_has_a_gradient(name, size):
+    """Museum 8 and 22: at +-100 a sigmoid rounds to 0 or 1, and its log is infinite.
+
+    A clamp against that leaves no gradient.
+    """
     for loss, logit in wrong_side(LOSSES[name], size):
         loss.backward()
         assert torch.isfinite(loss) and torch.isfinite(logit.grad).all()
@@ -153,7 +162,7 @@ def test_extreme_logits_stay_finite_in_either_direction(name, sign):
 
 
 def test_minimax_gives_no_gradient_where_the_generator_needs_it_and_non_saturating_does():
-    """d/du log(1 - sigmoid u) = -D, d/du -log sigmoid u = -(1 - D): the one vanishes at D = 0, the other is largest."""
+    """d/du log(1 - sigmoid u) = -D vanishes at D = 0, d/du -log sigmoid u = D - 1 does not."""
     for logit in (-12.0, -6.0, 0.0, 3.0):
         expected = 1 / (1 + math.exp(-logit))
         slopes = {}
@@ -165,8 +174,8 @@ def test_minimax_gives_no_gradient_where_the_generator_needs_it_and_non_saturati
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_each_player_is_paid_for_the_right_direction(name):
-    """One small step down its own loss: D raises real and lowers fake, G raises fake."""
+def test_each_player_gains_in_the_right_direction(name):
+    """A step down its own loss: D raises real and lowers fake, G raises fake."""
     real, fake = torch.zeros(5, requires_grad=True), torch.zeros(5, requires_grad=True)
     sum(LOSSES[name].discriminator(real, fake).values()).backward()
     assert (
@@ -203,7 +212,7 @@ def test_r1_of_a_linear_discriminator_is_half_its_squared_weights():
 
 
 def test_r1_of_a_quadratic_discriminator_is_its_squared_distance():
-    """D(x) = a |x|^2 / 2 has slope a x, so the penalty is a^2 E|x|^2 / 2, over all of a picture's pixels."""
+    """D(x) = a |x|^2 / 2 has slope a x, so the penalty is a^2 E|x|^2 / 2, over all pixels."""
     a, x = torch.tensor(1.5, requires_grad=True), torch.randn(8, 1, 4, 4)
     penalty = zero_centred(lambda x: a * x.flatten(1).square().sum(1) / 2, x)
     distance = x.flatten(1).square().sum(1).mean()
@@ -212,7 +221,7 @@ def test_r1_of_a_quadratic_discriminator_is_its_squared_distance():
     assert gradient.item() == pytest.approx((a * distance).item(), rel=1e-5)
 
 
-def test_penalties_ask_no_gradient_of_the_pictures_themselves():
+def test_penalties_leave_no_gradient_on_the_pictures():
     fake = torch.randn(4, 2, requires_grad=True)
     weights = torch.randn(2, requires_grad=True)
     zero_centred(lambda x: x @ weights, fake).backward()
@@ -238,7 +247,6 @@ def test_gradient_penalty_looks_between_each_real_and_its_fake():
     (points,) = seen
     assert points.shape == real.shape
     t = points.flatten(1)
-    assert torch.equal(t.amax(1), t.amin(1)), "one t a picture, not one a pixel"
-    assert (
-        t.min() >= 0 and t.max() <= 1 and t[:, 0].std() == pytest.approx(12**-0.5, rel=0.1)
-    )  # uniform
+    assert torch.equal(t.amax(1), t.amin(1)), "one t per picture, not per pixel"
+    assert t.min() >= 0 and t.max() <= 1
+    assert t[:, 0].std() == pytest.approx(12**-0.5, rel=0.1)  # as of a uniform distribution

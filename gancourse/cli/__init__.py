@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from gancourse.cli import notebooks
+from gancourse.cli import notebooks, press
 from gancourse.files import CourseError
 
 
@@ -364,6 +364,10 @@ def judge(
     from gancourse.evaluation import train_judge
 
     typer.echo(train_judge(folder, root=data_root, seed=seed))
+
+
+app.command()(press.bench)
+app.command()(press.experiment)
 
 
 def asked_for(data_root: Path | None, source: str) -> dict:

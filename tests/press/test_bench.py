@@ -2,67 +2,91 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
-from gancourse.press import bench
+from gancourse.chapters import CHAPTERS, chapter
+from gancourse.press import bench, chapters_in, of_chapter
 from gancourse.training import hardware
 
+CPU = torch.device("cpu")
 TINY = {"width": 2, "latent": 6, "batch_size": 8}
-ROWS = [
-    (chapter, form)
-    for chapter, (_, rows) in bench.ROWS.items()
-    for form in dict.fromkeys(form for form, _ in rows)
-]
+SIZES = {"pix2pix": {"width": 2, "batch_size": 8, "shape": (3, 32, 32)}}
+FILES = {name: of_chapter(bench.__name__, name) for name in chapters_in(bench.__name__)}
+FORMS = [(name, form) for name in FILES for form in dict(FILES[name].ROWS)]
 
 
-def tiny(chapter: str, form: str, **changes):
-    small = {**TINY, "width": 12} if form == "paper" else TINY
-    if chapter == "pix2pix":
-        small = {"width": 2, "batch_size": 8, "shape": (3, 32, 32)}
+def tiny(name: str, form: str, **changes):
+    small = {**SIZES.get(name, TINY), **({"width": 12} if form == "paper" else {})}
     torch.manual_seed(0)
-    return bench.ROWS[chapter][0].Config.at("check", form, **{**small, **changes}).build()
+    return chapter(name).config.at("check", form, **{**small, **changes}).build()
 
 
-@pytest.mark.parametrize("kind", ["ours", "plain", "shared"])
-@pytest.mark.parametrize(("chapter", "form"), ROWS)
-def test_every_form_of_every_row_moves_both_players(chapter, form, kind):
-    game = tiny(chapter, form)
-    data = bench.noise(game.config, 24)
-    handle = hardware.accelerator("cpu")
+def data_of(game):
+    return FILES[game.config.chapter].Plain.data(game.config, 24)
+
+
+def test_every_chapter_is_measured():
+    assert list(FILES) == list(CHAPTERS)
+
+
+@pytest.mark.parametrize("kind", ["ours", "plain", "other"])
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_every_form_of_every_row_moves_both_players(name, form, kind):
+    game = tiny(name, form)
     before = {name: value.clone() for name, value in game.named_parameters()}
-    if kind == "ours":
-        step = bench.ours(game, data, handle)
+    if kind == "plain":
+        step = FILES[name].Plain(game, data_of(game), CPU)
     else:
-        step = bench.plain(game, data, handle.device, shared=kind == "shared")
+        step = bench.ours(game, data_of(game), hardware.accelerator("cpu"), other=kind == "other")
     step()
-    moved = {
-        name.partition(".")[0]
-        for name, value in game.named_parameters()
-        if not torch.equal(value, before[name])
-    }
-    assert moved == {"generator", "discriminator"}
+    parameters = game.named_parameters()
+    moved = {name for name, value in parameters if not torch.equal(value, before[name])}
+    assert {name.partition(".")[0] for name in moved} == {"generator", "discriminator"}
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_the_plain_form_runs_the_generator_twice_unless_it_shares_the_batch(shared):
-    game, calls = tiny("gan", "dcgan"), []
-    game.generator.register_forward_hook(
-        lambda module, inputs, output: calls.append(output.requires_grad)
-    )
-    bench.plain(game, bench.noise(game.config, 24), torch.device("cpu"), shared=shared)()
-    assert calls == ([True] if shared else [True, True])
+@pytest.mark.parametrize(("name", "form"), [("gan", "dcgan"), ("pix2pix", "unet")])
+def test_the_other_memory_order_is_the_one_that_the_rule_does_not_choose(name, form):
+    orders = []
+    for other in (False, True):
+        game = tiny(name, form)
+        bench.ours(game, data_of(game), hardware.accelerator("cpu"), other=other)
+        last = [module for module in game.modules() if isinstance(module, torch.nn.Conv2d)][1]
+        orders.append(last.weight.is_contiguous(memory_format=torch.channels_last))
+    assert orders == ([True, False] if name == "gan" else [False, True])
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_the_plain_form_plays_our_game(name, form):
+    """As many generated batches per step as our loop; one more for InfoGAN's third optimizer."""
+    calls = {}
+    for kind in ("ours", "plain"):
+        game, calls[kind] = tiny(name, form), 0
+
+        def count(module, inputs, output, kind=kind):
+            calls[kind] += 1
+
+        game.generator.register_forward_hook(count)
+        if kind == "ours":
+            bench.ours(game, data_of(game), hardware.accelerator("cpu"))()
+        else:
+            FILES[name].Plain(game, data_of(game), CPU)()
+    assert calls["plain"] - calls["ours"] == (name == "infogan")
+    assert calls["ours"] == (1 if name == "pix2pix" else 2)
 
 
 def test_layers_written_out_are_the_same_function():
-    game = tiny("gan", "dcgan", full=0)
-    kinds = {type(module).__name__ for module in game.modules()}
+    game = tiny("gan", "dcgan", dense=0)
+
+    def kinds():
+        return {type(module).__name__ for module in game.modules()}
+
+    assert {"Project", "ReadOut"} <= kinds()
     with torch.no_grad():
         z = torch.randn(4, 6)
         image = game.generator(z)
         found = image, game.discriminator(image)
         bench.written_out(game)
-        assert {"Project", "ReadOut"} <= kinds and not {"Project", "ReadOut"} & {
-            type(m).__name__ for m in game.modules()
-        }
+        assert not {"Project", "ReadOut"} & kinds()
         for a, b in zip(found, (game.generator(z), game.discriminator(image)), strict=True):
             assert torch.allclose(a, b, atol=1e-6)
 
@@ -83,39 +107,56 @@ def test_the_plain_form_has_pytorchs_instance_norm(monkeypatch):
     assert torch.allclose(*found, atol=1e-5) and len(calls) == norms > 0
 
 
-def test_the_plain_form_joins_the_label_as_constant_maps():
-    """Public code gives each convolution the pictures' channels and ten more; ours gives it the pictures' alone."""
+def test_the_plain_form_joins_the_label_as_constant_maps(monkeypatch):
+    """Public code convolves the pictures' channels and ten more; ours the pictures' alone."""
     game = tiny("cgan", "conv")
-    z, label = torch.rand(4, 6), torch.arange(4)
+    z, label, seen = torch.rand(4, 6), torch.arange(4), []
+    convolve = functional.conv2d
+
+    def noted(x, *rest):
+        seen.append(x.shape[1])
+        return convolve(x, *rest)
+
     with torch.no_grad():
         image = game.generator(z, label)
         found = image, game.discriminator(image, label)
         bench.written_out(game)
-        seen = []
-        convolve = torch.nn.functional.conv2d
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                torch.nn.functional,
-                "conv2d",
-                lambda x, *rest: seen.append(x.shape[1]) or convolve(x, *rest),
-            )
-            for a, b in zip(
-                found, (game.generator(z, label), game.discriminator(image, label)), strict=True
-            ):
-                assert torch.allclose(a, b, atol=1e-6)
+        monkeypatch.setattr(functional, "conv2d", noted)
+        again = game.generator(z, label), game.discriminator(image, label)
+    for a, b in zip(found, again, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
     assert seen == [1 + 10, game.config.width + 10]
 
 
+def test_plain_pairs_are_cut_and_mirrored_alike():
+    """A picture and its own copy as target: they stay equal, and are jittered as ours are."""
+    config = tiny("pix2pix", "unet", enlarge=4).config
+    picture = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
+    pairs = FILES["pix2pix"].Pairs({"input": picture, "target": picture}, config)
+    drawn = [pairs[0] for _ in range(20)]
+    assert all(torch.equal(each["input"], each["target"]) for each in drawn)
+    assert drawn[0]["input"].shape == (3, 32, 32) and drawn[0]["input"].abs().max() <= 1
+    assert len({each["input"].sum().item() for each in drawn}) > 10
+
+
+def test_plain_pairs_without_jitter_are_the_pictures():
+    config = tiny("pix2pix", "unet", enlarge=0, flip=False).config
+    picture = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)
+    (row,) = FILES["pix2pix"].Pairs({"input": picture}, config)[0].values()
+    assert torch.allclose(row, picture[0] / 127.5 - 1, atol=1e-6)
+
+
 def test_a_ratio_is_of_seconds(monkeypatch):
-    """Ours takes one second, the plain form three, the one that shares two."""
-    for name, form in (("ours", "ours"), ("plain", "plain")):
-        monkeypatch.setattr(
-            bench, name, lambda *given, form=form, shared=False: "shared" if shared else form
-        )
-    times = {"ours": 1.0, "plain": 3.0, "shared": 2.0}
+    """Ours takes one second, the plain form three, the other memory order two."""
+    monkeypatch.setattr(bench, "ours", lambda *given, other=False: "other" if other else "ours")
+    plain = type(
+        "Plain", (str,), {"data": FILES["gan"].Plain.data, "__new__": lambda *given: "plain"}
+    )
+    monkeypatch.setattr(FILES["gan"], "Plain", plain)
+    times = {"ours": 1.0, "plain": 3.0, "other": 2.0}
     monkeypatch.setattr(bench, "seconds", lambda form, steps, device: times[form])
-    found = bench.ratios(bench.gan.Config.at("check", "mlp"), rounds=3, device="cpu")
+    found = bench.ratios(chapter("gan").config.at("check", "mlp"), rounds=3, device="cpu")
     assert found == {
         "plain": {"median": 3, "least": 3, "most": 3},
-        "shared": {"median": 2, "least": 2, "most": 2},
+        "other": {"median": 2, "least": 2, "most": 2},
     }

@@ -1,10 +1,8 @@
-"""Questions that no single run can answer: many short ones that differ in one thing, trained in turn and kept.
+"""Questions that no single run can answer: many short runs that differ in one thing, all kept.
 
-    python -m gancourse.press.experiments.labels       chapter 2: is a GAN that is told the labels faster, and steadier?
-    python -m gancourse.press.experiments.faces        chapter 3: what finds glasses: the price, the codes, or the seed?
-    python -m gancourse.press.experiments.ablations    chapter 6: what each part of pix2pix is worth
-
-An experiment keeps its runs, and the page that the book shows, in the dossier of its chapter's model.
+A chapter's file in this folder holds CONFIG, the recipe that its runs share, and `run`, which
+trains what is missing. The runs, and the table that the book shows, are kept in the dossier of a
+published model. A call without options has nothing left to do: it finds the book's own runs.
 """
 
 from __future__ import annotations
@@ -16,48 +14,56 @@ from pathlib import Path
 
 from gancourse.files import CourseError, read_json, write_json, write_text
 
+SEEDS = (0, 1, 2)
+
 
 def keep(
     file: Path,
     recipe: dict,
     wanted: Iterable[dict],
-    run: Callable[[dict], dict],
+    train: Callable[[dict], dict],
     page: Callable[[list], str],
-) -> list:
-    """Do every wanted run that `file` lacks, and write it and the page beside it (.md) anew after each.
+) -> list[dict]:
+    """Do the runs that `file` lacks, and write it and its page (.md) after each of them.
 
-    An interrupted call goes on where it was.
+    An interrupted call continues where it stopped.
 
     Args:
         file: JSON with "recipe" and "runs".
-        recipe: what all runs share, as plain values that JSON gives back the same.
-        wanted: what tells one run from another, such as {"seed": 0}.
-        run: does one, and returns what was measured.
-        page: all runs so far, each what it was wanted as and what was measured -> Markdown.
+        recipe: what all runs share, as plain values that JSON returns unchanged.
+        wanted: what identifies each run, such as {"seed": 0}.
+        train: does one of them and returns what it measured.
+        page: all runs so far, identification and measurements together -> Markdown.
 
     Returns:
-        All runs, those that were there before first.
+        All runs, the oldest first.
 
     Raises:
-        CourseError: the file's runs had another recipe.
+        CourseError: the runs in the file have another recipe.
     """
     kept = read_json(file) if file.is_file() else {"recipe": recipe, "runs": []}
     if kept["recipe"] != recipe:
         raise CourseError(
-            f"{file} holds runs of another recipe. Give another --folder, or delete it."
+            f"{file}: holds runs of another recipe; give another --folder, or delete the file."
         )
     for each in wanted:
         if not any(each.items() <= done.items() for done in kept["runs"]):
-            kept["runs"].append({**each, **run(each)})
+            kept["runs"].append({**each, **train(each)})
             write_json(file, kept)
             write_text(file.with_suffix(".md"), page(kept["runs"]))
     return kept["runs"]
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """Median, least and most; a run that never came there is "never"."""
-    shown = [
+    """Median (least to most), each formatted by `form`; an infinite value is "never"."""
+    median, least, most = (
         format(value, form) if math.isfinite(value) else "never"
         for value in (statistics.median(values), min(values), max(values))
-    ]
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+    )
+    return f"{median} ({least} to {most})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    return "\n".join([first, "|" + "---|" * len(head), *others])

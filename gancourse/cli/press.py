@@ -1,0 +1,67 @@
+"""Commands of the press: the benchmark and the experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+SEEDS = {"min": 0, "max": 2**32 - 1}
+
+
+def bench(
+    chapters: Annotated[
+        list[str] | None,
+        typer.Argument(help="Chapters to measure; see `gancourse chapters`. Default: all."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Paired timings per row.")] = 9,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps. Default: the best there is.")
+    ] = None,
+) -> None:
+    """Measure how much faster our training step is than the plain form of public code."""
+    from gancourse.press import bench as room
+    from gancourse.press import chapters_in
+
+    for name in chapters or chapters_in(room.__name__):
+        for line in room.lines(name, rounds=rounds, device=device):
+            typer.echo(line)
+
+
+def experiment(
+    chapter: Annotated[str, typer.Argument(help="A chapter that has an experiment.")],
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(**SEEDS, help="A seed; repeat it for several. Default: 0, 1 and 2."),
+    ] = None,
+    scale: Annotated[
+        Literal["check", "class", "full"] | None,
+        typer.Option(help="A recipe of the chapter, instead of the experiment's own."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps per run.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Width of the networks.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where runs and table are kept. Default: the chapter's dossier."),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of full data sets. Default: $GANCOURSE_DATA, else a cache."),
+    ] = None,
+) -> None:
+    """Train the many short runs of a chapter's experiment, and keep them with their table.
+
+    What the folder already holds is not trained again, so an interrupted call goes on.
+    """
+    from dataclasses import replace
+
+    from gancourse.press import of_chapter
+
+    room = of_chapter("gancourse.press.experiments", chapter)
+    config = type(room.CONFIG).at(scale, room.CONFIG.form) if scale else room.CONFIG
+    changes = {"steps": steps, "width": width}
+    config = replace(config, **{name: value for name, value in changes.items() if value})
+    folder = folder or room.FOLDER
+    runs = room.run(config, seed or room.SEEDS, folder, data_root)
+    typer.echo(f"{len(runs)} runs and their table: {folder}")
