@@ -1,31 +1,39 @@
-"""The pattern of every exercise: a checker calls the student's function, watches what it does and answers in words.
+"""The pattern of every exercise: a check calls the student's function and answers in words.
 
-    @exercise(minutes=5, difficulty="easy", call="(n, size, seed)")
-    def latents(answer):
-        z = answer(6, 3, 0)
-        if z.shape != (6, 3):
-            raise Wrong("n = 6, size = 3", f"shape {tuple(z.shape)}", "shape (6, 3)", "One row is one latent.")
-        return "One row a latent."
+    @exercise(minutes=5, difficulty="easy", call="(x, y)")
+    def hypotenuse(answer):
+        compare(answer, [(3.0, 4.0), (5.0, 12.0)], math.hypot, "Think of the squares.")
+        return "Pythagoras would agree."
 
-Calling `latents(students_function)` gives a `Result`, never a traceback: passed, wrong, or not done yet. A checker looks at
-behaviour (values, gradients, which weights moved, how numbers are distributed), so that any right answer passes,
-whichever library or style it is written in. Where an answer is wrong it shows the input, what came out, what was
-expected and why that matters; it hints, and never gives the solution.
+    @hypotenuse.mistake("That is the way round the corner.")
+    def around_the_corner(x, y):
+        return x + y
+
+`hypotenuse(students_function)` gives a `Result`, never a traceback: passed, wrong, or not done yet.
+A check looks at behaviour (values, gradients, which weights moved, how numbers are distributed), so
+any right answer passes, whatever its style or library. A wrong answer is shown with its input, what
+came out, what was expected and why that matters. The explanation hints; it never gives the
+solution.
+
+A mistake is a complete wrong answer. When a check refuses an answer with evidence (the numbers that
+it measured), the exercise runs the check on its mistakes: the first one with the same evidence
+explains it. The tests run them too. `probes` holds what checks have in common, `turns` what the
+turns of a game have in common.
 """
 
 from __future__ import annotations
 
 import html
 import linecache
-import math
 import re
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -65,7 +73,7 @@ class Result:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The same words on the house's panel, which stays readable on a light page and on a dark one."""
+        """The same words on the course's panel, readable on a light page and on a dark one."""
         from gancourse.show.style import GREEN, INK, MUTED, PANEL, VERMILION
 
         bar = GREEN if self.passed else VERMILION if self.started else MUTED
@@ -76,7 +84,8 @@ class Result:
         style = (
             f"background: {PANEL}; color: {INK}; border-left: .3em solid {bar}; padding: .4em .9em"
         )
-        return f'<div style="{style}"><strong>{first}</strong>{"".join(f"<div>{line}</div>" for line in rest)}</div>'
+        lines = "".join(f"<div>{line}</div>" for line in rest)
+        return f'<div style="{style}"><strong>{first}</strong>{lines}</div>'
 
     def lines(self) -> list[str]:
         return [f"{self.heading}: {self.exercise}", *self.message.splitlines()]
@@ -87,22 +96,47 @@ class NotDone(Exception):
 
 
 class Wrong(Exception):
-    """An answer that does not do what was asked: the input, what came out, what was expected, and why it matters."""
+    """An answer that does not do what was asked: what went in, came out, was expected, and why.
 
-    def __init__(self, given, got, expected, why: str):
+    Attributes:
+        evidence: the numbers that came out, (N,), by which a mistake can be recognised.
+    """
+
+    def __init__(self, given, got, expected, why: str, evidence: Tensor | None = None):
         rows = {"given": given, "got": got, "expected": expected}
-        table = "".join(
-            f"  {name:<10}{show(value)}\n" for name, value in rows.items() if value is not None
+        self.table = "".join(
+            f"  {name:<10}{plain(show(value))}\n"
+            for name, value in rows.items()
+            if value is not None
         )
-        super().__init__(table + why)
+        self.given, self.why, self.evidence = given, plain(why), evidence
+        super().__init__(self.table + self.why)
+
+    def is_like(self, known) -> bool:
+        """Whether `known` was refused on the same input, with the same numbers."""
+        return (
+            isinstance(known, Wrong)
+            and self.evidence is not None
+            and known.evidence is not None
+            and self.given == known.given
+            and near(self.evidence, known.evidence)
+        )
+
+
+class Mistake(NamedTuple):
+    """A complete answer that is wrong in a usual way, and what to say to whoever hands it in."""
+
+    answer: Callable
+    why: str
 
 
 class Exercise:
-    """A checker with what a page says about it. Call it with the student's function, class or object.
+    """A check with what a page says about it. Call it with the student's function or class.
 
     Attributes:
         name, minutes, difficulty: for the page; difficulty is one of `DIFFICULTIES`.
         call: the arguments that the student's function takes, as in "(real, fake)".
+        mistakes: the usual wrong answers, each with its explanation.
     """
 
     def __init__(self, check: Callable[[Answer], str], minutes: int, difficulty: str, call: str):
@@ -110,29 +144,55 @@ class Exercise:
         update_wrapper(self, check)
         self.check, self.name = check, check.__name__
         self.minutes, self.difficulty, self.call = minutes, difficulty, call
+        self.mistakes: list[Mistake] = []
+
+    def mistake(self, why: str) -> Callable[[Callable], Callable]:
+        """Register a wrong answer; `why` says what it does, and why that matters."""
+
+        def register(answer: Callable) -> Callable:
+            self.mistakes.append(Mistake(answer, plain(why)))
+            return answer
+
+        return register
+
+    def inherit(self, other: Exercise, remade: Callable[[Callable], Callable]) -> None:
+        """Take over another exercise's mistakes, each remade into an answer to this one."""
+        for answer, why in other.mistakes:
+            self.mistake(why)(remade(answer))
 
     def __call__(self, answer) -> Result:
-        with (
-            torch.random.fork_rng(devices=[]),
-            torch.enable_grad(),
-        ):  # a check leaves the notebook's dice alone
-            try:
-                return Result(self.name, True, self.check(Answer(answer, self.name, self.call)))
-            except NotDone as error:
-                return Result(self.name, False, str(error), started=False)
-            except Wrong as error:
-                return Result(self.name, False, str(error))
+        # A check leaves the notebook's random state alone.
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            found = self._outcome(answer)
+            if isinstance(found, str):
+                return Result(self.name, True, plain(found))
+            if isinstance(found, NotDone):
+                return Result(self.name, False, str(found), started=False)
+            return Result(self.name, False, found.table + self._explanation(found))
+
+    def _outcome(self, answer) -> str | NotDone | Wrong:
+        try:
+            return self.check(Answer(answer, self.name, self.call))
+        except (NotDone, Wrong) as refusal:
+            return refusal
+        except Exception as error:  # what came back is of a kind that the check did not expect
+            why = "The checker cannot work with what your function returned."
+            return Wrong(None, describe(error, self), None, why)
+
+    def _explanation(self, refusal: Wrong) -> str:
+        """Of the first mistake that is refused for the same reason; else what the check says."""
+        known = self.mistakes if refusal.evidence is not None else ()
+        alike = (why for answer, why in known if refusal.is_like(self._outcome(answer)))
+        return next(alike, refusal.why)
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.minutes} minutes, {self.difficulty}"
 
 
-def exercise(
-    *, minutes: int, difficulty: str, call: str
-) -> Callable[[Callable[[Answer], str]], Exercise]:
-    """Make a checker of a function that takes an `Answer` and returns what to say when it is right.
+def exercise(*, minutes: int, difficulty: str, call: str) -> Callable[[Callable], Exercise]:
+    """Make an exercise of a check: it takes an `Answer` and returns what to say if it is right.
 
-    The function raises `Wrong` when it is not; `Answer` raises `NotDone` for a stub.
+    It raises `Wrong` when it is not; `Answer` raises `NotDone` for a stub.
     """
     return lambda check: Exercise(check, minutes, difficulty, call)
 
@@ -142,9 +202,7 @@ class Answer:
 
     def __init__(self, given, name: str, call: str):
         if given is None or given is ...:
-            raise NotDone(
-                f"There is no `{name}` yet. Write it in the cell above, run that cell, then this one."
-            )
+            raise NotDone(f"There is no `{name}` yet. {WRITE_IT}")
         self.name, self.call = name, call
         self.function = self._safely(given) if isinstance(given, type) else given
         if not callable(self.function):
@@ -152,47 +210,51 @@ class Answer:
             raise Wrong(None, given, f"a function {name}{call}", why)
 
     def __call__(self, *inputs):
-        """What the student's function returns. Tensors are handed over as copies, so none is changed by the call.
+        """What the student's function returns. It gets copies of tensors and lists.
 
         Raises:
             NotDone: it returned nothing.
             Wrong: it raised an error.
         """
-        value = self.do(
-            *(x.clone() if isinstance(x, Tensor) and not x.requires_grad else x for x in inputs)
-        )
+        value = self.do(*map(copied, inputs))
         if value is None or value is ... or value is NotImplemented:
-            raise NotDone(
-                f"`{self.name}` returns nothing. Write it in the cell above, run that cell, then this one. "
-                "If it is written, look for a missing `return`."
-            )
+            look = "If it is written, look for a missing `return`."
+            raise NotDone(f"`{self.name}` returns nothing. {WRITE_IT} {look}")
         return value
 
     def do(self, *inputs):
-        """The same for a function that is asked to change something: it may return nothing, and inputs are no copies."""
+        """The same for a function that changes its inputs: no copies, and it may return nothing."""
         return self._safely(self.function, *inputs)
 
     def given(self, *inputs) -> str:
         """The inputs by their names: "real = [0, 0], fake = [1, 1]"."""
         names = self.call.strip("()").split(", ")
-        return ", ".join(
-            f"{name} = {show(value)}" for name, value in zip(names, inputs, strict=False)
-        )
+        return ", ".join(f"{name} = {show(x)}" for name, x in zip(names, inputs, strict=False))
 
     def _safely(self, function: Callable, *inputs):
         try:
             return function(*inputs)
         except Exception as error:
             # PyTorch raises NotImplementedError too, for an operation that a type of numbers lacks.
-            if isinstance(error, NotImplementedError) and not re.search(
-                "implemented for|Could not run", str(error)
-            ):
-                raise NotDone(
-                    f"`{self.name}` is still to be written, in the cell above."
-                ) from error
-            raise Wrong(
-                self.given(*inputs) or None, describe(error, self), None, advice(error)
-            ) from error
+            missing = re.search("implemented for|Could not run", str(error))
+            if isinstance(error, NotImplementedError) and not missing:
+                raise NotDone(f"`{self.name}` is still to be written. {WRITE_IT}") from error
+            given = self.given(*inputs) or None
+            raise Wrong(given, describe(error, self), None, advice(error)) from error
+
+
+WRITE_IT = "Write it in the cell above, run that cell, then this one."
+
+
+def copied(x):
+    if isinstance(x, Tensor) and not x.requires_grad:
+        return x.clone()
+    return list(x) if isinstance(x, list) else x
+
+
+def plain(text: str) -> str:
+    """A text of several lines as one line."""
+    return " ".join(text.split())
 
 
 # Where code that is not the student's lies: Python, what is installed, this package.
@@ -203,7 +265,7 @@ LIBRARIES = (
 )
 
 
-def describe(error: Exception, answer: Answer) -> str:
+def describe(error: Exception, called: Answer | Exercise) -> str:
     """A student's error: its kind, its words, and the line of theirs that it comes from."""
     text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     theirs = [
@@ -212,21 +274,21 @@ def describe(error: Exception, answer: Answer) -> str:
         if not frame.f_code.co_filename.startswith(LIBRARIES)
     ]
     if not theirs:
-        return f"{text} (it was called as {answer.name}{answer.call})"
+        return f"{text} (it was called as {called.name}{called.call})"
     source = linecache.getline(*theirs[-1]).strip()
     return f"{text} (line {theirs[-1][1]}{f': `{source}`' if source else ''})"
 
 
 ADVICE = {
-    "does not require grad": "No gradient can flow back from this: somewhere before it the graph was cut.",
-    "numpy() on Tensor that requires grad": "NumPy does not record gradients. Stay with PyTorch's functions here.",
-    "NoneType": "Something here is None. Is a function that you use, perhaps from an earlier exercise, still to be written?",
-    "in-place operation": "PyTorch was about to record this change for a gradient. Changing a weight is not part of a loss.",
-    "type Long": "A whole number stands where a float belongs: give the targets the type of the logits.",
-    "for 'Long'": "Not every tensor in a network is a float: BatchNorm counts its batches in whole numbers.",
-    "positional argument": "The checker calls your function with the arguments of the stub, in their order.",
-    "retain": "The same graph was walked twice. Compute anew what the second walk needs.",
-    "not defined": "Is the cell that defines this name run?",
+    "does not require grad": "No gradient can flow back from this: the graph was cut before it.",
+    "numpy() on Tensor that requires grad": "NumPy records no gradients. Stay with PyTorch here.",
+    "NoneType": "Something here is None. Is an earlier exercise still to be done?",
+    "in-place operation": "Changing a weight is not part of a loss: it must not be recorded.",
+    "type Long": "A float belongs here: give the targets the type of the logits.",
+    "for 'Long'": "Not every tensor of a network is a float: BatchNorm counts batches.",
+    "positional argument": "The checker passes the arguments of the stub, in their order.",
+    "retain": "The same graph was walked twice. Compute what the second walk needs again.",
+    "not defined": "Has the cell that defines this name been run?",
 }
 
 
@@ -240,7 +302,7 @@ def advice(error: Exception) -> str:
 
 
 def show(value) -> str:
-    """A value as a person would write it: four digits of a float, six numbers of a tensor, else its shape."""
+    """A value as people write it: four digits, six numbers of a tensor, otherwise its shape."""
     if isinstance(value, str):
         return value
     if isinstance(value, (np.ndarray, np.generic)):
@@ -259,57 +321,11 @@ def show(value) -> str:
     return f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
-def near(a: float, b: float, tolerance: float = 1e-3) -> bool:
-    """Whether two numbers agree to `tolerance`, absolute below 1 and relative above; nan and inf agree with nothing."""
-    return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= tolerance * max(1.0, abs(b))
+def close(a: Tensor, b: Tensor, tolerance: float = 1e-3) -> Tensor:
+    """Where numbers agree, absolutely below 1 and relatively above; nan and inf never do."""
+    return (a - b).abs() <= tolerance * b.abs().clamp(min=1)
 
 
-def number(value) -> float:
-    """One number, whatever holds it: a float, an array or tensor of one element. Raises `Wrong` for anything else."""
-    if isinstance(value, (bool, int, float)):
-        return float(value)
-    if isinstance(value, (np.ndarray, np.generic, Tensor)):
-        tensor = torch.as_tensor(value)
-        if tensor.numel() == 1:
-            return float(tensor)
-        raise Wrong(None, tensor, "one number", "Bring these values down to one number.")
-    raise Wrong(None, value, "one number", "A tensor with one element, or a plain number, will do.")
-
-
-def compare(
-    answer: Answer,
-    cases: Sequence[tuple] | Mapping[str, tuple],
-    truth: Callable[..., float],
-    mistakes: Sequence[tuple[Callable[..., float], str]],
-    otherwise: str,
-    read: Callable[..., float] = number,
-) -> None:
-    """Hold the answer's numbers against the truth on every case, and recognise the usual mistakes by theirs.
-
-    Args:
-        cases: inputs of each call, or inputs by their description.
-        truth: inputs -> the right number.
-        mistakes: functions that are wrong in a usual way, each with its explanation. The first that gives the student's
-            number on every case explains it.
-        otherwise: the explanation when none does.
-
-    Raises:
-        Wrong: for the first case that differs.
-    """
-    if not isinstance(cases, Mapping):
-        cases = {answer.given(*inputs): inputs for inputs in cases}
-    got = [read(answer(*inputs)) for inputs in cases.values()]
-    for (given, inputs), value in zip(cases.items(), got, strict=True):
-        if not near(value, right := truth(*inputs)):
-            why = recognise(
-                got, [([wrong(*x) for x in cases.values()], text) for wrong, text in mistakes]
-            )
-            raise Wrong(given, value, right, why or otherwise)
-
-
-def recognise(got: Sequence[float], mistakes: Iterable[tuple[Sequence[float], str]]) -> str | None:
-    """The explanation of the first mistake that leads to these very numbers."""
-    for wrong, why in mistakes:
-        if all(near(a, b) for a, b in zip(got, wrong, strict=True)):
-            return why
-    return None
+def near(a: Tensor, b: Tensor, tolerance: float = 1e-3) -> bool:
+    """Whether two tensors have one shape and all their numbers agree."""
+    return a.shape == b.shape and bool(close(a, b, tolerance).all())

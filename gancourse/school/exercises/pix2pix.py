@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
 from gancourse.metrics.colour import segmentation_scores
-from gancourse.school.exercises.cgan import compare_tensors, tensor
-from gancourse.school.exercises.checking import (
-    Answer,
-    Wrong,
+from gancourse.school.exercises.checking import Answer, Wrong, exercise
+from gancourse.school.exercises.probes import (
+    FLAT,
+    ROUNDING,
+    SIGMOID_TWICE,
     compare,
-    exercise,
-    near,
+    compare_gradients,
+    draws,
+    logits,
+    loss_value,
     number,
-    recognise,
-    show,
+    tensor,
 )
-from gancourse.school.exercises.gan import FLAT, ROUNDING, logits, loss_value, total
-from gancourse.school.exercises.turns import draws
 
 # --- what the discriminator sees ---
 
@@ -30,30 +33,7 @@ Stack = Sequence[tuple[int, int]]  # kernel and stride of each convolution, from
 
 @exercise(minutes=10, difficulty="easy", call="(layers)")
 def receptive_field(answer: Answer) -> str:
-    """A list of (kernel, stride), from the picture to the logit -> px of the picture that one logit sees, one number."""
-
-    def truth(stack: Stack) -> float:
-        px, jump = 1, 1
-        for kernel, stride in stack:
-            px, jump = px + (kernel - 1) * jump, jump * stride
-        return px
-
-    def jump_first(stack: Stack) -> float:
-        px, jump = 1, 1
-        for kernel, stride in stack:
-            jump *= stride
-            px += (kernel - 1) * jump
-        return px
-
-    def whole_kernels(stack: Stack) -> float:
-        px, jump = 1, 1
-        for kernel, stride in stack:
-            px, jump = px + kernel * jump, jump * stride
-        return px
-
-    def strides(stack: Stack) -> int:
-        return int(torch.tensor([stride for _, stride in stack]).prod())
-
+    """A list of (kernel, stride), from the picture to the logit -> the px that one logit sees."""
     stacks = {
         "one convolution, (3, 1)": [(3, 1)],
         "three of (3, 1)": [(3, 1)] * 3,
@@ -62,147 +42,147 @@ def receptive_field(answer: Answer) -> str:
         "two of (1, 1)": [(1, 1)] * 2,
         "(7, 1), (2, 3), (4, 2), (3, 3)": [(7, 1), (2, 3), (4, 2), (3, 3)],
     }
-    compare(
-        lambda stack: answer(list(stack)),
-        {given: (stack,) for given, stack in stacks.items()},
-        truth,
-        mistakes=[
-            (
-                lambda stack: truth(stack[::-1]),
-                "The layers seem to be read from the logit's end with the picture's rule. They are listed from the picture on: a "
-                "stride makes all later kernels reach further.",
-            ),
-            (
-                jump_first,
-                "A layer's own stride is counted for its own kernel. The stride says how far apart its outputs lie; only the "
-                "layers above it step that far.",
-            ),
-            (
-                lambda stack: 1 + sum(kernel - 1 for kernel, _ in stack),
-                "The strides have no effect here. After a stride of 2 two neighbours are 2 px of the picture apart, and a kernel "
-                "reaches twice as far.",
-            ),
-            (
-                lambda stack: sum(kernel for kernel, _ in stack),
-                "The kernels are added up. A kernel of 3 on a kernel of 3 sees 5 px, not 6: they overlap. And strides count too.",
-            ),
-            (
-                whole_kernels,
-                "Each kernel adds one pixel too many: the first of its pixels is one that was seen already.",
-            ),
-            (
-                strides,
-                "That is how far apart the patches of two neighbouring logits lie, not how large a patch is.",
-            ),
-            (
-                lambda stack: truth(stack) ** 2,
-                "That is the number of pixels in the patch; asked is its side.",
-            ),
-        ],
-        otherwise="Begin with one pixel. Each layer adds its kernel less one, in steps that the strides below it have made.",
-    )
-    return "70 px for the paper's five convolutions. Seen so, a discriminator's size is a choice of what may count as texture."
+    why = """Begin with one pixel. Each layer adds its kernel less one, in steps that the strides
+        below it have made."""
+    compare(answer, {given: (stack,) for given, stack in stacks.items()}, field, why)
+    return """70 px for the paper's five convolutions. Seen so, a discriminator's size is a choice
+        of what may count as texture."""
+
+
+def field(layers: Stack) -> int:
+    px = 1
+    for kernel, stride in reversed(layers):
+        px = (px - 1) * stride + kernel
+    return px
+
+
+@receptive_field.mistake("""The layers seem to be read from the logit's end with the picture's rule.
+    They are listed from the picture on: a stride makes all later kernels reach further.""")
+def read_from_the_wrong_end(layers):
+    return field(layers[::-1])
+
+
+@receptive_field.mistake("""A layer's own stride is counted for its own kernel. The stride says how
+    far apart its outputs lie; only the layers above it step that far.""")
+def own_stride_first(layers):
+    px, jump = 1, 1
+    for kernel, stride in layers:
+        jump *= stride
+        px += (kernel - 1) * jump
+    return px
+
+
+@receptive_field.mistake("""The strides have no effect here. After a stride of 2 two neighbours are
+    2 px of the picture apart, and a kernel reaches twice as far.""")
+def without_strides(layers):
+    return 1 + sum(kernel - 1 for kernel, _ in layers)
+
+
+@receptive_field.mistake("""The kernels are added up. A kernel of 3 on a kernel of 3 sees 5 px, not
+    6: they overlap. And strides count too.""")
+def kernels_added(layers):
+    return sum(kernel for kernel, _ in layers)
+
+
+@receptive_field.mistake("""Each kernel adds one pixel too many: the first of its pixels was seen
+    already.""")
+def whole_kernels(layers):
+    px, jump = 1, 1
+    for kernel, stride in layers:
+        px, jump = px + kernel * jump, jump * stride
+    return px
+
+
+@receptive_field.mistake("""That is how far apart the patches of two neighbouring logits lie, not
+    how large a patch is.""")
+def distance_of_patches(layers):
+    return math.prod(stride for _, stride in layers)
+
+
+@receptive_field.mistake("That is the number of pixels in the patch; asked is its side.")
+def area(layers):
+    return field(layers) ** 2
 
 
 @exercise(minutes=5, difficulty="easy", call="(input, picture)")
 def judge_input(answer: Answer) -> str:
-    """input (N, C, H, W), picture (N, D, H, W) -> (N, C + D, H, W): what a discriminator of pairs is given, input first.
+    """input (N, C, H, W), picture (N, D, H, W) -> (N, C + D, H, W), for a discriminator of pairs.
 
     The gradient must find its way back to the picture.
     """
-
-    def pair(input: Tensor, picture: Tensor) -> Tensor:
-        return torch.cat([input, picture], 1)
-
-    def maps(n: int, channels: int, side: int, seed: int) -> Tensor:
-        return draws(n, channels * side * side, seed).view(n, channels, side, side)
-
-    same = maps(2, 3, 4, seed=1), maps(2, 3, 4, seed=2)
+    same = draws(2, 3, 4, 4, seed=1), draws(2, 3, 4, 4, seed=2)
+    line_art = draws(3, 1, 2, 2, seed=3), draws(3, 3, 2, 2, seed=4)
     given = "input (2, 3, 4, 4), picture (2, 3, 4, 4)"
-    first = tensor(answer(*same), "a tensor").detach()
+    first = tensor(answer(*same))
     if first.shape != (2, 6, 4, 4):
-        alone = "The {} is missing. {}"
-        why = {
-            (
-                4,
-                3,
-                4,
-                4,
-            ): "They stand one after the other in the batch: the discriminator would judge four pictures, and never "
-            "see which belongs to which.",
-            (
-                2,
-                3,
-                4,
-                8,
-            ): "Side by side, a convolution of a few pixels sees both at the seam only. A pixel and the pixel that it "
-            "was made from should meet in the first layer.",
-        }
-        why[2, 3, 8, 4] = why[2, 3, 4, 8]
-        text = why.get(
-            tuple(first.shape),
-            "Channels are what a convolution sees at one place: (N, C + D, H, W).",
-        )
-        if first.shape == (2, 3, 4, 4):
-            text = "Added up, the two cannot be told apart again. Give each its own channels."
-            if torch.equal(first, same[1]):
-                text = alone.format(
-                    "input", "So shown, any picture that looks real will do, whatever was drawn."
-                )
-            elif torch.equal(first, same[0]):
-                text = alone.format(
-                    "picture", "Whatever was made of the input, the judgement would be the same."
-                )
-        raise Wrong(given, f"shape {tuple(first.shape)}", "shape (2, 6, 4, 4)", text)
+        why = alone(first, *same)
+        raise Wrong(given, f"shape {tuple(first.shape)}", "shape (2, 6, 4, 4)", why)
     for once, name, other in ((same[0], "input", "picture"), (same[1], "picture", "input")):
         if torch.equal(first, torch.cat([once, once], 1)):
-            raise Wrong(
-                given,
-                "the same three channels twice",
-                "three of each",
-                f"The {name} stands there twice, and the {other} not at all.",
-            )
-    line_art = maps(3, 1, 2, seed=3), maps(3, 3, 2, seed=4)
-    compare_tensors(
-        lambda *inputs: explained(
-            answer,
-            inputs,
-            "Line art has one channel, a colour picture three. What counts is that they agree in everything but that.",
-        ),
-        {given: same, "input (3, 1, 2, 2), picture (3, 3, 2, 2)": line_art},
-        truth=pair,
-        mistakes=[
-            (
-                lambda x, y: torch.cat([y, x], 1),
-                "The picture stands before the input. A network would learn just as well, but weights trained the other way "
-                "round would take line art for red: the input comes first.",
-            ),
-        ],
-        otherwise="First the channels of the input as they are, then those of the picture.",
-        shapes="C channels of the input and D of the picture, whatever C and D are.",
+            why = f"The {name} stands there twice, and the {other} not at all."
+            raise Wrong(given, "the same three channels twice", "three of each", why)
+    sizes = """Line art has one channel, a colour picture three. What counts is that they agree in
+        everything but that."""
+    cases = {given: same, "input (3, 1, 2, 2), picture (3, 3, 2, 2)": line_art}
+    why = "First the channels of the input as they are, then those of the picture."
+    shapes = "C channels of the input and D of the picture, whatever C and D are."
+    compare(about_sizes(answer, sizes), cases, pair, why, read=tensor, shapes=shapes)
+    cut = """In the generator's turn the way back to its weights goes through the picture. Here it
+        was cut."""
+    compare_gradients(
+        lambda picture, input: answer(input, picture),
+        lambda picture, input: pair(input, picture),
+        line_art[::-1],
+        cut,
+        given=given,
+        cut=cut,
     )
-    leaf = line_art[1].clone().requires_grad_()
-    returned = answer(line_art[0], leaf)
-    if not (isinstance(returned, Tensor) and returned.requires_grad):
-        why = "In the generator's turn the way back to its weights goes through the picture. Here it was cut."
-        raise Wrong(
-            None,
-            "an answer without a gradient",
-            "a tensor through which a gradient flows to the picture",
-            why,
-        )
-    return "Pixel beside pixel: the first layer can already ask whether this colour belongs within this line."
+    return """Pixel beside pixel: the first layer can already ask whether this colour belongs within
+        this line."""
 
 
-def explained(answer: Answer, inputs: tuple, why: str):
-    """The answer's result; an error of PyTorch about sizes that do not fit gets an explanation of its own."""
-    try:
-        return answer(*inputs)
-    except Wrong as error:
-        text = str(error)
-        if "Sizes of tensors must match" in text or "must match the size" in text:
-            raise Wrong(None, None, None, "\n".join([*text.splitlines()[:-1], why])) from error
-        raise
+def pair(input: Tensor, picture: Tensor) -> Tensor:
+    return torch.cat([input, picture], 1)
+
+
+def alone(got: Tensor, input: Tensor, picture: Tensor) -> str:
+    """What is wrong with a pair of (2, 3, 4, 4) whose shape is not (2, 6, 4, 4)."""
+    if torch.equal(got, picture):
+        return """The input is missing. So shown, any picture that looks real will do, whatever was
+            drawn."""
+    if torch.equal(got, input):
+        return """The picture is missing. Whatever was made of the input, the judgement would be the
+            same."""
+    seam = """Side by side, a convolution of a few pixels sees both at the seam only. A pixel and
+        the pixel that it was made from should meet in the first layer."""
+    batch = """They stand one after the other in the batch: the discriminator would judge four
+        pictures, and never see which belongs to which."""
+    return {
+        (4, 3, 4, 4): batch,
+        (2, 3, 4, 8): seam,
+        (2, 3, 8, 4): seam,
+        (2, 3, 4, 4): "Added up, the two cannot be told apart again. Give each its own channels.",
+    }.get(tuple(got.shape), "Channels are what a convolution sees at one place: (N, C + D, H, W).")
+
+
+def about_sizes(answer: Answer, why: str) -> Callable:
+    """The answer, with an explanation of its own for PyTorch's error about sizes that do not fit."""
+
+    def explained(*inputs):
+        try:
+            return answer(*inputs)
+        except Wrong as error:
+            if re.search("Sizes of tensors must match|must match the size", error.table):
+                error.why = why
+            raise
+
+    return explained
+
+
+@judge_input.mistake("""The picture stands before the input. A network would learn just as well, but
+    weights trained the other way round would take line art for red: the input comes first.""")
+def picture_first(input, picture):
+    return pair(picture, input)
 
 
 # --- what the generator pays ---
@@ -210,129 +190,84 @@ def explained(answer: Answer, inputs: tuple, why: str):
 
 @exercise(minutes=10, difficulty="easy", call="(logits, output, target, weight)")
 def generator_loss(answer: Answer) -> str:
-    """Logits (N, H', W') of the outputs, outputs and targets (N, 3, H, W), the weight of L1 -> the generator's loss, a scalar.
+    """Logits (N, H', W') of the outputs, outputs and targets (N, 3, H, W), L1's weight -> the loss.
 
-    -mean log D + weight * mean |target - output|, D the sigmoid of the logit, with its gradient, exact at logits of +-100. A
-    dict or tuple of terms is summed.
+    -mean log D + weight * mean |target - output|, D the sigmoid of the logit, with its gradient,
+    exact at logits of +-100. A dict or tuple of terms is summed.
     """
-
-    def l1(y: Tensor, t: Tensor) -> float:
-        return (t - y).double().abs().mean().item()
-
-    def verdict(u: Tensor) -> float:
-        return softplus(-u.double()).mean().item()
-
-    def truth(u: Tensor, y: Tensor, t: Tensor, weight: float) -> float:
-        return verdict(u) + weight * l1(y, t)
-
-    u, y, t = (
-        draws(2, 9, 1).view(2, 3, 3),
-        draws(2, 48, 2).view(2, 3, 4, 4),
-        draws(2, 48, 3).view(2, 3, 4, 4),
-    )
+    u, y, t = draws(2, 3, 3, seed=1), draws(2, 3, 4, 4, seed=2), draws(2, 3, 4, 4, seed=3)
     cases = {
         "2 pictures with 3 x 3 logits each, weight = 2": (u, y, t, 2.0),
         "the same, weight = 100": (u, y, t, 100.0),
         "the same, weight = 0": (u, y, t, 0.0),
         "output = target, weight = 100": (-u, t, t, 100.0),
     }
-    compare(
-        answer,
-        cases,
-        truth,
-        mistakes=[
-            (
-                lambda u, y, t, w: w * verdict(u) + l1(y, t),
-                "The weight stands before the wrong term: the game would count a hundred times as much as the target.",
-            ),
-            (
-                lambda u, y, t, w: w * (verdict(u) + l1(y, t)),
-                "Both terms are weighed. Then the weight changes the size of the loss, which Adam does not even see, and not the "
-                "balance of its terms.",
-            ),
-            (lambda u, y, t, w: verdict(u) + l1(y, t), "L1 counts once, whatever its weight is."),
-            (
-                lambda u, y, t, w: verdict(u),
-                "L1 is missing: nobody asks for this target, only for a picture that passes.",
-            ),
-            (
-                lambda u, y, t, w: w * l1(y, t),
-                "The game is missing: what is left is regression, whose best answer to a doubt is the grey between.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) + w * (t - y).double().square().mean().item(),
-                "That is the squared error, L2. The paper takes L1, which blurs less.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) + w * (t - y).double().abs().sum().item(),
-                "|target - output| is added up over the pixels. A mean does not depend on the size of the pictures, and the "
-                "weight of 100 is meant for that.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) + w * (t - y).double().abs().sum().item() / len(t),
-                "|target - output| is added up over the pixels of a picture. Take the mean over everything: the weight of 100 "
-                "is meant for that.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) + w * (t - y).double().mean().item(),
-                "The absolute value is missing: too bright here and too dark there would cancel out.",
-            ),
-            (
-                lambda u, y, t, w: verdict(-u) + w * l1(y, t),
-                "It pays for being believed: the sign of the logit is the discriminator's. Who wants what here?",
-            ),
-            (
-                lambda u, y, t, w: w * l1(y, t) - verdict(-u),
-                "That is log(1 - D), which saturates: where D is sure that a picture is made, it has no slope. Take -log D.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u.sigmoid()) + w * l1(y, t),
-                "A sigmoid seems to be taken twice, once by you and once inside a function that takes logits.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) * u.numel() + w * l1(y, t),
-                "The verdicts are added up. Each logit judges one patch; take their mean.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) / 2 + w * l1(y, t),
-                "The game's term is halved. In pix2pix that is done to the discriminator's loss, not to the generator's.",
-            ),
-            (
-                lambda u, y, t, w: verdict(u) - w * l1(y, t),
-                "L1 has the wrong sign: it would be paid for being far from the target.",
-            ),
-        ],
-        otherwise="Two terms, added: the mean of -log D over all logits, and the weight times the mean of |target - output|.",
-        read=loss_value,
-    )
-    hard = {"logits = [[[100, -100]]], weight = 2": (logits(100, -100).view(1, 1, 2), y, t, 2.0)}
-    compare(answer, hard, truth, mistakes=[], otherwise=ROUNDING, read=loss_value)
-    leaves = [
-        torch.tensor([[[100.0, -100.0, 1.0]]], requires_grad=True),
-        y.clone().requires_grad_(),
-    ]
-    loss = total(answer(*leaves, t, 2.0))
+    why = """Two terms, added: the mean of -log D over all logits, and the weight times the mean of
+        |target - output|."""
+    compare(answer, cases, paying(), why, read=loss_value)
+    far = {"logits = [[[100, -100]]], weight = 2": (logits(100, -100)[None, None], y, t, 2.0)}
+    compare(answer, far, paying(), ROUNDING, read=loss_value)
     given = "logits = [[[100, -100, 1]]], weight = 2"
-    if not (isinstance(loss, Tensor) and loss.requires_grad):
-        cut = (
-            "Going through .item(), NumPy, detach or no_grad cuts the loss off from the generator."
-        )
-        raise Wrong(given, "a number without a gradient", "a tensor with one", cut)
-    slopes = torch.autograd.grad(loss.sum(), leaves, allow_unused=True, materialize_grads=True)
-    wanted = -(-leaves[0].detach()).sigmoid() / 3, 2 * (y - t).sign() / t.numel()
-    whys = (
-        FLAT,
-        "The value is right, but L1 has no slope at the output: the generator is not told where the target lies.",
-    )
-    for got, right, why in zip(slopes, wanted, whys, strict=True):
-        if not torch.allclose(got, right, rtol=1e-3, atol=1e-4):
-            raise Wrong(
-                given,
-                f"the gradient {show(got.flatten()[:3])} ...",
-                f"{show(right.flatten()[:3])} ...",
-                why,
-            )
-    return "One pull towards the target, by the same step however near it is, and one towards what the judge takes for real."
+    no_slope = """The value is right, but L1 has no slope at the output: the generator does not
+        learn where the target lies."""
+    far = logits(100, -100, 1)[None, None], y, t, 2.0
+    compare_gradients(answer, paying(), far, FLAT, no_slope, given=given)
+    return """One pull towards the target, by the same step however near it is, and one towards what
+        the judge takes for real."""
+
+
+def paying(
+    combine: Callable = lambda game, l1, weight: game + weight * l1,
+    game: Callable = lambda u: softplus(-u).mean(),
+    l1: Callable = lambda away: away.abs().mean(),
+) -> Callable:
+    """An answer that combines a term of the logits and one of target - output."""
+
+    def loss(logits, output, target, weight):
+        return combine(game(logits), l1(target - output), weight)
+
+    return loss
+
+
+generator_loss.mistake("""The weight stands before the wrong term: the game would count a hundred
+    times as much as the target.""")(paying(lambda game, l1, weight: weight * game + l1))
+generator_loss.mistake("""Both terms are weighed. Then the weight changes the size of the loss,
+    which Adam does not even see, and not the balance of its terms.""")(
+    paying(lambda game, l1, weight: weight * (game + l1))
+)
+generator_loss.mistake("L1 counts once, whatever its weight is.")(
+    paying(lambda game, l1, weight: game + l1)
+)
+generator_loss.mistake("""L1 is missing: nobody asks for this target, only for a picture that
+    passes.""")(paying(lambda game, l1, weight: game))
+generator_loss.mistake("""The game is missing: what is left is regression, whose best answer to a
+    doubt is the grey between.""")(paying(lambda game, l1, weight: weight * l1))
+generator_loss.mistake("""The game's term is halved. In pix2pix that is done to the discriminator's
+    loss, not to the generator's.""")(paying(lambda game, l1, weight: game / 2 + weight * l1))
+generator_loss.mistake("L1 has the wrong sign: it would be paid for being far from the target.")(
+    paying(lambda game, l1, weight: game - weight * l1)
+)
+generator_loss.mistake("That is the squared error, L2. The paper takes L1, which blurs less.")(
+    paying(l1=lambda away: away.square().mean())
+)
+generator_loss.mistake("""|target - output| is added up over the pixels. A mean does not depend on
+    the size of the pictures, and the weight of 100 is meant for that.""")(
+    paying(l1=lambda away: away.abs().sum())
+)
+generator_loss.mistake("""|target - output| is added up over the pixels of a picture. Take the mean
+    over everything: the weight of 100 is meant for that.""")(
+    paying(l1=lambda away: away.abs().sum() / len(away))
+)
+generator_loss.mistake("""The absolute value is missing: too bright here and too dark there would
+    cancel out.""")(paying(l1=lambda away: away.mean()))
+generator_loss.mistake("""It pays for being believed: the sign of the logit is the discriminator's.
+    Who wants what here?""")(paying(game=lambda u: softplus(u).mean()))
+generator_loss.mistake("""That is log(1 - D), which saturates: where D is sure that a picture is
+    made, it has no slope. Take -log D.""")(paying(game=lambda u: -softplus(u).mean()))
+generator_loss.mistake(SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
+generator_loss.mistake("The verdicts are added up. Each logit judges one patch; take their mean.")(
+    paying(game=lambda u: softplus(-u).sum())
+)
 
 
 # --- pairs ---
@@ -344,7 +279,8 @@ GRID = 100  # a pixel's number: GRID * row + column
 def jitter(answer: Answer) -> str:
     """input (N, C, S, S), target (N, D, S, S), side -> both, (N, ., side, side): cut at random and half mirrored, still aligned.
 
-    For each pair a place of its own, all equally likely, and its own coin for left-right. Any random numbers will do.
+    For each pair a place of its own, all equally likely, and its own coin for left-right. Any
+    random numbers will do.
     """
     n, size, side = 1800, 7, 5
     given = f"{n} pairs of {size} x {size} px, side = {side}"
@@ -367,11 +303,13 @@ def jitter(answer: Answer) -> str:
     corners, counts = places.unique(dim=0, return_counts=True)
     if len(corners) == 1:
         centre = " It is the centre." if corners.tolist() == [[1, 1]] else ""
-        why = f"There are {(size - side + 1) ** 2} places to cut, and only one is used.{centre} Draw one for each pair."
+        why = f"""There are {(size - side + 1) ** 2} places to cut, and only one is used.{centre}
+            Draw one for each pair."""
         raise Wrong(given, "one place for all pairs", "a place for each pair", why)
     together = torch.cat([places, mirrored[:, None].long()], 1)
     if (corners.amax(0) < size - side).any() or (corners.amin(0) > 0).any():
-        why = f"From 0 to {size - side} there are {size - side + 1} places, both ends included. Where do yours stop?"
+        why = f"""From 0 to {size - side} there are {size - side + 1} places, both ends included.
+            Where do yours stop?"""
         seen = f"rows {sorted(set(corners[:, 0].tolist()))}, columns {sorted(set(corners[:, 1].tolist()))}"
         raise Wrong(given, f"corners in {seen}", f"0 to {size - side} in both", why)
     if len(corners) < (size - side + 1) ** 2:
@@ -396,7 +334,8 @@ def jitter(answer: Answer) -> str:
         raise Wrong(given, "some places always mirrored, some never", "each place both ways", why)
     whole = located(50, side)
     check_aligned(answer, *whole, side, f"50 pairs of {side} x {side} px, side = {side}")
-    return "The same cut and the same mirror for both, a new one for each pair: more pairs out of those that there are."
+    return """The same cut and the same mirror for both, a new one for each pair: more pairs out of
+        those that there are."""
 
 
 def located(n: int, size: int) -> tuple[Tensor, Tensor]:
@@ -451,7 +390,8 @@ def check_aligned(
     straight = ((rows == top + across[:, None]) & (columns == left + across)).all(2).all(1)
     turned = ((rows == top + across[:, None]) & (columns == left + across.flip(0))).all(2).all(1)
     if not (straight | turned).all() or not torch.equal(new_y[:, 1], -new_y[:, 0]):
-        why = "Pixels are to stay what they are and where they are beside each other: one square of the picture, cut out whole."
+        why = """Pixels are to stay what they are and where they are beside each other: one square
+            of the picture, cut out whole."""
         raise Wrong(
             given, "pixels that are mixed, moved or made up", "a square of the picture", why
         )
@@ -462,7 +402,7 @@ def check_aligned(
 
 
 class Halve(nn.Module):
-    """A block of an encoder without weights to learn, which takes any number of channels: (N, C, H, W) -> (N, 2, H/2, W/2)."""
+    """A block of an encoder without weights: (N, C, H, W) -> (N, 2, H/2, W/2), for any C."""
 
     def __init__(self, number: int):
         super().__init__()
@@ -483,259 +423,135 @@ class Double(Halve):
         return interpolate(x, scale_factor=2)
 
 
+def blocks(levels: int) -> tuple[Sequence[nn.Module], Sequence[nn.Module]]:
+    """An encoder's and a decoder's blocks, in lists or, for two levels, in `ModuleList`s."""
+    down, up = [Halve(i) for i in range(levels)], [Double(10 + i) for i in range(levels)]
+    return (nn.ModuleList(down), nn.ModuleList(up)) if levels == 2 else (down, up)
+
+
 def walk_unet(
     x: Tensor,
     down: Sequence[nn.Module],
     up: Sequence[nn.Module],
-    join: Callable[[Tensor, Tensor], Tensor] = lambda x, skip: torch.cat([x, skip], 1),
-    skipped: Callable[[int, int], bool] = lambda i, blocks: i > 0,
+    join: Callable[[Tensor, Tensor], Tensor] = pair,
+    joined: Callable[[int, int], bool] = lambda i, blocks: i > 0,
 ) -> Tensor:
-    """A U-Net that joins the maps so, before each block of the decoder that is not left out. The first has no partner."""
+    """A U-Net: before block i of the decoder the encoder's map of the same size is joined, or not."""
     maps = []
     for block in down:
         x = block(x)
         maps.append(x)
     for i, block in enumerate(up):
-        x = block(join(x, maps[-1 - i]) if skipped(i, len(up)) else x)
+        x = block(join(x, maps[-1 - i]) if joined(i, len(up)) else x)
     return x
 
 
 @exercise(minutes=15, difficulty="medium", call="(x, down, up)")
 def unet_forward(answer: Answer) -> str:
-    """A picture, the encoder's blocks and the decoder's, as many -> the output. Blocks halve and double the side.
+    """A picture, the encoder's blocks and the decoder's, as many -> the output.
 
-    Before each block of the decoder but the first, the encoder's map of the same size is joined behind the channels.
+    Blocks halve and double the side. Before each block of the decoder but the first, the encoder's
+    map of the same size is joined behind the channels.
     """
-
-    def picture(channels: int, height: int, width: int) -> Tensor:
-        return draws(2, channels * height * width, seed=channels).view(2, channels, height, width)
-
-    def blocks(levels: int) -> tuple[list[nn.Module], list[nn.Module]]:
-        return [Halve(i) for i in range(levels)], [Double(10 + i) for i in range(levels)]
-
+    x = draws(2, 1, 16, 16, seed=1)
     cases = {
-        "3 blocks down, 3 up, a picture (2, 1, 16, 16)": (picture(1, 16, 16), 3),
-        "2 blocks down, 2 up, a picture (2, 3, 8, 4)": (picture(3, 8, 4), 2),
+        "3 blocks down, 3 up, a picture (2, 1, 16, 16)": (x, *blocks(3)),
+        "2 blocks down, 2 up, a picture (2, 3, 8, 4)": (draws(2, 3, 8, 4, seed=3), *blocks(2)),
     }
+    sizes = """Two maps of different size were to be joined. The decoder begins at the smallest:
+        which map of the encoder is as large as the one that it holds, after one block, after two?"""
+    why = """Keep every map on the way down. On the way up the last one is where you begin, and the
+        others wait for their turn, from the smallest to the largest."""
+    shapes = "The decoder doubles as often as the encoder has halved, and its last block has the last word."
+    compare(about_sizes(answer, sizes), cases, walk_unet, why, read=tensor, shapes=shapes)
+    cut = "The way back to the encoder was cut."
+    why = """The output is right, the way back is not: through the maps handed across the encoder
+        should learn too."""
+    compare_gradients(answer, walk_unet, (x, *blocks(3)), why, given="3 blocks down, 3 up", cut=cut)
+    return """Large shapes by the long way, lines by the short one: every map of the encoder met its
+        equal."""
 
-    def on_lists(x: Tensor, levels: int) -> Tensor:
-        down, up = blocks(levels)
-        if levels == 2:
-            down, up = nn.ModuleList(down), nn.ModuleList(up)
-        why = (
-            "Two maps of different size were to be joined. The decoder begins at the smallest: which map of the encoder is "
-            "as large as the one that it holds, after one block, after two?"
-        )
-        return explained(answer, (x, down, up), why)
 
-    def told(**options) -> Callable[[Tensor, int], Tensor]:
-        return lambda x, levels: walk_unet(x, *blocks(levels), **options)
+unet_forward.mistake("""No map was handed across: everything has passed the bottleneck, and lines
+    are lost there.""")(partial(walk_unet, joined=lambda i, blocks: False))
+unet_forward.mistake("""The encoder's map stands before the decoder's. A network would learn just as
+    well, but trained weights expect the other order.""")(
+    partial(walk_unet, join=lambda x, skip: pair(skip, x))
+)
+unet_forward.mistake("""The bottleneck is joined to itself: the first block of the decoder already
+    gets that map, and nothing else.""")(partial(walk_unet, joined=lambda i, blocks: True))
+unet_forward.mistake("""The last block of the decoder got no map: just the largest one, which knows
+    where every line is.""")(partial(walk_unet, joined=lambda i, blocks: 0 < i < blocks - 1))
+unet_forward.mistake(
+    "The second block of the decoder got no map. Only the first has none to wait for."
+)(partial(walk_unet, joined=lambda i, blocks: i > 1))
+unet_forward.mistake("Only the last block got a map; each but the first has its own.")(
+    partial(walk_unet, joined=lambda i, blocks: i == blocks - 1)
+)
+unet_forward.mistake("""The maps are added, as in a ResNet. A U-Net puts them behind each other: the
+    next layer can weigh them.""")(partial(walk_unet, join=torch.add))
+unet_forward.mistake("""The decoder's own map is thrown away for the encoder's: nothing that was
+    decided lower down arrives.""")(partial(walk_unet, join=lambda x, skip: skip))
 
-    def backwards(x: Tensor, levels: int) -> Tensor:
-        down, up = blocks(levels)
-        return walk_unet(x, down, up[::-1])
 
-    compare_tensors(
-        on_lists,
-        cases,
-        truth=told(),
-        mistakes=[
-            (
-                told(skipped=lambda i, n: False),
-                "No map was handed across: everything has passed the bottleneck, and lines are lost there.",
-            ),
-            (
-                told(join=lambda x, skip: torch.cat([skip, x], 1)),
-                "The encoder's map stands before the decoder's. A network would learn just as well, but trained weights expect "
-                "the other order.",
-            ),
-            (
-                told(skipped=lambda i, n: True),
-                "The bottleneck is joined to itself: the first block of the decoder already gets that map, and nothing else.",
-            ),
-            (
-                told(skipped=lambda i, n: 0 < i < n - 1),
-                "The last block of the decoder got no map: just the largest one, which knows where every line is.",
-            ),
-            (
-                told(skipped=lambda i, n: i > 1),
-                "The second block of the decoder got no map. Only the first has none to wait for.",
-            ),
-            (
-                told(skipped=lambda i, n: i == n - 1),
-                "Only the last block got a map; each but the first has its own.",
-            ),
-            (
-                told(join=lambda x, skip: x + skip),
-                "The maps are added, as in a ResNet. A U-Net puts them behind each other: the next layer can weigh them.",
-            ),
-            (
-                told(join=lambda x, skip: skip),
-                "The decoder's own map is thrown away for the encoder's: nothing that was decided lower down arrives.",
-            ),
-            (
-                backwards,
-                "The blocks of the decoder are called from the last to the first. They are listed in the order of their turns.",
-            ),
-        ],
-        otherwise="Keep every map on the way down. On the way up the last one is where you begin, and the others wait for their "
-        "turn, from the smallest to the largest.",
-        shapes="The decoder doubles as often as the encoder has halved, and its last block has the last word.",
-    )
-    x = picture(1, 16, 16)
-    slopes = []
-    for forward in (answer, walk_unet):
-        leaf = x.clone().requires_grad_()
-        y = forward(leaf, *blocks(3))
-        if not (isinstance(y, Tensor) and y.requires_grad):
-            raise Wrong(
-                None,
-                "an output without a gradient",
-                "a tensor with one",
-                "The way back to the encoder was cut.",
-            )
-        slopes.append(torch.autograd.grad(y.sum(), leaf, materialize_grads=True)[0])
-    if not torch.allclose(*slopes, rtol=1e-3, atol=1e-5):
-        why = "The output is right, the way back is not: through the maps handed across the encoder should learn too."
-        raise Wrong(
-            "3 blocks down, 3 up",
-            "another gradient at the picture",
-            "the gradient through all paths",
-            why,
-        )
-    return "Large shapes by the long way, lines by the short one: every map of the encoder met its equal."
+@unet_forward.mistake("""The blocks of the decoder are called from the last to the first. They are
+    listed in the order of their turns.""")
+def decoder_backwards(x, down, up):
+    return walk_unet(x, down, up[::-1])
 
 
 # --- what was learned ---
 
 
 class Opinions:
-    """A translator of three known pictures, whose opinion on each depends on the seed; it remembers what it was asked."""
+    """A translator of known pictures with an opinion per seed; it remembers what it was asked.
 
-    def __init__(self, n: int, seed: int):
-        self.line_art = draws(n, 36, seed).view(n, 1, 6, 6).clamp(-1, 1)
-        self.base = draws(n, 108, seed + 1).view(n, 3, 6, 6) / 3
-        self.width = (
-            draws(n, 108, seed + 2).view(n, 3, 6, 6).square() / 10
-        )  # sure here, in doubt there
-        self.asked: list[list[int]] = [[] for _ in range(n)]
+    A picture's first seed, whatever its number, gives the first opinion, the next one the second.
+    """
+
+    def __init__(self, n: int, most: int):
+        self.line_art = draws(n, 1, 6, 6, seed=n).clamp(-1, 1)
+        self.base = draws(n, 3, 6, 6, seed=n + 10) / 3
+        width = draws(n, 3, 6, 6, seed=n + 20).square() / 10  # sure here, in doubt there
+        self.said = (self.base + width * draws(most, n, 3, 6, 6, seed=n + 30)).clamp(-1, 1)
+        self.seeds: list[list[int]] = [[] for _ in range(n)]
         self.strange = self.silent = False
 
     def translate(self, pictures: Tensor, *, seed: int = 0, noise: bool = True) -> Tensor:
         self.silent |= not noise
-        out = []
-        for picture in pictures:
-            found = [
-                i
-                for i, known in enumerate(self.line_art)
-                if picture.shape == known.shape and picture.equal(known)
-            ]
-            self.strange |= not found
-            if found:
-                self.asked[found[0]].append(int(seed))
-            out.append(self.opinion(found[0] if found else 0, int(seed), noise))
-        return torch.stack(out)
+        return torch.stack([self.opinion(picture, seed, noise) for picture in pictures])
 
-    def opinion(self, i: int, seed: int, noise: bool = True) -> Tensor:
-        dice = torch.Generator().manual_seed(1000 * i + seed)
-        chance = torch.randn(3, 6, 6, generator=dice)
-        return (self.base[i] + self.width[i] * chance * noise).clamp(-1, 1)
-
-    def answers(self) -> Tensor:
-        """What it said, (n seeds, N, 3, 6, 6)."""
-        seeds = [sorted(set(asked)) for asked in self.asked]
-        return torch.stack(
-            [torch.stack([self.opinion(i, s) for s in each]) for i, each in enumerate(seeds)], 1
-        ).double()
+    def opinion(self, picture: Tensor, seed: int, noise: bool) -> Tensor:
+        known = [i for i, art in enumerate(self.line_art) if torch.equal(picture, art)]
+        self.strange |= not known
+        if not known or not noise:
+            return self.base[known[0] if known else 0]
+        seeds = self.seeds[known[0]]
+        if seed not in seeds:
+            seeds.append(seed)
+        return self.said[seeds.index(seed) % len(self.said), known[0]]
 
 
 @exercise(minutes=10, difficulty="medium", call="(translate, line_art, n)")
 def spread(answer: Answer) -> str:
-    """translate(pictures, seed=...) as a game's, line art (N, 1, S, S), n -> how far n seeds' translations lie apart.
+    """translate(pictures, seed=...), line art (N, 1, S, S), n -> how far n translations lie apart.
 
-    The standard deviation over n different seeds, for each value of each picture, then the mean of all: one number. Divided by
-    n or by n - 1, both are taken, and any n seeds.
+    The standard deviation over n different seeds, for each value of each picture, then the mean of
+    all: one number. Divided by n or by n - 1, both are taken, and any n seeds.
     """
-    rooms = [(Opinions(3, seed=1), 4), (Opinions(2, seed=7), 7)]
-    got = []
-    for room, n in rooms:
-        given = f"{len(room.line_art)} pictures, n = {n}"
-        got.append(number(answer(room.translate, room.line_art, n)))
-        check_questions(room, n, given)
-    truths = [
-        [room.answers().std(0, correction=c).mean().item() for room, _ in rooms] for c in (0, 1)
-    ]
-    if any(all(map(near, got, right, [1e-4] * 2)) for right in truths):
-        return (
-            "0 would mean that the noise is ignored. The paper found it small: ask where in the picture it is, and you see what "
-            "the network is unsure of."
-        )
-    mistakes: list[tuple[Callable[[Tensor, int], Tensor], str]] = [
-        (
-            lambda y, c: y.std(correction=c),
-            "That is the spread of all values together: of bright and dark places, of one picture and the next. One and the same "
-            "place has to be compared over the seeds.",
-        ),
-        (
-            lambda y, c: y.var(0, correction=c).mean(),
-            "That is the mean of the variances; the standard deviation is in the units of the picture.",
-        ),
-        (
-            lambda y, c: y.var(0, correction=c).mean().sqrt(),
-            "The root is taken after the mean. Asked is the mean of the standard deviations, place by place.",
-        ),
-        (
-            lambda y, c: y.flatten(2).std(2, correction=c).mean(),
-            "That is the contrast within each picture. Opinions are compared over the seeds.",
-        ),
-        (
-            lambda y, c: y.flatten(3).std(3, correction=c).mean(),
-            "That is the contrast within each picture. Opinions are compared over the seeds.",
-        ),
-        (
-            lambda y, c: y.flatten(2).mean(2).std(0, correction=c).mean(),
-            "The mean over the pixels came first. Red here and blue there, and the other way round, would be no difference.",
-        ),
-        (
-            lambda y, c: y.flatten(1).mean(1).std(0, correction=c),
-            "The mean over the pixels came first. Red here and blue there, and the other way round, would be no difference.",
-        ),
-        (
-            lambda y, c: y.std(1, correction=c).mean(),
-            "That is how much the pictures differ from each other. Compare a picture with itself under another seed.",
-        ),
-        (
-            lambda y, c: y.std(0, correction=c).sum(),
-            "That is a sum over all pixels. Take the mean.",
-        ),
-        (
-            lambda y, c: y.std(0, correction=c).amax(),
-            "That is the place where it is most in doubt; asked is the mean.",
-        ),
-        (
-            lambda y, c: y.amax(0) - y.amin(0),
-            "That is the range, which grows with every seed that is tried. A standard deviation does not.",
-        ),
-        (
-            lambda y, c: 127.5 * y.std(0, correction=c).mean(),
-            "That is in grey levels; leave the units as they are.",
-        ),
-    ]
-    said = [room.answers() for room, _ in rooms]
-    candidates = [
-        ([f(y, c).mean().item() for y in said], why) for f, why in mistakes for c in (0, 1)
-    ]
-    why = recognise(
-        [1000 * x for x in got], [([1000 * x for x in each], why) for each, why in candidates]
-    )
-    otherwise = "For each value of each picture the standard deviation of what the n seeds gave it; then the mean of them all."
-    first = next(i for i in range(2) if not near(got[i], truths[1][i], 1e-4))
-    raise Wrong(
-        f"{len(rooms[first][0].line_art)} pictures, n = {rooms[first][1]}",
-        got[first],
-        truths[1][first],
-        why or otherwise,
-    )
+
+    def asked(pictures: int, n: int) -> Tensor:
+        room = Opinions(pictures, n)
+        value = number(answer(room.translate, room.line_art, n))
+        check_questions(room, n, f"{pictures} pictures, n = {n}")
+        return value
+
+    cases = {f"{pictures} pictures, n = {n}": (pictures, n) for pictures, n in ((3, 80), (2, 100))}
+    why = """For each value of each picture the standard deviation of what the n seeds gave it; then
+        the mean of them all."""
+    compare(asked, cases, lambda pictures, n: Opinions(pictures, n).said.std(0).mean(), why)
+    return """0 would mean that the noise is ignored. The paper found it small: ask where in the
+        picture it is, and you see what the network is unsure of."""
 
 
 def check_questions(room: Opinions, n: int, given: str) -> None:
@@ -743,232 +559,201 @@ def check_questions(room: Opinions, n: int, given: str) -> None:
     if room.strange:
         why = "Hand the line art over as it is, a batch (N, 1, S, S)."
         raise Wrong(given, "`translate` was given other pictures", "the line art", why)
-    if not all(room.asked):
-        never = "never called" if not any(room.asked) else "not asked about every picture"
-        raise Wrong(
-            given,
-            f"`translate` was {never}",
-            f"{n} seeds for each picture",
-            "Opinions have to be asked for.",
-        )
     if room.silent:
         why = "With noise=False the dropout is off, and there is nothing left that could differ."
         raise Wrong(given, "`translate` was called without noise", "with it", why)
-    for asked in room.asked:
-        if len(set(asked)) != n:
+    if not all(room.seeds):
+        never = "not asked about every picture" if any(room.seeds) else "never called"
+        why = "Opinions have to be asked for."
+        raise Wrong(given, f"`translate` was {never}", f"{n} seeds for each picture", why)
+    for count in map(len, room.seeds):
+        if count != n:
             why = f"{n} different seeds are asked for, no more and no fewer."
-            if len(set(asked)) == 1 and n > 1:
-                why = "One seed gives one opinion, however often it is asked. Give each translation its own."
-            count = len(set(asked))
+            if count == 1:
+                why = """One seed gives one opinion, however often it is asked. Give each
+                    translation its own."""
             raise Wrong(given, f"{count} different seed{'s' * (count != 1)}", f"{n}", why)
+
+
+def of_opinions(fold: Callable) -> Callable:
+    """An answer that folds the opinions (n, N, 3, S, S) into a number."""
+
+    def answer(translate, line_art, n):
+        return fold(torch.stack([translate(line_art, seed=seed) for seed in range(n)]))
+
+    return answer
+
+
+CONTRAST = "That is the contrast within each picture. Opinions are compared over the seeds."
+MEAN_FIRST = """The mean over the pixels came first. Red here and blue there, and the other way
+    round, would be no difference."""
+spread.mistake("""That is the spread of all values together: of bright and dark places, of one
+    picture and the next. One and the same place has to be compared over the seeds.""")(
+    of_opinions(lambda y: y.std())
+)
+spread.mistake("""That is the mean of the variances; the standard deviation is in the units of the
+    picture.""")(of_opinions(lambda y: y.var(0).mean()))
+spread.mistake("""The root is taken after the mean. Asked is the mean of the standard deviations,
+    place by place.""")(of_opinions(lambda y: y.var(0).mean().sqrt()))
+spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((2, 3, 4)).mean()))
+spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((3, 4)).mean()))
+spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((2, 3, 4)).std(0).mean()))
+spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((1, 2, 3, 4)).std(0)))
+spread.mistake("""That is how much the pictures differ from each other. Compare a picture with
+    itself under another seed.""")(of_opinions(lambda y: y.std(1).mean()))
+spread.mistake("That is a sum over all pixels. Take the mean.")(
+    of_opinions(lambda y: y.std(0).sum())
+)
+spread.mistake("That is the place where it is most in doubt; asked is the mean.")(
+    of_opinions(lambda y: y.std(0).amax())
+)
+spread.mistake("""That is the range, which grows with every seed that is tried. A standard deviation
+    does not.""")(of_opinions(lambda y: (y.amax(0) - y.amin(0)).mean()))
+spread.mistake("That is in grey levels; leave the units as they are.")(
+    of_opinions(lambda y: 127.5 * y.std(0).mean())
+)
 
 
 @exercise(minutes=15, difficulty="medium", call="(predicted, truth, classes)")
 def class_iou(answer: Answer) -> str:
-    """Two maps of classes (N, S, S), 0 to classes - 1 -> the mean over classes of intersection over union, one number.
+    """Two maps of classes (N, S, S) -> the mean over classes of intersection over union, one number.
 
-    Pixels of all pictures are counted together. A class that the truth does not have is left out of the mean.
+    Pixels of all pictures are counted together. A class that the truth does not have is left out.
     """
-
-    def right(p: Tensor, t: Tensor, k: int) -> float:
-        return segmentation_scores(p, t, k)["class_iou"]
-
-    def counts(p: Tensor, t: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels that are right, there and painted, of each class."""
-        both = p[p == t].flatten().bincount(minlength=k)
-        return (
-            both.double(),
-            t.flatten().bincount(minlength=k).double(),
-            p.flatten().bincount(minlength=k).double(),
-        )
-
-    def of_counts(
-        score: Callable[[Tensor, Tensor, Tensor], Tensor],
-    ) -> Callable[[Tensor, Tensor, int], float]:
-        return lambda p, t, k: float(score(*counts(p, t, k)))
-
-    def present(values: Tensor, there: Tensor) -> Tensor:
-        return values[there > 0].mean()
-
     dice = torch.Generator().manual_seed(0)
-    truth_map = torch.randint(0, 3, (2, 6, 6), generator=dice)
-    truth_map[0] = truth_map[0].clamp(max=1)  # pictures of different make-up
-    painted = torch.where(
-        torch.rand(2, 6, 6, generator=dice) < 0.6, truth_map, truth_map.roll(1, 2)
+    truth = torch.randint(0, 3, (2, 6, 6), generator=dice)
+    truth[0] = truth[0].clamp(max=1)  # pictures of different make-up
+    painted = torch.where(torch.rand(2, 6, 6, generator=dice) < 0.6, truth, truth.roll(1, 2))
+    paper, spot, half = torch.zeros(3, 1, 4, 4, dtype=torch.long)
+    spot[0, 0, :2] = half[0, :2, 0] = 1
+    cases = {
+        "2 pictures of 6 x 6 px, 3 classes": (painted, truth, 3),
+        "all paper, though two of 16 px are red, 2 classes": (paper, spot, 2),
+        "two red px in 16, one of them in its place, 2 classes": (half, spot, 2),
+    }
+    why = """For each class: the pixels that both maps give to it, divided by those that at least
+        one map gives to it."""
+    compare(answer, cases, iou, why)
+    given = "4 classes of which the truth has 2, and a third one was painted"
+    why = """Leave the classes that the truth does not have out of the mean: 0 / 0 is nan, and a
+        mean with a nan is one."""
+    compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
+    return """With two classes, a page left white scores half of the paper's share, not nine in ten:
+        rare colours count."""
+
+
+def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
+    return segmentation_scores(predicted, truth, classes)["class_iou"]
+
+
+def of_areas(score: Callable) -> Callable:
+    """An answer made of the pixels of each class that are (right, there, painted), (classes,) each."""
+
+    def answer(predicted, truth, classes):
+        maps = predicted[predicted == truth], truth.flatten(), predicted.flatten()
+        return score(*(each.bincount(minlength=classes).double() for each in maps))
+
+    return answer
+
+
+def where_there(score: Callable) -> Callable:
+    """The same, averaged over the classes that the truth has."""
+    return of_areas(lambda *areas: score(*areas).nan_to_num()[areas[1] > 0].mean())
+
+
+class_iou.mistake("""That is the fraction of right pixels. On white paper nearly all are right
+    before anything is coloured; each class is to count alike.""")(
+    of_areas(lambda right, there, painted: right.sum() / there.sum())
+)
+class_iou.mistake("""That is the fraction of each class's pixels that were found. Painting
+    everything red finds all red: pixels wrongly given to a class have to cost something.""")(
+    where_there(lambda right, there, painted: right / there)
+)
+class_iou.mistake("""This is divided by what was painted alone: a class that is hardly ever dared
+    would look perfect.""")(where_there(lambda right, there, painted: right / painted))
+class_iou.mistake("""The pixels that are in both maps are counted twice below the line. A union has
+    each once.""")(where_there(lambda right, there, painted: right / (there + painted)))
+class_iou.mistake("""That is Dice's coefficient, F1, which is never below the IoU. A relative, and
+    another number.""")(where_there(lambda right, there, painted: 2 * right / (there + painted)))
+class_iou.mistake("""Intersections and unions are added up over the classes first. Then the paper,
+    with most pixels, decides.""")(
+    of_areas(lambda right, there, painted: right.sum() / (there + painted - right).sum())
+)
+class_iou.mistake("The classes are weighed by their size: the paper decides again.")(
+    of_areas(
+        lambda right, there, painted: (
+            there * (right / (there + painted - right)).nan_to_num() / there.sum()
+        ).sum()
     )
-    paper = torch.zeros(1, 4, 4, dtype=torch.long)
-    spot = paper.clone()
-    spot[0, 0, :2] = 1
-    half = paper.clone()
-    half[0, :2, 0] = 1
-    compare(
-        answer,
-        {
-            "2 pictures of 6 x 6 px, 3 classes": (painted, truth_map, 3),
-            "all paper, though two of 16 px are red, 2 classes": (paper, spot, 2),
-            "two red px in 16, one of them in its place, 2 classes": (half, spot, 2),
-        },
-        right,
-        mistakes=[
-            (
-                lambda p, t, k: (p == t).double().mean().item(),
-                "That is the share of right pixels. On white paper nearly all are right before anything is coloured; each class "
-                "is to count alike.",
-            ),
-            (
-                of_counts(lambda both, there, painted: present(both / there, there)),
-                "That is the share of each class's pixels that were found. Painting everything red finds all red: pixels wrongly "
-                "given to a class have to cost something.",
-            ),
-            (
-                of_counts(
-                    lambda both, there, painted: present((both / painted).nan_to_num(), there)
-                ),
-                "This is divided by what was painted alone: a class that is hardly ever dared would look perfect.",
-            ),
-            (
-                of_counts(lambda both, there, painted: present(both / (there + painted), there)),
-                "The pixels that are in both maps are counted twice below the line. A union has each once.",
-            ),
-            (
-                of_counts(
-                    lambda both, there, painted: present(2 * both / (there + painted), there)
-                ),
-                "That is Dice's coefficient, F1, which is never below the IoU. A relative, and another number.",
-            ),
-            (
-                lambda p, t, k: (
-                    sum(right(a[None], b[None], k) for a, b in zip(p, t, strict=True)) / len(p)
-                ),
-                "That is taken picture by picture. A class that a picture hardly has would count as much there as where it fills "
-                "everything: count the pixels of all pictures together.",
-            ),
-            (
-                of_counts(lambda both, there, painted: both.sum() / (there + painted - both).sum()),
-                "Intersections and unions are added up over the classes first. Then the paper, with most pixels, decides.",
-            ),
-            (
-                of_counts(
-                    lambda both, there, painted: (
-                        (there * (both / (there + painted - both)).nan_to_num()).sum() / there.sum()
-                    )
-                ),
-                "The classes are weighed by their size: the paper decides again.",
-            ),
-            (lambda p, t, k: 100 * right(p, t, k), "That is in percent; asked is a part, 0 to 1."),
-            (lambda p, t, k: 1 - right(p, t, k), "That is a distance: 0 where all is right."),
-        ],
-        otherwise="For each class: the pixels that both maps give to it, divided by those that at least one map gives to it.",
-    )
-    compare(
-        answer,
-        {
-            "4 classes of which the truth has 2, and a third one was painted": (
-                half * 2 + spot - half * spot,
-                spot,
-                4,
-            )
-        },
-        right,
-        mistakes=[
-            (
-                of_counts(
-                    lambda both, there, painted: (
-                        (both / (there + painted - both)).nan_to_num().mean()
-                    )
-                ),
-                "Classes that the truth does not have take part in the mean. Painting one has already cost the class that it "
-                "covers.",
-            ),
-            (
-                of_counts(
-                    lambda both, there, painted: (both / (there + painted - both))[
-                        there + painted > 0
-                    ].mean(),
-                ),
-                "A class that was painted and is not there takes part with a 0. Painting it has already cost the class that it "
-                "covers.",
-            ),
-            (
-                of_counts(
-                    lambda both, there, painted: torch.where(
-                        there + painted > 0, both / (there + painted - both), 1.0
-                    ).mean()
-                ),
-                "A class that nobody has counts as perfect. Leave out what the truth does not have.",
-            ),
-        ],
-        otherwise="Leave the classes that the truth does not have out of the mean: 0 / 0 is nan, and a mean with a nan is one.",
-    )
-    return "With two classes, a page left white scores half of the paper's share, not nine in ten: rare colours count."
+)
+
+
+@class_iou.mistake("""That is taken picture by picture. A class that a picture hardly has would
+    count as much there as where it fills everything: count the pixels of all pictures together.""")
+def a_mean_over_pictures(predicted, truth, classes):
+    pictures = zip(predicted.split(1), truth.split(1), strict=True)
+    return sum(iou(p, t, classes) for p, t in pictures) / len(truth)
+
+
+class_iou.mistake("""Classes that the truth does not have take part in the mean. Painting one has
+    already cost the class that it covers.""")(
+    of_areas(lambda right, there, painted: (right / (there + painted - right)).nan_to_num().mean())
+)
+class_iou.mistake("""A class that was painted and is not there takes part with a 0. Painting it has
+    already cost the class that it covers.""")(
+    of_areas(lambda right, there, painted: (right / (there + painted - right)).nanmean())
+)
+class_iou.mistake(
+    "A class that nobody has counts as perfect. Leave out what the truth does not have."
+)(of_areas(lambda right, there, painted: (right / (there + painted - right)).nan_to_num(1).mean()))
 
 
 @exercise(minutes=5, difficulty="easy", call="(step, steps, lr)")
 def learning_rate(answer: Answer) -> str:
-    """step (from 0), steps (even), lr -> the rate at this step: lr for half of the steps, then a line to 0 at step `steps`."""
+    """step (from 0), steps (even), lr -> the rate: lr for half of the steps, then a line to 0 at `steps`."""
+    at = 0, 49, 50, 60, 75, 99
+    why = """Halfway through the run it is still lr, a quarter before the end half of it, and 0 at
+        step `steps`."""
+    cases = [*((step, 100, 1.0) for step in at), (6, 8, 20.0)]
+    compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
+    why = "A run may be made longer than its schedule. A rate below 0 would walk uphill; stay at 0."
+    compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
+    return """Large steps while the game moves, small ones at the end; a function of the step alone,
+        so a resume cannot lose it."""
 
-    def truth(step: int, steps: int, lr: float) -> float:
-        return lr * max(0.0, min(1.0, 2 * (steps - step) / steps))
 
-    def late(share: Callable[[float], float]) -> Callable[[int, int, float], float]:
-        return lambda step, steps, lr: lr * (1.0 if step < steps / 2 else share(step / steps))
+def rate(share: Callable[[float], float]) -> Callable:
+    """An answer with a share of lr for each part of the run, 0 to 1."""
+    return lambda step, steps, lr: lr * share(step / steps)
 
-    cases = [
-        (0, 100, 1.0),
-        (49, 100, 1.0),
-        (50, 100, 1.0),
-        (60, 100, 1.0),
-        (75, 100, 1.0),
-        (99, 100, 1.0),
-        (6, 8, 20.0),
-    ]
-    compare(
-        answer,
-        cases,
-        truth,
-        mistakes=[
-            (
-                lambda step, steps, lr: lr * (1 - step / steps),
-                "The rate falls from the first step on. For half of the run it stays as it is.",
-            ),
-            (lambda step, steps, lr: lr, "The rate never falls."),
-            (
-                late(lambda t: 1 - t),
-                "Halfway there is a jump, from the full rate to half of it: the line should begin where the flat part ends.",
-            ),
-            (
-                lambda step, steps, lr: lr * 2 * (steps - step) / steps,
-                "In the first half this is more than the rate itself, twice as much at the start.",
-            ),
-            (late(lambda t: 0.5), "The rate is halved once. Asked is a line down to 0."),
-            (late(lambda t: 0.1), "The rate drops once. Asked is a line down to 0."),
-            (
-                late(lambda t: 0.0),
-                "The rate drops to 0 at once: the second half of the run would change nothing.",
-            ),
-            (
-                late(lambda t: 0.5 * (1 + torch.tensor(2 * torch.pi * (t - 0.5)).cos().item())),
-                "That is half a wave of a cosine: a good schedule, and another one.",
-            ),
-            (
-                lambda step, steps, lr: lr * min(1.0, 2 * step / steps),
-                "It rises in the first half: that is a warm-up.",
-            ),
-            (
-                lambda step, steps, lr: min(1.0, 2 * (steps - step) / steps),
-                "That is the part that is left of the rate; multiply.",
-            ),
-        ],
-        otherwise="Halfway through the run it is still lr, a quarter before the end half of it, and 0 at step `steps`.",
-    )
-    compare(
-        answer,
-        [(100, 100, 1.0), (120, 100, 1.0)],
-        truth,
-        mistakes=[],
-        otherwise="A run may be made longer than its schedule. A rate below 0 would walk uphill; stay at 0.",
-    )
-    return "Large steps while the game moves, small ones at the end; a function of the step alone, so a resume cannot lose it."
+
+def late(share: Callable[[float], float]) -> Callable:
+    """The same, with all of lr in the first half."""
+    return rate(lambda t: share(t) if t >= 0.5 else 1)
+
+
+learning_rate.mistake("""The rate falls from the first step on. For half of the run it stays as it
+    is.""")(rate(lambda t: 1 - t))
+learning_rate.mistake("The rate never falls.")(rate(lambda t: 1))
+learning_rate.mistake("""Halfway there is a jump, from the full rate to half of it: the line should
+    begin where the flat part ends.""")(late(lambda t: 1 - t))
+learning_rate.mistake("""In the first half this is more than the rate itself, twice as much at the
+    start.""")(rate(lambda t: 2 - 2 * t))
+learning_rate.mistake("The rate is halved once. Asked is a line down to 0.")(late(lambda t: 0.5))
+learning_rate.mistake("The rate drops once. Asked is a line down to 0.")(late(lambda t: 0.1))
+learning_rate.mistake("""The rate drops to 0 at once: the second half of the run would change
+    nothing.""")(late(lambda t: 0))
+learning_rate.mistake("That is half a wave of a cosine: a good schedule, and another one.")(
+    late(lambda t: 0.5 - 0.5 * math.cos(2 * math.pi * t))
+)
+learning_rate.mistake("It rises in the first half: that is a warm-up.")(
+    rate(lambda t: min(1, 2 * t))
+)
+
+
+@learning_rate.mistake("That is the fraction of the rate that is left; multiply.")
+def the_share_alone(step, steps, lr):
+    return min(1, 2 - 2 * step / steps)
 
 
 # In the order of the notebook.

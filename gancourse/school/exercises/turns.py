@@ -1,23 +1,19 @@
-"""What the exercises about one player's turn share: two tiny players, and a watch on everything that a turn may change."""
+"""What the exercises about a player's turn share: tiny players, and a watch on what may change."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from gancourse.school.exercises.checking import NotDone, Wrong
+from gancourse.school.exercises.checking import WRITE_IT, Answer, NotDone, Wrong
+from gancourse.school.exercises.probes import relation
 
 RATE = 0.1  # of the optimizer
 OLD = 1.0  # the gradient that the turn before has left in every weight
-Mistakes = Sequence[
-    tuple[Tensor, str]
-]  # gradients that a wrong step follows, each with its explanation
 
 
 class Steps(torch.optim.SGD):
-    """Plain descent, whose gradient can be read off the weights: before - after = RATE * gradient. It counts its steps."""
+    """Plain descent: the gradient is (before - after) / RATE, read off the weights."""
 
     def __init__(self, parameters):
         super().__init__(parameters, lr=RATE)
@@ -32,7 +28,7 @@ class Watch:
     """A network as it was before the student's function ran, to compare with what it is after.
 
     Attributes:
-        reached: how many gradients arrived at its parameters since.
+        reached: how many gradients have arrived at its parameters since.
     """
 
     def __init__(self, network: nn.Module, name: str):
@@ -53,117 +49,111 @@ class Watch:
 
     def slope(self) -> Tensor:
         """The gradient that the parameters followed, (P,), if they took one step at RATE."""
-        ways = (
-            self.before[key] - parameter.detach()
-            for key, parameter in self.network.named_parameters()
-        )
-        return torch.cat([way.flatten() for way in ways]) / RATE
+        named = self.network.named_parameters()
+        ways = [(self.before[key] - parameter.detach()).flatten() for key, parameter in named]
+        return torch.cat(ways) / RATE
 
-    def left(self) -> str | None:
-        """What was switched and not switched back: "frozen", "in eval mode", "in train mode", or None."""
-        if not all(parameter.requires_grad for parameter in self.network.parameters()):
-            return "frozen"
+    def check_left(self, given: str) -> None:
+        """Raise `Wrong` if something was switched and not switched back."""
         modes = [module.training for module in self.network.modules()]
-        return (
-            None
-            if modes == self.modes
-            else "in eval mode"
-            if sum(modes) < sum(self.modes)
-            else "in train mode"
-        )
+        if not all(parameter.requires_grad for parameter in self.network.parameters()):
+            state = "frozen"
+        elif modes == self.modes:
+            return
+        else:
+            state = "in eval mode" if sum(modes) < sum(self.modes) else "in train mode"
+        why = f"""The next turn finds the {self.name} so, and nobody will look for the cause here.
+            Leave it as you found it."""
+        raise Wrong(given, f"the {self.name} was left {state}", "as it was before", why)
 
 
 def players(batch_norm: bool = False, seed: int = 0) -> tuple[nn.Sequential, nn.Sequential]:
-    """A generator (N, 3) -> (N, 2) and a discriminator (N, 2) -> (N,) logits, the same for the same seed."""
+    """A generator (N, 3) -> (N, 2) and a discriminator (N, 2) -> (N,) logits."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        hidden = (
-            (nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh())
-            if batch_norm
-            else (nn.Linear(3, 4), nn.Tanh())
-        )
-        generator = nn.Sequential(*hidden, nn.Linear(4, 2))
+        norm = [nn.BatchNorm1d(4)] if batch_norm else []
+        generator = nn.Sequential(nn.Linear(3, 4), *norm, nn.Tanh(), nn.Linear(4, 2))
         return generator, nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1), nn.Flatten(0))
 
 
-def draws(n: int, size: int, seed: int) -> Tensor:
-    return torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
-
-
-def leave_gradients(network: nn.Module) -> None:
-    for parameter in network.parameters():
-        parameter.grad = torch.full_like(parameter, OLD)
-
-
 def gradient(loss: Tensor, network: nn.Module) -> Tensor:
-    """The gradient of a loss by all of a network's parameters, (P,)."""
-    return torch.cat(
-        [slope.flatten() for slope in torch.autograd.grad(loss, tuple(network.parameters()))]
+    """The gradient by all parameters of a network, (P,), 0 where none arrives. Keeps the graph."""
+    slopes = torch.autograd.grad(
+        loss,
+        tuple(network.parameters()),
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
     )
+    return nn.utils.parameters_to_vector(slopes)
 
 
 def check_turn(
-    player: Watch,
-    other: Watch,
-    optimizer: Steps,
-    returned,
-    right: Tensor,
-    mistakes: Mistakes,
+    answer: Answer,
+    whose: str,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    data: tuple,
+    loss: Tensor,
     given: str,
-    n: int,
 ) -> None:
-    """Raise `Wrong` unless `player` took one step down `right` and `other` is as it was; `NotDone` if nothing happened.
+    """Let the answer play a turn. Raise `Wrong` unless it was one step down the loss and no more.
 
-    `mistakes` come on top of those that any turn can make; `n` is the batch size.
+    Args:
+        whose: "generator" or "discriminator". In the discriminator's turn no gradient may arrive in
+            the generator.
+        data: what the student's function is given after the networks and the optimizer; first a
+            batch.
+        loss: what the player should descend.
+
+    Raises:
+        NotDone: nothing happened.
     """
-    if (returned is None or returned is ...) and not (
-        optimizer.count or player.reached or player.moved() or other.moved()
-    ):
-        raise NotDone(
-            f"The {player.name} did not move. Write its turn in the cell above, run that cell, then this one."
-        )
+    networks = {"generator": generator, "discriminator": discriminator}
+    right = gradient(loss, networks[whose])
+    for parameter in networks[whose].parameters():
+        parameter.grad = torch.full_like(parameter, OLD)
+    watches = {name: Watch(network, name) for name, network in networks.items()}
+    player, other = watches.pop(whose), *watches.values()
+    optimizer = Steps(networks[whose].parameters())
+    returned = answer.do(generator, discriminator, optimizer, *data)
+    happened = optimizer.count or player.reached or player.moved() or other.moved()
+    if (returned is None or returned is ...) and not happened:
+        raise NotDone(f"The {player.name} did not move. {WRITE_IT}")
+    if other.reached and other.name == "generator":
+        why = """The generator is not playing, yet a gradient went back through it: half of the work
+            was in vain, and its own turn may start with a gradient that belongs to nobody. Where
+            should the way back end?"""
+        raise Wrong(given, "gradients in the generator", "none: in this turn fakes are data", why)
     if moved := other.moved():
-        why = f"In this turn only the {player.name} learns; if both move at once, nobody knows what the gradient was for."
-        raise Wrong(
-            given,
-            f"the {other.name} changed ({', '.join(moved[:2])} ...)",
-            f"only the {player.name} changes",
-            why,
-        )
+        got = f"the {other.name} changed ({', '.join(moved[:2])} ...)"
+        why = f"""In this turn only the {player.name} learns; if both move at once, nobody knows
+            what the gradient was for."""
+        raise Wrong(given, got, f"only the {player.name} changes", why)
     for watch in player, other:
-        if state := watch.left():
-            why = f"The next turn finds the {watch.name} so, and nobody will look for the cause here. Leave it as you found it."
-            raise Wrong(given, f"the {watch.name} was left {state}", "as it was before", why)
-    got = player.slope()
-    if not got.any():
-        why = (
-            "Nothing was learned. Was the step taken, and after the new gradient was there? Or was the graph cut (detach, "
-            "no_grad) before it reached the weights?"
-        )
-        raise Wrong(given, f"the {player.name} did not move", "one step down its gradient", why)
+        watch.check_left(given)
+    slope = player.slope()
+    if not slope.any():
+        got = f"the {player.name} did not move"
+        why = """Nothing was learned. Was the step taken, and after the new gradient was there? Or
+            was the graph cut (detach, no_grad) before it reached the weights?"""
+        raise Wrong(given, got, "one step down its gradient", why)
     if optimizer.count > 1:
         why = "One turn, one step: the second follows a gradient taken at weights that are gone."
         raise Wrong(given, f"{optimizer.count} steps of the optimizer", "1 step", why)
-    if not torch.allclose(got, right, rtol=1e-3, atol=1e-5):
-        always = [
-            (
-                right + OLD,
-                "The old gradient was still there, and the new one was added to it: PyTorch adds up until told.",
-            ),
-            (
-                torch.full_like(right, OLD),
-                "It followed the old gradient. Was the new one computed before the step?",
-            ),
-            (-right, "It moved uphill: the sign of the loss is turned round."),
-            (right * n, "That is a sum over the batch; take the mean."),
-        ]
-        # A flat loss makes a tiny step, which is recognised by its direction too: closeness is relative.
-        found = (
-            why
-            for wrong, why in [*always, *mistakes]
-            if torch.dist(got, wrong) < 0.02 * wrong.norm()
-        )
-        cosine = torch.cosine_similarity(got, right, dim=0).clamp(-1, 1)
-        went = f"a step along a gradient of length {got.norm():.2g}, {cosine.acos().rad2deg():.0f} degrees off"
-        why = f"The {player.name} moved, but not down the gradient of its loss by the optimizer that it was given."
-        raise Wrong(given, went, f"length {right.norm():.2g}, 0 degrees off", next(found, why))
+    if not torch.allclose(slope, right, rtol=1e-3, atol=1e-5):
+        why = f"""The {player.name} moved, but not down the gradient of its loss by the optimizer
+            that it was given."""
+        if torch.allclose(slope, right + OLD, rtol=1e-2):
+            why = """The old gradient was still there, and the new one was added to it: PyTorch adds
+                gradients up until they are cleared."""
+        elif torch.allclose(slope, torch.full_like(right, OLD), rtol=1e-2):
+            why = "It followed the old gradient. Was the new one computed before the step?"
+        elif known := relation(slope, right, len(data[0])):
+            why = f"It moved down another loss. {known}"
+        cosine = torch.cosine_similarity(slope, right, dim=0).clamp(-1, 1)
+        angle = f"{cosine.acos().rad2deg():.0f} degrees off"
+        got = f"a step along a gradient of length {slope.norm():.2g}, {angle}"
+        # A flat loss makes a tiny step, which is recognised by its direction.
+        evidence = torch.cat([slope / slope.norm(), slope.norm().log()[None]])
+        raise Wrong(given, got, f"length {right.norm():.2g}, 0 degrees off", why, evidence)
