@@ -16,7 +16,8 @@ from pathlib import Path
 
 from gancourse import data
 from gancourse.chapters import pix2pix
-from gancourse.evaluation import columns, translation_scores
+from gancourse.evaluation import evaluate
+from gancourse.evaluation.pix2pix import SCORES
 from gancourse.files import DOSSIERS, CourseError
 from gancourse.press.experiments import keep
 from gancourse.school import lesson
@@ -60,7 +61,7 @@ def train(config: pix2pix.Config, seeds: list[int], folder: Path, root: Path | N
 
     def run(wanted: dict) -> dict:
         record = lesson.play(replace(config, **wanted["change"]), pictures, seed=wanted["seed"])
-        scores = translation_scores(record.game, seed=wanted["seed"], root=root)
+        scores = evaluate(record.game, seed=wanted["seed"], root=root)
         return {"seconds": record.summary["seconds"], "scores": scores}
 
     wanted = [{"change": change, "seed": seed} for seed in seeds for change in distinct(config)]
@@ -81,7 +82,6 @@ def effective(config: pix2pix.Config, change: dict) -> dict:
 
 def page(config: pix2pix.Config, runs: list[dict]) -> str:
     """The three tables in Markdown: medians over the seeds of which every row is done, or over all while none is."""
-    shown = columns(config)
     rows = len(distinct(config))
     whole = [run for run in runs if sum(other["seed"] == run["seed"] for other in runs) == rows]
     runs = whole or runs
@@ -92,15 +92,15 @@ def page(config: pix2pix.Config, runs: list[dict]) -> str:
     ]
     for title, rows in tables(config).items():
         lines = [
-            f"| {title} | {' | '.join(each.head for each in shown)} |",
-            f"|---{'|---' * len(shown)}|",
+            f"| {title} | {' | '.join(each.head for each in SCORES)} |",
+            f"|---{'|---' * len(SCORES)}|",
         ]
         for name, change in rows.items():
             found = [run["scores"] for run in runs if run["change"] == effective(config, change)]
             if found:
                 medians = [
                     format(statistics.median(one[each.key] for one in found), each.form)
-                    for each in shown
+                    for each in SCORES
                 ]
                 lines.append(f"| {name} | {' | '.join(medians)} |")
         text.append("\n".join(lines))

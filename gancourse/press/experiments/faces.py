@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gancourse import data
 from gancourse.chapters import infogan
-from gancourse.evaluation import attribute_scores
+from gancourse.evaluation.infogan import attribute_scores
 from gancourse.files import DOSSIERS, CourseError
 from gancourse.models import configure
 from gancourse.press.experiments import keep, spread
