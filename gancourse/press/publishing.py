@@ -99,7 +99,7 @@ def check_name(name: str) -> None:
     if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
         raise CourseError(
             f"name={name!r}: no name for a model's folders; give lower-case letters, digits and "
-            "dashes, no dash first, such as gan or gan-paper."
+            "dashes, no dash first."
         )
     if (BUNDLED / "weights" / name).is_dir() and name not in models.published():
         raise CourseError(
