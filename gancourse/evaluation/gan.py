@@ -16,8 +16,8 @@ class Unconditional(Protocol):
     tables = {"digits": (digits.PARZEN, *digits.DISTANCES)}
     judges = (digits.JUDGE,)
     no_own = (
-        "its distances need a network that knows the pictures. Look at samples of `gancourse "
-        "sample`, or compare two runs on photos by the Inception FID of torch-fidelity"
+        "look at what `gancourse sample` draws, or compare two runs on photos by the Inception FID "
+        "of torch-fidelity (the distances used here need a network that knows the pictures)"
     )
 
     def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:

@@ -53,8 +53,8 @@ class Codes(Protocol):
     }
     judges = (digits.JUDGE,)
     no_own = (
-        "its scores compare codes with labels, attributes or factors, which your pictures do not "
-        "have. Look at what each code changes: `gancourse sample RUN -c continuous=1`"
+        "look at what a code changes with `gancourse sample RUN -c category=3` (the scores here "
+        "compare codes with labels, attributes or factors, which your pictures do not have)"
     )
 
     def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:

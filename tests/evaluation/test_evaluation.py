@@ -236,7 +236,7 @@ def test_labels_of_a_readers_own_pictures_are_read_by_a_classifier_trained_on_th
 
 
 def test_the_classifier_of_own_pictures_is_tested_on_pictures_it_has_not_seen(brief):
-    """Labels without any rule can be learned by heart, and are then worth nothing on new pictures."""
+    """Labels without a rule can be learned by heart; on new pictures that is worth nothing."""
     dice = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (100, 3, 16, 16), dtype=torch.uint8, generator=dice)
     lawless = Pictures(
