@@ -17,37 +17,11 @@ from functools import cached_property
 import torch
 from safetensors import safe_open
 
-from gancourse import chapters, models
+from gancourse import chapters, data, models
 from gancourse.evaluation import Column
 from gancourse.files import BUNDLED, DOSSIERS, read_json, sha256, write_text
 from gancourse.recipe import Recipe, spell
 
-# What a published model was trained on, and what its weights may be used under.
-DATA = {
-    "digits": (
-        "MNIST, {split} (Yann LeCun and Corinna Cortes, CC BY-SA 3.0)",
-        "CC BY-SA 3.0, as the data",
-    ),
-    "fashion": ("Fashion-MNIST, {split} (Zalando SE, MIT)", "MIT, as the data"),
-    "faces": ("9,000 pixel-art faces (DiceBear, CC0 1.0)", "CC0 1.0, as the data"),
-    "sprites": ("shapes drawn by our own code", "MIT"),
-    "emoji": (
-        "line art and colour art of OpenMoji (CC BY-SA 4.0)",
-        "CC BY-SA 4.0, as the data. All emojis designed by "
-        "OpenMoji – the open-source emoji and icon project. License: CC BY-SA 4.0",
-    ),
-}
-SPLITS = {"train-50000": "the first 50,000 training digits", "train": "the whole training part"}
-LIMITS = {
-    "digits": "Black-and-white digits of 28 x 28 px and nothing else. The training digits' writers (census workers and\n"
-    "pupils in the United States) are the only hands it knows.",
-    "fashion": "Small grey pictures of ten kinds of clothes and nothing else.",
-    "faces": "Drawn faces of 32 x 32 px from one generator's parts, and no person's. What its codes mean was found after\n"
-    "training and differs from seed to seed.",
-    "sprites": "White squares, ellipses and hearts of 64 x 64 px and nothing else.",
-    "emoji": "Flat drawings with closed black outlines, in OpenMoji's colours. It knows what OpenMoji draws, so that a face\n"
-    "is yellow; where nothing in the lines tells a colour it guesses, and a photo is beyond it.",
-}
 HEADS = ("model", "chapter", "recipe", "made on", "minutes", "seeds", "median score", "wanted")
 
 
@@ -142,7 +116,7 @@ class Dossier:
         """The model card that lies beside the weights."""
         config, seed = self.config, self.settings["seed"]
         changed = " ".join(f"-s {key}={spell(value)}" for key, value in changes(config).items())
-        trained_on, licence = DATA[config.pictures]
+        about = data.about(config.pictures)
         weights = self.shelf / "model.safetensors"
         return f"""# {self.name}
 
@@ -150,12 +124,12 @@ class Dossier:
 
 - **Use:** {self.protocol.use(self.name, config)}
 - **Networks in the file:** {self.networks}.
-- **Trained on:** {trained_on.format(split=SPLITS.get(config.split, config.split))}.
+- **Trained on:** {about.trained_on(config.split)}.
 - **Recipe:** `gancourse train {config.chapter} --scale {nearest_scale(config)} {changed} \
 --seed {seed} --source full --folder RUN`
 - **Made on:** {self.hardware}; {self.length} in {self.minutes} minutes.
 - **Still wanted:** {self.wanted or "nothing"}.
-- **Licence of the weights:** {licence}.
+- **Licence of the weights:** {about.weights_licence}.
 - **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
 
 ## Scores
@@ -165,7 +139,7 @@ class Dossier:
 
 ## Limits
 
-{LIMITS[config.pictures]}
+{about.limits}
 """
 
     def line(self) -> list[str]:
