@@ -51,7 +51,7 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
     settings, tensors = stored(name)
     with torch.device("meta"):  # no weights are drawn that would be written over at once
         game = configure(settings).build()
-    for network, part in game.named_children():
+    for network, part in list(game.named_children()):
         if not any(key.startswith(f"{network}.") for key in tensors) and part.state_dict():
             delattr(game, network)
     tensors = {

@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from gancourse import models
-from gancourse.evaluation import chapter_of
 from gancourse.layers import Noise, gaussian_latents, uniform_latents
 
 
 def inputs_of(game, n: int) -> dict[str, torch.Tensor]:
     """What the generator of each chapter takes, by name."""
     dice = torch.Generator().manual_seed(0)
-    chapter = chapter_of(game.config)
+    chapter = game.config.chapter
     if chapter == "cgan":
         return {
             "latent": uniform_latents(n, game.config.latent, dice),

@@ -12,7 +12,7 @@ from gancourse import files, models
 from gancourse.chapters import configure
 from gancourse.chapters.gan import Config
 from gancourse.files import CourseError, DamagedFile
-from gancourse.press.runs import difference_from_scale
+from gancourse.press.dossier import changes
 from gancourse.training import train
 from tests.games import play
 
@@ -198,8 +198,8 @@ def test_what_the_loop_added_is_no_part_of_the_config():
     noted = {**settings, "data": {"rows": 3, "crc32": 5}}
     assert configure(noted) == config
     assert (
-        difference_from_scale(noted)
-        == difference_from_scale(settings)
+        changes(models.configure(noted))
+        == changes(models.configure(settings))
         == {"form": "mlp", "width": 9}
     )
 

@@ -170,6 +170,12 @@ def test_wheel_carries_the_folder_byte_for_byte(
 
 
 @pytest.mark.slow
+def test_the_wheel_stays_small(built):
+    (path,) = built.glob("gancourse-*.whl")
+    assert path.stat().st_size < 60_000_000
+
+
+@pytest.mark.slow
 def test_wheel_has_what_the_manifest_lists(wheel):
     manifest = json.loads(wheel.read("gancourse/_bundled/manifest.json"))
     assert manifest

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,17 @@ def pack(style: str, faces: list[dict], size: int) -> dict[str, np.ndarray]:
     return packed
 
 
+def save(target: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an .npz that NumPy reads, a tenth the size of what `savez_compressed` writes.
+
+    The same eyes and hats return thousands of faces later. Deflate looks 32 KiB back, LZMA farther.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -176,7 +188,7 @@ def main() -> None:
             parser.exit(1, f"{target}: {', '.join(differing)} differ\n")
         print(f"{target}: the first {len(faces):,} faces are the same")
         return
-    np.savez_compressed(target, **packed)
+    save(target, packed)
     contents = target.read_bytes()
     print(
         f"{hashlib.sha256(contents).hexdigest()}  {len(contents):>9,} bytes  {target.name}: {len(faces):,} faces"

@@ -303,9 +303,10 @@ def publish(
     """Score runs of one recipe and put weights, card, dossier and film into this checkout."""
     import json
 
-    from gancourse.press import runs
+    from gancourse.press.publishing import publish as into_this_checkout
 
-    typer.echo(json.dumps(runs.publish(name, folders, root=data_root, n=n)["median"], indent=2))
+    scores = into_this_checkout(name, folders, root=data_root, n=n)
+    typer.echo(json.dumps(scores["median"], indent=2))
 
 
 @app.command()

@@ -135,7 +135,7 @@ def mutual_information(
     generator = torch.Generator().manual_seed(seed)
     learn, score = torch.randperm(len(pictures), generator=generator).chunk(2)
     learn, check = learn[: -len(learn) // 10], learn[-len(learn) // 10 :]
-    q = _learned(pictures[learn], codes[learn], classes, generator, epochs, device)
+    q = fit_reader(pictures[learn], codes[learn], classes, generator, epochs, device)
     with torch.no_grad():
         logits = torch.cat([q(part.to(device)).cpu().double() for part in pictures.split(1000)])
     # Overconfidence costs nats. A temperature, fitted outside Q's training set, corrects that.
@@ -144,13 +144,13 @@ def mutual_information(
     return (entropy - F.cross_entropy(logits[score] / temperature, codes[score])).item()
 
 
-def _learned(
+def fit_reader(
     pictures: Tensor,
     codes: Tensor,
     classes: int,
     generator: torch.Generator,
     epochs: int,
-    device: str | torch.device,
+    device: str | torch.device = "cpu",
 ) -> Reader:
     """A Q trained with Adam and a one-cycle rate. No shifts: a code may be a position."""
     device = torch.device(device)

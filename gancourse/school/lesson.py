@@ -9,7 +9,7 @@ import textwrap
 
 import torch
 
-from gancourse.files import DOSSIERS, CourseError, read_json
+from gancourse.files import CourseError
 from gancourse.models import play as play  # notebooks call lesson.play
 
 SCALES = ("check", "class", "full")
@@ -72,16 +72,10 @@ def dossier(name: str):
     """
     from IPython.display import Markdown
 
-    from gancourse.press import runs  # here, so that training needs no metrics and no plots
+    from gancourse.press.dossier import Dossier  # here, so that training needs no metrics and plots
 
-    config, summary = (
-        read_json(DOSSIERS / name / f"{file}.json") for file in ("config", "summary")
-    )
-    made = (
-        f"Width {config['width']}, {summary['step']:,} steps with batches of "
-        f"{config['batch_size']}, {runs.minutes(summary)} minutes per seed on "
-        f"{runs.hardware(name)}."
-    )
-    if wanted := runs.wanted(name):
-        made += f" A short run, to be repeated with {wanted}."
-    return Markdown(f"{runs.table(name)}\n{made}")
+    run = Dossier(name)
+    made = f"{run.length}, {run.minutes} minutes per seed on {run.hardware}."
+    if run.wanted:
+        made += f" A short run; still wanted: {run.wanted}."
+    return Markdown(f"{run.table()}\n{made}")

@@ -8,7 +8,8 @@ import pytest
 
 from gancourse.files import BUNDLED, NOTEBOOKS, read_json
 from gancourse.models import published
-from gancourse.press import running, runs
+from gancourse.press import running
+from gancourse.press.dossier import Dossier
 
 BOOK = NOTEBOOKS.parent / "book"
 FULL = "10,000 of MNIST test against 60,000 of MNIST train"
@@ -69,15 +70,8 @@ def test_the_precision_table_is_the_cards(page, card):
 
 
 @pytest.mark.parametrize("name", published())
-def test_tables_cards_and_ledger_are_written_from_the_dossiers(name):
-    assert (runs.DOSSIERS / name / "table.md").read_text(encoding="utf-8") == runs.table(name)
-    assert (BUNDLED / "weights" / name / "README.md").read_text(encoding="utf-8") == runs.card(name)
-    assert (runs.DOSSIERS / "LEDGER.md").read_text(encoding="utf-8") == runs.ledger()
-
-
-@pytest.mark.parametrize("name", published())
 def test_the_notebook_shows_the_dossiers_numbers(name):
-    chapter = read_json(runs.DOSSIERS / name / "config.json")["chapter"]
-    text = running.notebook(chapter).read_text(encoding="utf-8").replace("\\n", "\n")
-    for line in runs.table(name).splitlines():
+    run = Dossier(name)
+    text = running.notebook(run.config.chapter).read_text(encoding="utf-8").replace("\\n", "\n")
+    for line in run.table().splitlines():
         assert line in text, "the page shows another table: make notebooks"

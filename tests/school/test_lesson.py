@@ -12,7 +12,7 @@ from gancourse.chapters import gan, infogan, pix2pix
 from gancourse.data.toy import ring
 from gancourse.files import CourseError
 from gancourse.models import published
-from gancourse.press import runs
+from gancourse.press.dossier import Dossier
 from gancourse.school import lesson
 
 TOY = gan.Config.at("check", "toy", steps=3, width=8)
@@ -108,5 +108,5 @@ def test_a_lesson_needs_no_plots_and_no_metrics():
 @pytest.mark.parametrize("name", published())
 def test_a_dossier_shows_its_table_and_where_it_was_made(name):
     text = lesson.dossier(name).data
-    assert runs.table(name) in text
-    assert runs.hardware(name) in text
+    assert Dossier(name).table() in text
+    assert Dossier(name).hardware in text

@@ -1,0 +1,205 @@
+"""The dossier that a published run leaves in the repository, and the pages written from it.
+
+runs/<name>/
+    scores.json       the protocol's numbers, a row per seed, and their medians
+    config.json, environment.json, summary.json, metrics.jsonl   of the first seed's run
+    film.webp, film-still.png, samples.png
+    table.md          the scores as the book shows them
+runs/LEDGER.md        a line per model: what was trained, on what, and what is still wanted
+data/weights/<name>/README.md   the model's card
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import torch
+from safetensors import safe_open
+
+from gancourse import chapters, data, models
+from gancourse.evaluation import Column
+from gancourse.files import BUNDLED, DOSSIERS, read_json, sha256, write_text
+from gancourse.recipe import Recipe, spell
+
+HEADS = ("model", "chapter", "recipe", "made on", "minutes", "seeds", "median score", "wanted")
+
+
+class Dossier:
+    """A published run as its files describe it. Each file is read once, when it is first needed."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.folder, self.shelf = DOSSIERS / name, BUNDLED / "weights" / name
+
+    @cached_property
+    def settings(self) -> dict:
+        """The Config and what the training loop added to it: seed, processes, data, lineage."""
+        return read_json(self.folder / "config.json")
+
+    @cached_property
+    def config(self) -> Recipe:
+        return chapters.configure(self.settings)
+
+    @cached_property
+    def environment(self) -> dict:
+        return read_json(self.folder / "environment.json")
+
+    @cached_property
+    def summary(self) -> dict:
+        return read_json(self.folder / "summary.json")
+
+    @cached_property
+    def scores(self) -> dict:
+        return read_json(self.folder / "scores.json")
+
+    @property
+    def protocol(self):
+        return chapters.protocol(self.config.chapter)
+
+    @property
+    def hardware(self) -> str:
+        """What the run was made on: "1 CPU thread, float32"."""
+        made, precision = self.environment, self.environment["precision"]
+        device, threads = made["device"], made["threads"]
+        if made["kind"] == "cpu":
+            device = f"{threads} CPU thread{'s' if threads > 1 else ''}"
+        return f"{device}, {'float32' if precision == 'no' else precision}"
+
+    @property
+    def minutes(self) -> int:
+        """How long the run took, at least one minute."""
+        return max(1, round(self.summary["seconds"] / 60))
+
+    @property
+    def length(self) -> str:
+        return f"{self.summary['step']:,} steps of {self.config.batch_size}"
+
+    @property
+    def wanted(self) -> str:
+        """What the run still lacks: "the full recipe, on a GPU", one of the two, or ""."""
+        on_cpu = self.environment["kind"] == "cpu"
+        reduced = nearest_scale(self.config) != "full" or len(changes(self.config)) > 1
+        lacking = ["the full recipe"] * reduced + ["on a GPU" if reduced else "a GPU"] * on_cpu
+        return ", ".join(lacking)
+
+    @property
+    def headline(self) -> str:
+        """The one score by which a reader knows the model, the median over seeds."""
+        column = self.protocol.headline(self.config)
+        return f"{column.head} {self.scores['median'][column.key]:{column.form}}"
+
+    @property
+    def networks(self) -> str:
+        """The networks that the published file holds."""
+        with safe_open(self.shelf / "model.safetensors", "np") as file:
+            held = {key.partition(".")[0] for key in file.keys() if "." in key}  # noqa: SIM118
+        with torch.device("meta"):
+            game = self.config.build()
+        averaged = game.averaged if self.config.ema else ()
+        return ", ".join(
+            f"{name} (averaged over training)" if name in averaged else name
+            for name, _ in game.named_children()
+            if name in held
+        )
+
+    def table(self) -> str:
+        """The scores in Markdown: a row per seed, then the medians."""
+        shown, scores = self.protocol.columns(self.config), self.scores
+        rows = {str(row["seed"]): row for row in scores["seeds"]} | {"median": scores["median"]}
+        return markdown(
+            ["seed", *(column.head for column in shown)],
+            ([label, *cells(shown, row)] for label, row in rows.items()),
+        )
+
+    def card(self) -> str:
+        """The model card that lies beside the weights."""
+        config, seed = self.config, self.settings["seed"]
+        changed = " ".join(f"-s {key}={spell(value)}" for key, value in changes(config).items())
+        about = data.about(config.pictures)
+        weights = self.shelf / "model.safetensors"
+        return f"""# {self.name}
+
+{chapters.chapter(config.chapter).title}, form `{config.form}`.
+
+- **Use:** {self.protocol.use(self.name, config)}
+- **Networks in the file:** {self.networks}.
+- **Trained on:** {about.trained_on(config.split)}.
+- **Recipe:** `gancourse train {config.chapter} --scale {nearest_scale(config)} {changed} \
+--seed {seed} --source full --folder RUN`
+- **Made on:** {self.hardware}; {self.length} in {self.minutes} minutes.
+- **Still wanted:** {self.wanted or "nothing"}.
+- **Licence of the weights:** {about.weights_licence}.
+- **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
+
+## Scores
+
+{self.table()}
+{self.protocol.sentence(self.scores["seeds"][0])} The weights are those of seed {seed}.
+
+## Limits
+
+{about.limits}
+"""
+
+    def line(self) -> list[str]:
+        """The model's cells in the ledger."""
+        config = self.config
+        told = ("form", "steps", "batch_size")
+        changed = (
+            f", {key}={spell(value)}" for key, value in changes(config).items() if key not in told
+        )
+        return [
+            self.name,
+            config.chapter,
+            f"{nearest_scale(config)}, {config.form}: {self.length}{''.join(changed)}",
+            self.hardware,
+            str(self.minutes),
+            str(len(self.scores["seeds"])),
+            self.headline,
+            self.wanted or "nothing",
+        ]
+
+    def write_pages(self) -> None:
+        """Write the table and the card anew."""
+        write_text(self.folder / "table.md", self.table())
+        write_text(self.shelf / "README.md", self.card())
+
+
+def ledger() -> str:
+    """runs/LEDGER.md: what is published, and what somebody with a GPU could still train."""
+    rows = (Dossier(name).line() for name in models.published())
+    return f"""# Ledger of runs
+
+One line per published model. A recipe is named by the scale that it is nearest to, and by what it
+changes there. `full` is the recipe of the paper's size, `class` takes minutes on a laptop.
+
+{markdown(HEADS, rows)}"""
+
+
+def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace(" --- ", "---")
+
+
+def cells(columns: Iterable[Column], row: dict) -> list[str]:
+    """A row's scores as the table shows them."""
+    return [format(row[column.key], column.form) for column in columns]
+
+
+def nearest_scale(config: Recipe) -> str:
+    """The scale whose recipe differs least from a Config."""
+    return min(("full", "class", "check"), key=lambda scale: len(changes(config, scale)))
+
+
+def changes(config: Recipe, scale: str | None = None) -> dict:
+    """The form, and every value in which a Config differs from the recipe of its form at a scale.
+
+    Args:
+        scale: by default the nearest one.
+    """
+    recipe = type(config).at(scale or nearest_scale(config), config.form)
+    found = {key: value for key, value in vars(config).items() if value != getattr(recipe, key)}
+    return {"form": config.form, **found}

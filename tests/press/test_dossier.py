@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+
+import pytest
+
+from gancourse import models
+from gancourse.chapters import cgan, gan
+from gancourse.files import BUNDLED, read_json
+from gancourse.press import dossier
+from gancourse.press.dossier import Dossier, changes, ledger, nearest_scale
+
+
+@pytest.mark.parametrize("name", models.published())
+def test_tables_cards_and_ledger_are_those_that_the_files_say(name):
+    run = Dossier(name)
+    assert (run.folder / "table.md").read_text(encoding="utf-8") == run.table()
+    assert (run.shelf / "README.md").read_text(encoding="utf-8") == run.card()
+    assert (dossier.DOSSIERS / "LEDGER.md").read_text(encoding="utf-8") == ledger()
+
+
+def test_each_file_is_read_once(monkeypatch):
+    read, seen = dossier.read_json, []
+    monkeypatch.setattr(dossier, "read_json", lambda path: seen.append(path.name) or read(path))
+    run = Dossier("gan")
+    run.card(), run.table(), run.line()
+    assert sorted(seen) == ["config.json", "environment.json", "scores.json", "summary.json"]
+
+
+def test_a_table_has_a_row_per_seed_and_the_medians():
+    run = Dossier("gan")
+    lines = run.table().splitlines()
+    heads = [column.head for column in run.protocol.columns(run.config)]
+    assert lines[0] == f"| seed | {' | '.join(heads)} |"
+    assert lines[1] == f"|{'---|' * (len(heads) + 1)}"
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1", "| 2", "| median"]
+    assert f"| {run.scores['median']['classifier_fid']:.2f} |" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in models.published() if name.startswith("infogan")]
+)
+def test_the_codes_that_a_card_asks_for_can_be_asked_for(name):
+    card = (BUNDLED / "weights" / name / "README.md").read_text(encoding="utf-8")
+    asked = dict(re.findall(r"`(category|continuous)=([^`]*)`", card))
+    assert asked.keys() == {"category", "continuous"}
+    codes = {kind: ast.literal_eval(value) for kind, value in asked.items()}
+    game = models.load(name)
+    assert game.sample(2, **codes).shape == (2, *game.config.shape)
+
+
+@pytest.mark.parametrize("name", models.published())
+def test_the_recipe_of_a_card_gives_the_config_that_was_run(name):
+    run = Dossier(name)
+    (recipe,) = re.findall(r"`gancourse train (.*?)`", run.card())
+    scale = re.search(r"--scale (\S+)", recipe)[1]
+    settings = re.findall(r"-s (\S+)", recipe)
+    assert type(run.config).read(scale, settings) == run.config
+    assert f"--seed {run.settings['seed']} " in recipe
+
+
+def test_a_config_is_compared_with_the_nearest_scale():
+    config = gan.Config.at("class", "mlp", steps=9)
+    assert nearest_scale(config) == "class"
+    assert changes(config) == {"form": "mlp", "steps": 9}
+    assert changes(config, "full")["width"] == config.width
+    assert changes(cgan.Config.at("full")) == {"form": "conv"}
+    settings = {**config.stored(), "seed": 0, "processes": 1, "data": {"rows": 3, "crc32": 5}}
+    assert changes(gan.Config.of(settings)) == changes(config), "what the loop added is left out"
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "wanted"),
+    [
+        ("cpu", "class", "the full recipe, on a GPU"),
+        ("cuda", "class", "the full recipe"),
+        ("cpu", "full", "a GPU"),
+        ("cuda", "full", ""),
+    ],
+)
+def test_what_is_wanted_is_the_full_recipe_and_a_gpu(kind, scale, wanted):
+    run = Dossier("gan")
+    run.environment = {**run.environment, "kind": kind}
+    run.config = gan.Config.at(scale, "dcgan")
+    assert run.wanted == wanted
+    assert run.line()[-1] == (wanted or "nothing")
+
+
+def test_one_changed_number_makes_another_recipe():
+    run = Dossier("gan")
+    run.config = replace(gan.Config.at("full", "dcgan"), steps=39_999)
+    assert run.wanted.startswith("the full recipe")
+
+
+def test_the_ledger_has_a_line_per_model():
+    for name in models.published():
+        (line,) = [line for line in ledger().splitlines() if line.startswith(f"| {name} |")]
+        cpu = read_json(dossier.DOSSIERS / name / "environment.json")["kind"] == "cpu"
+        assert ("a GPU" in line) == cpu and Dossier(name).headline in line
+
+
+def test_hardware_is_said_in_words():
+    run = Dossier("gan")
+    made = {"kind": "cpu", "threads": 1, "precision": "no", "device": "x86_64"}
+    for changed, words in (
+        ({}, "1 CPU thread, float32"),
+        ({"threads": 4}, "4 CPU threads, float32"),
+        ({"kind": "cuda", "device": "H100", "precision": "bf16"}, "H100, bf16"),
+    ):
+        run.environment = {**made, **changed}
+        assert run.hardware == words
