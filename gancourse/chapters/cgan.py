@@ -296,6 +296,11 @@ class CGAN(gan.GAN):
     def judge(self, x: Tensor, batch: Batch) -> Tensor:
         return self.discriminator(x, batch["label"])
 
+    def preview(self) -> Tensor:
+        """A column for each class."""
+        classes = self.config.classes
+        return self.sample(classes * max(8, classes))
+
     def sample(
         self,
         n: int | None = None,
