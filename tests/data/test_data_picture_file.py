@@ -211,6 +211,14 @@ def test_a_length_in_any_unit_is_as_long_as_css_says(tmp_path, unit):
         assert np.abs(drawn(tmp_path, svg_of(attributes, body)) - plain).max() < 0.1, body
 
 
+def test_the_renderer_itself_knows_millimetres():
+    found = svg.rasterize(
+        svg_of('width="10mm" height="5mm"', '<rect width="5mm" height="5mm"/>'), 40
+    )
+    assert found.size == (40, 20)
+    assert found.getpixel((10, 10)) == (0,) * 3 and found.getpixel((30, 10)) == (255,) * 3
+
+
 def test_geometry_may_stand_in_a_style(tmp_path):
     plain = drawn(tmp_path, svg_of('viewBox="0 0 40 40"', '<circle cx="20" cy="20" r="14"/>'))
     styled = '<circle style="cx:20px; cy: 20px;r:14px"/>'
