@@ -34,7 +34,7 @@ _HOMES = {
 }
 _MODULES = {target.partition(":")[0] for target in DATASETS.values()}
 _MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photos", "picture_file"}
-_MODULES |= {"picture_folder", "sources"}
+_MODULES |= {"picture_folder", "sources", "svg"}
 __all__ = ["DATASETS", "NAMES", "about", "listing", "load"]
 __all__ += [name for names in _HOMES.values() for name in names]
 

@@ -1,13 +1,12 @@
-"""Line art and colour art of the same emoji, in pairs: OpenMoji's drawings, rendered at the size that is asked for.
+"""Pairs of line art and colour art of the same emoji: OpenMoji's drawings, rendered at any size.
 
-The pairs are bundled as vector graphics, so that one small file gives every size. data/openmoji says how they were chosen.
+They are bundled as vector graphics. data/openmoji/README.md says how they were chosen.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import warnings
@@ -18,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from gancourse import files
 from gancourse.data.sources import About, CourseWarning, Pictures, bundled, one_of
 from gancourse.data.sources import root as data_root
+from gancourse.data.svg import rasterize
 from gancourse.files import CourseError
 
 SPLITS = ("train", "test")
@@ -35,10 +34,11 @@ ABOUT = {
         title="line art and colour art",
         credit="OpenMoji",
         licence="CC BY-SA 4.0",
-        weights_licence="CC BY-SA 4.0, as the data. All emojis designed by OpenMoji – the open-source emoji and "
-        "icon project. License: CC BY-SA 4.0",
-        limits="Flat drawings with closed black outlines, in OpenMoji's colours. It knows what OpenMoji draws, so a "
-        "face is yellow; where the lines say nothing about a colour it guesses. Photos are beyond it.",
+        weights_licence="CC BY-SA 4.0, as the data. All emojis designed by OpenMoji – the "
+        "open-source emoji and icon project. License: CC BY-SA 4.0",
+        limits="Flat drawings with closed black outlines, in OpenMoji's colours. It knows what "
+        "OpenMoji draws, so a face is yellow; where the lines say nothing about a colour it "
+        "guesses. Photos are beyond it.",
         holds="input (1, 64, 64) with target, concept",
         sizes={"bundled": (1_044, 321)},
         splits={"train": "four concepts in five"},
@@ -54,30 +54,33 @@ def load(
     root: str | Path | None = None,
     strict: bool = False,
 ) -> Pictures:
-    """Pairs with tensors "input" (N, 1, S, S) and "target" (N, 3, S, S), both uint8, and "concept" (N,) int64.
+    """Pairs of line art and the same drawing in colour.
 
-    "input" is black line art on white (255), "target" the same drawing in colour on white. A concept is what is drawn,
-    whoever does it and whichever way it faces: "artist", "man artist" and "woman artist" have one number, an index into
-    `concepts()`. No concept is in both splits, and no line art of one has a near twin in the other.
+    Tensors: "input" (N, 1, S, S) uint8, black line art on white (255); "target" (N, 3, S, S) uint8,
+    in colour on white; and "concept" (N,) int64. A concept is what is drawn, whoever does it and
+    whichever way it faces: "artist", "man artist" and "woman artist" have the same number, an index
+    into `concepts()`. No concept is in both splits, and no line art has a near twin in the other.
 
-    What was rendered is kept in the folder "openmoji" of the data root, so that the next call takes no time. A damaged
-    file there is rendered anew.
+    The rendered pictures are cached in the folder "openmoji" of the data root. A damaged file there
+    is rendered again.
 
     Args:
         split: "train" (four concepts in five) or "test".
         size: S, 16 to 512 pixels. OpenMoji's strokes are S / 36 wide.
-        source, strict: as every loader takes them. The bundled pairs are all there are, so every source means them.
-        root: folder to keep them in (default: GANCOURSE_DATA, else ~/.cache/gancourse).
+        source, strict: as for every loader. The bundled pairs are all there are, so every source
+            gives them.
+        root: folder of the cache (default: GANCOURSE_DATA, else ~/.cache/gancourse).
 
     Raises:
-        CourseError: an unknown split or source, or no such size.
-        DamagedFile: the bundled file is truncated, swapped or changed.
+        CourseError: an unknown split or source, or a size out of range.
+        DamagedFile: the bundled file is not the published one.
     """
     one_of("split", split, SPLITS, "emoji")
     one_of("source", source, SOURCES, "emoji")
     if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
         raise CourseError(
-            f"The emoji are rendered at {SIZES[0]} to {SIZES[1]} pixels a side, got size={size!r}. Usual: 64, 128, 256."
+            f"size={size!r}: not a number of pixels that emoji are rendered at; "
+            f"give {SIZES[0]} to {SIZES[1]}, such as 64, 128 or 256."
         )
     listed = index(split)
     number = {name: i for i, name in enumerate(concepts())}
@@ -91,7 +94,7 @@ def load(
 
 
 def index(split: str) -> list[dict]:
-    """What is known of each pair of `split`, in the order of `load`.
+    """The metadata of each pair of `split`, in the order of `load`.
 
     Keys: "hexcode", "caption", "group", "subgroup", "tags" (a list), "author", "concept", "split".
     """
@@ -100,7 +103,7 @@ def index(split: str) -> list[dict]:
 
 
 def captions(split: str = "train") -> list[str]:
-    """What each pair of `split` shows, e.g. "grinning face", in the order of `load`."""
+    """The caption of each pair of `split`, such as "grinning face", in the order of `load`."""
     return [entry["caption"] for entry in index(split)]
 
 
@@ -110,22 +113,12 @@ def concepts() -> tuple[str, ...]:
 
 
 def words(pictures: Pictures, at: int) -> str:
-    """The name of the concept of picture `at`: its words in alphabetical order, e.g. "room steamy"."""
+    """The concept of picture `at`: its words in alphabetical order, such as "room steamy"."""
     return concepts()[int(pictures["concept"][at])]
 
 
-def rasterize(svg: str, size: int) -> Image.Image:
-    """An SVG drawing as a picture on white whose longer side is `size`. Raises ValueError when it is no SVG."""
-    import resvg_py
-
-    png = resvg_py.svg_to_bytes(
-        svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True
-    )
-    return Image.open(io.BytesIO(bytes(png))).convert("RGB")
-
-
 def _archive() -> tuple[Path, str]:
-    """The bundled file, once it is found to be the published one, and its SHA-256."""
+    """The bundled file, checked against its published hash, and that hash (SHA-256)."""
     path = bundled(ARCHIVE)
     return path, files.read_json(files.BUNDLED / "manifest.json")[ARCHIVE]["sha256"]
 
@@ -137,7 +130,7 @@ def _index(archive: tuple[Path, str]) -> list[dict]:
 
 
 def _cached(split: str, length: int, size: int, folder: Path) -> np.ndarray:
-    """(length, 4, size, size) uint8, line art first, from the cache or else rendered and put there."""
+    """(length, 4, size, size) uint8, line art first: cached, or else rendered and cached."""
     _, published = _archive()
     version = importlib.metadata.version("resvg-py")
     path = folder / f"{split}-{size}-{published[:12]}-resvg-{version}.bin"
@@ -152,8 +145,8 @@ def _cached(split: str, length: int, size: int, folder: Path) -> np.ndarray:
             file.write(rendered)
     except OSError as error:
         warnings.warn(
-            f"The rendered emoji cannot be kept in {folder} ({error}), so the next call renders them again. "
-            "Give another root or GANCOURSE_DATA.",
+            f"{folder}: the rendered emoji cannot be kept here ({error}), so the next call renders "
+            "them again; give another root or GANCOURSE_DATA.",
             CourseWarning,
             stacklevel=3,
         )
@@ -161,7 +154,7 @@ def _cached(split: str, length: int, size: int, folder: Path) -> np.ndarray:
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The pictures that `path` holds; None when it is missing, unreadable or damaged."""
+    """The pictures in `path`; None if it is missing, unreadable or damaged."""
     try:
         if path.stat().st_size != 32 + int(np.prod(shape)):
             return None
@@ -173,7 +166,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _digest(path: Path, pictures: np.ndarray) -> bytes:
-    """32 bytes that stand for these pictures under this name."""
+    """SHA-256 of the pictures and of their file's name, so that no file passes for another."""
     return hashlib.sha256(
         path.name.encode() + b"\0" + hashlib.sha256(np.ascontiguousarray(pictures)).digest()
     ).digest()
@@ -190,15 +183,12 @@ def _render(split: str, size: int) -> np.ndarray:
 
     def draw(i: int) -> None:
         line, colour = (rasterize(svg, size) for svg in drawn[i])
-        rendered[i, 0], rendered[i, 1:] = (
-            np.asarray(line.convert("L")),
-            np.asarray(colour).transpose(2, 0, 1),
-        )
+        rendered[i, 0] = np.asarray(line.convert("L"))
+        rendered[i, 1:] = np.asarray(colour).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        done = pool.map(draw, range(len(codes)))
-        for _ in tqdm(
-            done, desc=f"rendering emoji at {size} px", total=len(codes), leave=False, delay=2
-        ):
+        drawing = pool.map(draw, range(len(codes)))
+        what = f"rendering emoji at {size} px"
+        for _ in tqdm(drawing, desc=what, total=len(codes), leave=False, delay=2):
             pass
     return rendered

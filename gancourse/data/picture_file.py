@@ -1,134 +1,155 @@
-"""One picture from one file that somebody gives: read whole, or refused with a reason; squared, and made a tensor.
+"""One picture from one file that somebody gives: read whole or refused; squared; as a tensor.
 
-What is too large, damaged, animated or a trap is a CourseError that says so, and what to do.
+A file that is too large, damaged, animated or hostile gives a CourseError that says what to do.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import warnings
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 from torch import Tensor
 
+from gancourse.data import svg
 from gancourse.files import CourseError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"]
+FORMATS += ["AVIF"] if features.check("avif") else []
+DRAWINGS = (".svg", ".svgz")
+FOREIGN = {  # formats that are refused by name, by how their files begin
+    rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC (HEIF)",
+    rb".{4}ftypavi[fs]": "AVIF",
+    rb"\xff\x0a|\0\0\0\x0cJXL ": "JPEG XL",
+    rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": "JPEG 2000",
+    rb"8BPS": "Photoshop",
+    rb"%PDF": "PDF",
+}
 MOST_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
-MOST_SVG_BYTES = 5_000_000
-MOST_SVG_ELEMENTS = 200_000  # once every reference is followed
 SMALLEST = 16  # pixels of the shorter side
+LARGEST = 1024  # pixels of a square picture's side
 
 
 def read(path: str | Path, mode: str = "RGB", *, size: int = 512) -> Image.Image:
-    """The picture in a file, upright (EXIF), on white where it is transparent, in mode "RGB" or "L" (grey).
+    """The picture in a file, upright (EXIF), on white where it is transparent.
 
     Args:
+        mode: "RGB" or "L" (grey), 8 bits per channel. Grey of 9 to 16 bits is scaled down.
         size: longer side at which an SVG drawing is rendered; other pictures keep their size.
 
     Raises:
-        CourseError: the file is missing, may not be read, is no picture, is truncated, has more than one frame (animated),
-            16 bits or more a grey pixel, more than 64 megapixels or a side under 16; or it is an SVG file that is longer
-            than 5 MB, holds other pictures, or draws more than 200,000 elements.
+        CourseError: the file is missing, may not be read, is no picture or one in a format that is
+            not read here, is truncated, has several frames (animated), 32 bits per pixel, more than
+            64 megapixels or a side under 16. SVG files have limits of their own: see `svg.read`.
     """
     path = Path(path)
     if mode not in ("RGB", "L"):
-        raise CourseError(f'Pictures are read as "RGB" or "L" (grey), got mode={mode!r}.')
+        raise CourseError(f'mode={mode!r}: not a mode to read in; give "RGB" or "L" (grey).')
     try:
         if not path.is_file():
-            raise CourseError(
-                f"{path} is {'no file' if path.exists() else 'missing'}. Name a picture."
-            )
+            what = "no file" if path.exists() else "missing"
+            raise CourseError(f"{path}: {what}; give the name of a picture.")
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = (
-                _drawing(file, path, size) if path.suffix.lower() == ".svg" else _photo(file, path)
-            )
-        return on_white(ImageOps.exif_transpose(image)).convert("RGB").convert(mode)
+            if path.suffix.lower() in DRAWINGS:
+                image = svg.read(file, path, size)
+            else:
+                image = _photo(file, path)
+        return on_white(image).convert("RGB").convert(mode)
     except CourseError:
         raise
     except PermissionError as error:
         raise CourseError(
-            f"{path} may not be read ({error.strerror}). Change its permissions."
+            f"{path}: may not be read ({error.strerror}); change its permissions."
         ) from error
     except Image.DecompressionBombError as error:
-        raise CourseError(_too_large(path)) from error
+        raise _too_large(path) from error
     except Exception as error:  # a hostile file makes a decoder raise anything
         raise CourseError(
-            f"{path} cannot be opened as a picture, or is truncated ({error or type(error).__name__}). "
-            "Save it again as PNG or JPEG."
+            f"{path}: cannot be opened as a picture, or is truncated "
+            f"({error or type(error).__name__}); save it again as PNG or JPEG."
         ) from error
 
 
-def _too_large(path: Path) -> str:
-    return f"{path} has more than {MOST_PIXELS // 1_000_000} megapixels and was not opened. Make it smaller."
+def _too_large(path: Path) -> CourseError:
+    return CourseError(
+        f"{path}: more than {MOST_PIXELS // 1_000_000} megapixels, so it was not opened; "
+        "make it smaller."
+    )
 
 
-def _photo(file, path: Path) -> Image.Image:
-    """The decoded picture of an open file."""
-    image = Image.open(file, formats=FORMATS)
+def _photo(file: BinaryIO, path: Path) -> Image.Image:
+    """The decoded picture of an open file, upright, 8 bits per channel."""
+    image = _opened(file, path)
     if image.width * image.height > MOST_PIXELS:
-        raise CourseError(_too_large(path))
+        raise _too_large(path)
     if min(image.size) < SMALLEST:
         raise CourseError(
-            f"{path} has {image.width} x {image.height} pixels; each side must have {SMALLEST} or more."
+            f"{path}: {image.width} x {image.height} pixels; "
+            f"give a picture of {SMALLEST} or more on each side."
         )
     # MPO is what some phones save: the photo, and further views of it that nobody misses.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         raise CourseError(
-            f"{path} has {frames} frames (animated, or several pages). Save one of them as PNG."
+            f"{path}: {frames} frames (animated, or several pages); save one of them as PNG."
         )
-    if image.mode.startswith(("I", "F")):
+    if image.mode in ("I", "F"):
         raise CourseError(
-            f"{path} has 16 or more bits a pixel (mode {image.mode}). Save it with 8 bits as PNG."
+            f"{path}: 32 bits per pixel, whose black and white are not known; "
+            "save it with 8 or 16 bits as PNG."
         )
     image.load()
-    return image
+    upright = ImageOps.exif_transpose(image)
+    return _eight_bits(upright, image) if image.mode.startswith("I;16") else upright
 
 
-def _drawing(file, path: Path, size: int) -> Image.Image:
-    """The SVG drawing of an open file, rendered so that its longer side is `size`."""
-    from gancourse.data.emoji import rasterize
+def _opened(file: BinaryIO, path: Path) -> Image.Image:
+    formats = list(FORMATS)
+    if importlib.util.find_spec("pillow_heif"):  # for those who have it; the course needs it not
+        import pillow_heif
 
-    contents = file.read(MOST_SVG_BYTES + 1)
-    remedy = "Save it as PNG."
-    if len(contents) > MOST_SVG_BYTES:
-        raise CourseError(
-            f"{path} is longer than the {MOST_SVG_BYTES:,} bytes allowed for an SVG file. {remedy}"
-        )
-    svg = contents.decode("utf-8-sig")
-    if "<!ENTITY" in svg:
-        raise CourseError(f"{path} defines XML entities, which are not followed. {remedy}")
-    elements = ElementTree.fromstring(svg)
-    if any(element.tag.rpartition("}")[2] in ("image", "feImage") for element in elements.iter()):
-        raise CourseError(f"{path} holds another picture. {remedy}")
-    if _expanded(elements) > MOST_SVG_ELEMENTS:
-        raise CourseError(f"{path} draws more than {MOST_SVG_ELEMENTS:,} elements. {remedy}")
-    return rasterize(svg, size)
+        pillow_heif.register_heif_opener()
+        formats.append("HEIF")
+    try:
+        return Image.open(file, formats=formats)
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        start = file.read(16)
+        for magic, name in FOREIGN.items():
+            if re.match(magic, start, re.DOTALL):
+                raise CourseError(
+                    f"{path}: {name}, a format that is not read here; save it as PNG or JPEG."
+                ) from error
+        raise
 
 
-def _expanded(drawing: ElementTree.Element) -> float:
-    """How many elements a drawing has when every reference (#name) is replaced by what it names; infinite for a loop."""
-    named = {element.get("id"): element for element in drawing.iter() if element.get("id")}
-    counted: dict[ElementTree.Element, float] = {}
+def _eight_bits(image: Image.Image, source: Image.Image) -> Image.Image:
+    """Grey of 9 to 16 bits as "L", or "LA" if one level stands for transparent.
 
-    def count(element: ElementTree.Element) -> float:
-        if element not in counted:
-            counted[element] = float("inf")  # what a reference back to here finds
-            names = re.findall(r"#([^)\"'\s]+)", " ".join(element.attrib.values()))
-            inside = [*element, *(named[name] for name in names if name in named)]
-            counted[element] = 1 + sum(count(part) for part in inside)
-        return counted[element]
-
-    return count(drawing)
+    Args:
+        image: of mode "I;16...".
+        source: the same as it was opened. The tags of a TIFF file say how many bits are used
+            (BitsPerSample) and whether 0 is white, which Pillow sees to for 8 bits only.
+    """
+    tags = getattr(source, "tag_v2", {})
+    most = 2 ** tags.get(258, (16,))[0] - 1
+    levels = np.asarray(image).astype(np.uint32)
+    grey = ((levels.clip(max=most) * 255 + most // 2) // most).astype(np.uint8)
+    if tags.get(262) == 0:  # PhotometricInterpretation: WhiteIsZero
+        grey = 255 - grey
+    found = Image.fromarray(grey)
+    if (clear := source.info.get("transparency")) is not None:
+        found.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return found
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """The picture on white where it is transparent; one that is nowhere transparent stays as it is."""
+    """The picture on white where it is transparent; a picture without transparency stays as is."""
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -136,7 +157,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """The picture's middle, resized (antialiased) to size x size: its shorter side is kept whole."""
+    """The middle square of the picture, resized (antialiased) to size x size."""
     return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
 
 
@@ -147,6 +168,11 @@ def tensor(image: Image.Image) -> Tensor:
 
 
 def check_size(size: int) -> None:
-    """Raise a CourseError unless the side of a square picture is a whole number of pixels, 16 to 1024."""
-    if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST <= size <= 1024:
-        raise CourseError(f"size must be {SMALLEST} to 1024 pixels, got {size!r}.")
+    """Raise a CourseError unless `size` is 16 to 1024 pixels, as the side of a square picture."""
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise CourseError(
+            f"size={size!r}: not a whole number of pixels; give {SMALLEST} to {LARGEST}."
+        )
+    if not SMALLEST <= size <= LARGEST:
+        wrong = f"smaller than {SMALLEST}" if size < SMALLEST else f"larger than {LARGEST:,}"
+        raise CourseError(f"size={size}: {wrong} pixels; give {SMALLEST} to {LARGEST}.")

@@ -1,1 +1,1 @@
-"""The studio: a trained game put to work on somebody's files."""
+"""The studio: a trained model at work on your own files."""

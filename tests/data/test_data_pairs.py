@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from gancourse.data import CourseWarning, pairs, picture_file
+from gancourse.data import CourseWarning, pairs, picture_file, svg
 from gancourse.files import CourseError
 
 RED, BLUE, GREEN = (220, 20, 20), (20, 20, 220), (20, 160, 20)
@@ -68,7 +68,7 @@ def spoil(folder) -> dict[str, str]:
     frames = [two(RED, BLUE), two(BLUE, RED)]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     frames[0].save(folder / "moving.png", save_all=True, append_images=frames[1:])
-    Image.fromarray(np.full((32, 64), 40_000, dtype=np.uint16)).save(folder / "deep.png")
+    Image.new("F", (64, 32)).save(folder / "deep.tif")
     (folder / "large.png").write_bytes(png_header(9000, 9000))
     (folder / "bomb.png").write_bytes(png_header(60_000, 60_000))
     (folder / "laughs.svg").write_text(SVG.format(f'<g id="a0"/>{LAUGHS}<use href="#a60"/>'))
@@ -76,7 +76,7 @@ def spoil(folder) -> dict[str, str]:
     (folder / "loop.svg").write_text(SVG.format('<g id="a"><use href="#a"/></g>'))
     (folder / "thief.svg").write_text(SVG.format('<image href="cut.jpg" width="9" height="9"/>'))
     (folder / "deep.svg").write_text(SVG.format("<g>" * 50_000 + "</g>" * 50_000))
-    (folder / "long.svg").write_text(SVG.format("<!--" + " " * picture_file.MOST_SVG_BYTES + "-->"))
+    (folder / "long.svg").write_text(SVG.format("<!--" + " " * svg.MOST_BYTES + "-->"))
     (folder / "folder.png").mkdir()
     return {
         "cut.jpg": "truncated",
@@ -86,7 +86,7 @@ def spoil(folder) -> dict[str, str]:
         "tiny.png": "3 x 1 pixels",
         "moving.gif": "2 frames",
         "moving.png": "2 frames",
-        "deep.png": "16 or more bits",
+        "deep.tif": "32 bits per pixel",
         "large.png": "more than 64 megapixels",
         "bomb.png": "more than 64 megapixels",
         "laughs.svg": "more than 200,000 elements",
@@ -145,7 +145,7 @@ def test_a_file_without_permission_is_left_out(tmp_path, monkeypatch):
 
     # The tests may run as root, whom nothing is forbidden.
     monkeypatch.setattr(picture_file, "open", guarded, raising=False)
-    with pytest.warns(CourseWarning, match="b.png may not be read"):
+    with pytest.warns(CourseWarning, match="b.png: may not be read"):
         assert len(pairs.photos(tmp_path, size=16)) == 1
 
     def forbidden(path):
