@@ -16,8 +16,9 @@ from gancourse import files
 from gancourse.data.sources import CourseWarning
 from gancourse.files import CourseError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".svg"}
-OTHERS = {".heic", ".heif", ".avif"}  # listed all the same, so that a warning names them
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
+SUFFIXES |= {".svg", ".svgz"}
+OTHERS = {".heic", ".heif"}  # listed all the same, so that a warning names them
 NAMED = 50  # files at most that one warning names
 WINDOW = 32  # files that are read ahead
 
