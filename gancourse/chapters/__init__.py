@@ -18,11 +18,13 @@ class Chapter:
 
     Attributes:
         title: of the paper, or of what it introduced.
+        forms: of its Config, the default first; known here, so that they are listed without torch.
         module: where its Config and its game are.
         protocol: where the module is that measures its samples, with a `PROTOCOL`.
     """
 
     title: str
+    forms: tuple[str, ...]
     module: str
     protocol: str
 
@@ -31,18 +33,29 @@ class Chapter:
         return import_module(self.module).Config
 
 
-def row(name: str, title: str) -> tuple[str, Chapter]:
+def row(name: str, title: str, *forms: str) -> tuple[str, Chapter]:
     return name, Chapter(
-        title, f"gancourse.chapters.{name}", f"gancourse.evaluation.{name}"
+        title, forms, f"gancourse.chapters.{name}", f"gancourse.evaluation.{name}"
     )
 
 
 CHAPTERS: dict[str, Chapter] = dict(
     [
-        row("gan", "Generative adversarial nets"),
-        row("cgan", "Conditional generative adversarial nets"),
-        row("infogan", "InfoGAN: interpretable representation learning"),
-        row("pix2pix", "Pix2Pix: image-to-image translation"),
+        row("gan", "Generative adversarial nets", "dcgan", "paper", "mlp", "toy"),
+        row("cgan", "Conditional generative adversarial nets", "conv", "paper"),
+        row(
+            "infogan",
+            "InfoGAN: interpretable representation learning",
+            "digits",
+            "faces",
+            "sprites",
+        ),
+        row(
+            "pix2pix",
+            "Pix2Pix: image-to-image translation",
+            "unet",
+            "encoder-decoder",
+        ),
     ]
 )
 
