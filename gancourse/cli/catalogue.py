@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gancourse.cli.options import Scale
+from gancourse.recipe import Recipe, spell
 
 
 def chapters(
@@ -33,45 +34,40 @@ def listing() -> None:
     for name in published():
         config = read_json(BUNDLED / "weights" / name / "config.json")
         models.setdefault(config["chapter"], []).append(name)
-    rows = [("chapter", "forms", "published models", "")]
     for name, chapter in CHAPTERS.items():
         known = ", ".join(models.get(name, ["none yet"]))
-        rows.append((name, ", ".join(chapter.forms), known, chapter.title))
-    table(rows)
+        forms = ", ".join(chapter.forms)
+        table([(name, f"{chapter.title}\nforms: {forms}\npublished models: {known}")])
     typer.echo(
-        "\nThe first form is the one that is trained if you name none. For the settings of a "
-        "chapter:\ngancourse chapters CHAPTER"
+        "\n`gancourse train` trains the first form unless you name another. For the settings of "
+        "a\nchapter: gancourse chapters CHAPTER"
     )
 
 
 def settings(name: str, scale: str) -> None:
     from gancourse.chapters import chapter
     from gancourse.cli.own import HOLDS
-    from gancourse.recipe import spell
 
     row = chapter(name)
     recipe = row.config
     typer.echo(f"{row.title}\n\nSettings, changed with -s NAME=VALUE:\n")
     table([("name", "default", "meaning"), *recipe.table()])
     typer.echo(f"\nForms, and what each changes at --scale {scale}:\n")
-    table(
-        (
-            form,
-            " ".join(
-                f"{each.name}={spell(value)}"
-                for each in fields(recipe)
-                if (value := getattr(recipe.at(scale, form), each.name)) != each.default
-                and each.name != "form"
-            ),
-        )
-        for form in row.forms
-    )
+    table((form, changed(recipe, recipe.at(scale, form))) for form in row.forms)
     if recipe.OWN:
-        changed = " ".join(f"{key}={spell(value)}" for key, value in recipe.OWN.items())
-        typer.echo(
-            f"\nYour own data, --data FOLDER, a folder of: {HOLDS[recipe.takes]}.\n"
-            f"Then also, unless you say otherwise: {changed}"
-        )
+        usual = " ".join(f"{key}={spell(value)}" for key, value in recipe.OWN.items())
+        typer.echo("\nYour own data:\n")
+        table([("--data FOLDER", f"holds {HOLDS[recipe.takes]}.\nIt also changes {usual}")])
+
+
+def changed(recipe: type[Recipe], config: Recipe) -> str:
+    """The settings of a config that are not the recipe's defaults, as -s takes them."""
+    values = {each.name: getattr(config, each.name) for each in fields(recipe)}
+    return " ".join(
+        f"{name}={spell(value)}"
+        for name, value in values.items()
+        if name != "form" and value != recipe.default(name)
+    )
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> None:
@@ -82,4 +78,5 @@ def table(rows: Iterable[tuple[str, ...]]) -> None:
     columns = Table.grid(padding=(0, 2, 0, 0))
     for row in rows:
         columns.add_row(*row)
+    columns.columns[0].min_width = 10
     Console(markup=False, highlight=False).print(columns)

@@ -17,7 +17,7 @@ from gancourse.recipe import Recipe, spell, split_pair
 RECORD = "data.json"
 HOLDS = {
     "pictures": "pictures",
-    "classes": "a folder of pictures for each class",
+    "classes": "one folder of pictures for each class",
     "pairs": "files with A left of B, or folders A and B (give --direction); or photos (give --make)",
     "captions": "pictures and captions.json, or cat.txt beside each cat.jpg",
     "photos": "photos of any size",
@@ -55,10 +55,12 @@ class Own:
         if not path.is_file():
             return None
         known = read_json(path)
-        return cls(Path(known.pop("folder")), **known)
+        return cls(Path(known["folder"]), known["direction"], known["make"])
 
-    def write(self, run: Path) -> None:
-        write_json(run / RECORD, {**asdict(self), "folder": str(self.folder.resolve())})
+    def write(self, run: Path, pictures: Any) -> None:
+        """Note them in a run's folder, with the words that its labels stand for."""
+        known = {**asdict(self), "folder": str(self.folder.resolve())}
+        write_json(run / RECORD, {**known, "words": words(pictures)})
 
     @property
     def how(self) -> str:
@@ -110,6 +112,11 @@ def refuse_other_games(recipe: type[Recipe], scale: str, form: str | None) -> No
         raise CourseError(
             f"--data: form={config.form} draws points, not pictures; choose -s form={' or '.join(able)}."
         )
+
+
+def words(pictures: Any) -> dict[str, tuple[str, ...]]:
+    """Column -> the words that its numbers 0, 1, ... stand for, such as the names of classes."""
+    return getattr(pictures, "words", {})
 
 
 def of_model(model: str, given: Own | None) -> Own | None:

@@ -84,6 +84,8 @@ def train(
     if given:
         config, pictures = given.suit(recipe, scale, changes)
         say(given.how)
+        for column, names in own.words(pictures).items():
+            say(f"{column}: {', '.join(f'{i} {name}' for i, name in enumerate(names))}")
     else:
         config = recipe.read(scale, changes)
         pictures = load(
@@ -99,7 +101,7 @@ def train(
         seed=seed,
         folder=folder,
         machine=Machine(device, precision, compile, tensorboard=tensorboard),
-        watch=[lambda progress: given.write(folder)] if given else [],
+        watch=[lambda progress: given.write(folder, pictures)] if given else [],
         save_every=checkpoint_every,
     )
     done = record.summary
