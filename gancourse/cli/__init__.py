@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 from typer.core import TyperGroup
 
-from gancourse.cli import catalogue, data, publishing, studio, training
+from gancourse.cli import catalogue, data, notebooks, publishing, studio, training
 from gancourse.files import CourseError
 
 
@@ -45,6 +45,7 @@ COMMANDS = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(notebooks.app, name="notebooks", rich_help_panel=panel)
 
 
 def main() -> None:

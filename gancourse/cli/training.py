@@ -72,8 +72,6 @@ def train(
     from gancourse import chapters, models
     from gancourse.cli import own
     from gancourse.data import load
-    from gancourse.training import Machine
-    from gancourse.training import train as play
 
     recipe, changes = chapters.chapter(chapter).config, changes or []
     given = own.Own.given(data, direction, make)
@@ -95,14 +93,18 @@ def train(
         f"{pictures.name}: {len(pictures):,} samples ({pictures.source}); "
         f"{config.steps:,} steps, batch size {config.batch_size}."
     )
-    record = play(
-        models.begin(config, seed),
-        getattr(pictures, "columns", pictures),
+    record = models.play(
+        config,
+        pictures,
         seed=seed,
         folder=folder,
-        machine=Machine(device, precision, compile, tensorboard=tensorboard),
+        # Called by the process that has checked and locked the folder.
         watch=[lambda progress: given.write(folder, pictures)] if given else [],
         save_every=checkpoint_every,
+        device=device,
+        precision=precision,
+        compile=compile,
+        tensorboard=tensorboard,
     )
     done = record.summary
     if len(config.shape) == 3:
