@@ -39,8 +39,11 @@ def run(
     from gancourse.press import running
 
     if list_parameters:
-        for name, line in running.parameters(chapter).items():
-            typer.echo(f"{name:12} {line}")
+        for name, each in running.parameters(chapter).items():
+            kind, default, meaning = (
+                each[key] for key in ("inferred_type_name", "default", "help")
+            )
+            typer.echo(f"{name:12} {kind} = {default}  # {meaning}")
         return
     typer.echo(running.execute(chapter, scale, given, folder))
 
