@@ -103,9 +103,10 @@ def test_evaluate_measures_against_the_runs_own_pictures_or_others(gancourse, mo
     shutil.copytree("pairs", "others")
     Path("others/0.png").unlink()
     assert gancourse("evaluate", "run", "--data", "others")[1] == '{\n  "rows": 7\n}\n'
-    assert all((data["target"] == 255).all() for data in seen), "read as it was trained"
+    assert all((data["target"] == 255).all() for data in seen), "read as in training"
     options = ["--data", "photos", "--make", "grey"]
-    assert mistake(gancourse("evaluate", "run", *options)) if False else True
+    assert gancourse("evaluate", "run", *options)[0] == 0
+    assert seen[-1]["input"].shape[1] == 1, "read as it was asked for"
     shutil.move("pairs", "elsewhere")
     assert mistake(gancourse("evaluate", "run")).startswith(f"{Path('pairs').resolve()}: missing")
 

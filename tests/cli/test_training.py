@@ -164,7 +164,6 @@ def test_a_text_keeps_its_comma(gancourse, tmp_path, monkeypatch):
 
     game, seen = load("cgan"), {}
     told = game.sample(4, seed=0)
-    type(game)  # the class is left as it is: a view of it knows another condition
 
     class Captioned(type(game)):
         conditions = (Condition("text", str, "a caption"),)

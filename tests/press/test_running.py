@@ -15,7 +15,11 @@ from gancourse.chapters import CHAPTERS
 from gancourse.files import CourseError
 from gancourse.press import running
 
-PARAMETERS = 'scale: str = "auto"  # scale\nfolder: str = ""  # place\nseed: int = 0  # seed\nname: str = ""  # a word\non: bool = True  # a switch'
+PARAMETERS = """scale: str = "auto"  # scale
+folder: str = ""  # place
+seed: int = 0  # seed
+name: str = ""  # a word
+on: bool = True  # a switch"""
 
 
 @pytest.fixture
