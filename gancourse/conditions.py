@@ -11,6 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from gancourse.files import CourseError
+from gancourse.recipe import split_pair
 
 LARGEST = 2**63  # torch's int64 ends there
 
@@ -51,14 +52,6 @@ class Condition:
         if self.kind is int and max(map(abs, values)) >= LARGEST:
             raise CourseError(f"{self.name}={text}: no model has so many; write small numbers.")
         return [values[i % len(values)] for i in range(n)] if self.in_turn else values
-
-
-def split_pair(text: str) -> tuple[str, str]:
-    """ "name=value" in two; the value may hold further equals signs."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise CourseError(f"{text}: not of the form name=value; write, for example, seed=1.")
-    return name, value
 
 
 def read(known: Sequence[Condition], given: Iterable[str], n: int) -> dict:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-from gancourse.conditions import split_pair
 from gancourse.files import CourseError
 
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -229,6 +228,14 @@ class Recipe:
             if each.name not in cls.unused:
                 rows.append((each.name, spell(each.default), said))
         return rows
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    """ "name=value" in two; the value may hold further equals signs."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise CourseError(f"{text}: not of the form name=value; write, for example, seed=1.")
+    return name, value
 
 
 def is_a(kind: str, value) -> bool:

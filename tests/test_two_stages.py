@@ -23,7 +23,9 @@ def pictures():
 @pytest.fixture(autouse=True)
 def in_the_table(monkeypatch):
     """The chapter as a row of the table: that is all it takes."""
-    row = chapters.Chapter("Two stages", "tests.two_stages", "tests.two_stages")
+    row = chapters.Chapter(
+        "Two stages", ("first", "second"), "tests.two_stages", "tests.two_stages"
+    )
     monkeypatch.setitem(chapters.CHAPTERS, "two_stages", row)
 
 

@@ -19,33 +19,37 @@ class Chapter:
 
     Attributes:
         title: of the paper, or of what it introduced.
+        forms: of its Config, the default first; known here, so that they are listed without torch.
         module: where its Config and its game are.
         protocol: where the module is that measures its samples, with a `PROTOCOL`.
+        builds_on: earlier chapters whose module it may import.
     """
 
     title: str
+    forms: tuple[str, ...]
     module: str
     protocol: str
+    builds_on: tuple[str, ...] = ()
 
     @property
     def config(self) -> type[Recipe]:
         return import_module(self.module).Config
 
 
-def row(name: str, title: str) -> tuple[str, Chapter]:
-    return name, Chapter(
-        title, f"gancourse.chapters.{name}", f"gancourse.evaluation.{name}"
-    )
+def row(name: str, title: str, forms: str, *builds_on: str) -> Chapter:
+    homes = f"gancourse.chapters.{name}", f"gancourse.evaluation.{name}"
+    return Chapter(title, tuple(forms.split()), *homes, builds_on)
 
 
-CHAPTERS: dict[str, Chapter] = dict(
-    [
-        row("gan", "Generative adversarial nets"),
-        row("cgan", "Conditional generative adversarial nets"),
-        row("infogan", "InfoGAN: interpretable representation learning"),
-        row("pix2pix", "Pix2Pix: image-to-image translation"),
-    ]
-)
+CHAPTERS: dict[str, Chapter] = {
+    "gan": row("gan", "Generative adversarial nets", "dcgan paper mlp toy"),
+    "cgan": row("cgan", "Conditional generative adversarial nets", "conv paper", "gan"),
+    "infogan": row(
+        "infogan", "InfoGAN: interpretable representations", "digits faces sprites", "gan"
+    ),
+    "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
+}
+STUDIO = {"colour": "pix2pix"}  # command -> the published model that it works with by default
 
 
 def chapter(name: str | None) -> Chapter:
@@ -55,9 +59,7 @@ def chapter(name: str | None) -> Chapter:
         CourseError: there is no such chapter.
     """
     if name not in CHAPTERS:
-        raise CourseError(
-            f"chapter={name}: not known; choose one of: {', '.join(CHAPTERS)}."
-        )
+        raise CourseError(f"chapter={name}: not known; choose one of: {', '.join(CHAPTERS)}.")
     return CHAPTERS[name]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-SEEDS = {"min": 0, "max": 2**32 - 1}
+from gancourse.cli.options import SEEDS, Root
 
 
 def bench(
@@ -45,10 +45,7 @@ def experiment(
         Path | None,
         typer.Option(help="Where runs and table are kept. Default: the chapter's dossier."),
     ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of full data sets. Default: $GANCOURSE_DATA, else a cache."),
-    ] = None,
+    data_root: Root = None,
 ) -> None:
     """Train the many short runs of a chapter's experiment, and keep them with their table.
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from gancourse.chapters import CHAPTERS
+
 PACKAGE = "gancourse"
 # From the ground up: a module imports from its own room and from lower floors. "" is the package's front.
 FLOORS: list[tuple[str, ...]] = [
@@ -37,8 +39,6 @@ ONLY = {
         "a chapter is a paper: networks, losses and turns",
     ),
 }
-# A chapter that builds on earlier ones, and which. Nothing else joins two chapters.
-BUILDS_ON: dict[str, set[str]] = {"cgan": {"gan"}, "infogan": {"gan"}}
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -49,8 +49,13 @@ def forbidden(module: str, target: str) -> str | None:
         return f"{min(unknown)} stands on no floor: give it one in press/house.py"
     if room == other:
         later, earlier = module.partition(".")[2], target.partition(".")[2]
-        joins = room == "chapters" and later and earlier and earlier not in BUILDS_ON.get(later, ())
-        return "a chapter imports another only where BUILDS_ON says so" if joins else None
+        joins = room == "chapters" and later in CHAPTERS and earlier in CHAPTERS
+        allowed = not joins or earlier in CHAPTERS[later].builds_on
+        return (
+            None
+            if allowed
+            else "a chapter imports another only where the table of chapters says so"
+        )
     if room in ONLY and other not in ONLY[room][0]:
         return f"{ONLY[room][1]}: only {', '.join(sorted(ONLY[room][0]))}"
     return None if LEVEL[other] < LEVEL[room] else f"{other} does not lie below {room}"

@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from gancourse import recipe
 from gancourse.files import DOSSIERS, NOTEBOOKS, CourseError, make_folder, replacing, write_text
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -165,15 +166,11 @@ def notebook(chapter: str) -> Path:
     return found[chapter]
 
 
-def parameters(chapter: str) -> dict[str, str]:
-    """Name -> type, default and help of each parameter of the chapter's notebook."""
+def parameters(chapter: str) -> dict[str, dict[str, str]]:
+    """Name -> "inferred_type_name", "default" and "help" of each parameter of the chapter's notebook."""
     import papermill
 
-    found = papermill.inspect_notebook(read(notebook(chapter)))
-    return {
-        name: f"{each['inferred_type_name']} = {each['default']}  # {each['help']}"
-        for name, each in found.items()
-    }
+    return papermill.inspect_notebook(read(notebook(chapter)))
 
 
 def execute(
@@ -185,12 +182,12 @@ def execute(
     and parameters.
 
     Args:
-        values: the notebook's parameters as text, see `literal`.
+        values: the notebook's parameters as text, each read as the type that its cell declares.
         folder: where everything goes. Default: runs/CHAPTER-SCALE.
 
     Raises:
-        CourseError: the notebook has no such parameter, it failed (see `run`), or the folder
-            cannot be written.
+        CourseError: the notebook has no such parameter, or one of another type; it failed (see
+            `run`); or the folder cannot be written.
     """
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
@@ -204,21 +201,14 @@ def execute(
                 f"{name}={text!r}: the notebook has no such parameter; give one of "
                 f"{', '.join(known)}."
             )
+    kinds = {name: each["inferred_type_name"] for name, each in known.items()}
+    given = {name: recipe.read(name, text, kinds[name]) for name, text in values.items()}
     folder = Path(folder or DOSSIERS / f"{chapter}-{scale}").resolve()
     make_folder(folder)
     output = folder / "notebook.ipynb"
-    given = {name: literal(text) for name, text in values.items()}
     given |= {"scale": scale, "folder": str(folder)}
     book = parameterize_notebook(load_notebook_node(read(source)), given)
     with replacing(output) as temporary:  # first, to find before the run what is in its way
         run(book, source, progress=True)
         nbformat.write(book, temporary)
     return output
-
-
-def literal(text: str):
-    """A parameter from the command line as the JSON value it spells, else as text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

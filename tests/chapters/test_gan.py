@@ -196,7 +196,9 @@ def test_dcgan_sizes(side, base, widths):
 
 @pytest.mark.parametrize("shape", [(1, 30, 30), (1, 28, 32), (1, 4, 4), (1, 1, 1), (1, 72, 72)])
 def test_dcgan_of_an_impossible_size_says_which_are_possible(shape):
-    with pytest.raises(CourseError, match=r"^shape=.*: convolutions cannot halve it .*such as 28, 32 or 96"):
+    with pytest.raises(
+        CourseError, match=r"^shape=.*: convolutions cannot halve it .*such as 28, 32 or 96"
+    ):
         small("dcgan", shape=shape)
 
 

@@ -10,10 +10,16 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from gancourse import recipe
+from gancourse.chapters import CHAPTERS
 from gancourse.files import CourseError
 from gancourse.press import running
 
-PARAMETERS = 'scale: str = "auto"  # scale\nfolder: str = ""  # place\nseed: int = 0  # seed'
+PARAMETERS = """scale: str = "auto"  # scale
+folder: str = ""  # place
+seed: int = 0  # seed
+name: str = ""  # a word
+on: bool = True  # a switch"""
 
 
 @pytest.fixture
@@ -160,15 +166,22 @@ def test_an_output_in_the_way_is_said_before_the_run(tmp_path, tiny, in_the_way)
 # --- parameters ---
 
 
-def test_a_notebooks_parameters_are_listed_with_type_and_help(repository):
-    found = running.parameters("gan")
-    assert {"scale", "seed", "form", "source", "data_root", "folder"} <= found.keys()
-    assert "check, class or full" in found["scale"]
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_notebooks_parameters_declare_their_types(chapter):
+    found = running.parameters(chapter)
+    assert {"scale", "seed", "data_root", "folder"} <= found.keys()
+    assert "check, class or full" in found["scale"]["help"]
+    assert all(each["inferred_type_name"] in recipe.KINDS for each in found.values())
 
 
-def test_words_from_the_command_line_become_values():
-    texts = ("3", "0.5", "true", "dcgan", '"7"')
-    assert [running.literal(text) for text in texts] == [3, 0.5, True, "dcgan", "7"]
+def test_words_from_the_command_line_are_read_as_the_declared_type(tmp_path, tiny):
+    tiny("print([seed, name, on])")
+    given = {"seed": "3", "name": "7", "on": "False"}
+    path = running.execute("tiny", "class", given, tmp_path / "run")
+    assert running.read(path).cells[-1].outputs[0].text == "[3, '7', False]\n"
+    with pytest.raises(CourseError, match="^seed=many: not a whole number; write"):
+        running.execute("tiny", "class", {"seed": "many"}, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 # --- reading and writing ---

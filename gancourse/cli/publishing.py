@@ -1,0 +1,80 @@
+"""Run a chapter's notebook into a dossier, publish runs, and train the network that judges digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancourse.cli.options import SEEDS, Chapter, Root, Scale
+from gancourse.files import CourseError
+
+
+def run(
+    chapter: Chapter,
+    scale: Scale = "full",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter of the notebook, e.g. -p seed=1; --list shows them all.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder for the dossier. Default: runs/CHAPTER-SCALE.")
+    ] = None,
+    list_parameters: Annotated[
+        bool, typer.Option("--list", help="Show the notebook's parameters and stop.")
+    ] = False,
+) -> None:
+    """Run a chapter's notebook at a scale, into a dossier folder."""
+    from gancourse.chapters import chapter as row
+    from gancourse.recipe import split_pair
+
+    row(chapter)  # an error if there is none
+    given = dict(map(split_pair, parameter or []))
+    from gancourse.press import running
+
+    if list_parameters:
+        for name, each in running.parameters(chapter).items():
+            kind, default, meaning = (
+                each[key] for key in ("inferred_type_name", "default", "help")
+            )
+            typer.echo(f"{name:12} {kind} = {default}  # {meaning}")
+        return
+    typer.echo(running.execute(chapter, scale, given, folder))
+
+
+def publish(
+    name: Annotated[str, typer.Argument(help="Name of the published model, e.g. gan.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of runs that differ in their seed; the first is published."),
+    ],
+    data_root: Root = None,
+    n: Annotated[int, typer.Option("-n", min=100, help="Samples to measure.")] = 10_000,
+) -> None:
+    """Measure runs of one recipe, and put weights, card, dossier and film into this checkout."""
+    import json
+
+    from gancourse.press.publishing import publish as into_this_checkout
+
+    scores = into_this_checkout(name, folders, root=data_root, n=n)
+    typer.echo(json.dumps(scores["median"], indent=2))
+
+
+def judge(
+    folder: Annotated[Path, typer.Option(help="Folder for the network and its card.")],
+    data_root: Root = None,
+    seed: Annotated[int, typer.Option(**SEEDS, help="Seed of the weights and the order.")] = 0,
+) -> None:
+    """Train the digit classifier that the metrics use, on MNIST's training digits 10,000 to 59,999."""
+    # Said now, not after eight minutes.
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CourseError(f"{folder}: is not an empty folder; give another with --folder.")
+    from gancourse.evaluation import train_judge
+
+    typer.echo(train_judge(folder, root=data_root, seed=seed))

@@ -1,0 +1,84 @@
+"""`gancourse run`, `publish` and `judge`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from gancourse import evaluation
+from gancourse.data import Pictures
+from gancourse.metrics.digit_cnn import DigitCNN, load
+from tests.cli.shell import mistake, plain
+
+
+@pytest.mark.parametrize("chapter", ["stackgan", "nosuch", "*", "../01_gan"])
+@pytest.mark.parametrize("option", [["--list"], []])
+def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
+    message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
+    assert message.startswith(f"chapter={chapter}: not known; choose one of: gan")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_notebooks_parameters_are_listed(gancourse):
+    status, out, _ = gancourse("run", "gan", "--list")
+    assert status == 0 and "seed         int = 0  # of the weights" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("sead=1", "sead='1': the notebook has no such parameter"),
+        ("seed=first", "seed=first: not a whole number"),
+        ("seed", "seed: not of the form name=value"),
+        ("scale=full", "scale='full': has an option of its own; give --scale full"),
+    ],
+)
+def test_a_parameter_that_the_notebook_cannot_take(gancourse, tmp_path, given, words):
+    run = ["run", "gan", "--scale", "check", "--folder", tmp_path / "run", "-p", given]
+    assert mistake(gancourse(*run)).startswith(words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(
+    gancourse, tmp_path, monkeypatch
+):
+    """The training of minutes is left out; everything around it runs."""
+    asked, seen = [], []
+
+    def full(name, split, **options):
+        n = 10_020 if split == "train" else 30
+        asked.append((name, split, options))
+        image = torch.arange(n)[:, None, None, None].expand(n, 1, 28, 28).remainder(251).byte()
+        return Pictures({"image": image, "label": torch.arange(n) % 10}, name, "full", "")
+
+    def fit(images, labels, *, seed):
+        seen.append((images[0, 0, 0, 0].item(), len(images), labels.tolist(), seed))
+        return DigitCNN()
+
+    monkeypatch.setattr(evaluation.data, "load", full)
+    monkeypatch.setattr(evaluation, "fit", fit)
+    folder = tmp_path / "new" / "judge"
+    status, out, err = gancourse("judge", "--folder", folder, "--data-root", tmp_path, "--seed", 3)
+    assert (status, out, err) == (0, f"{folder / 'model.safetensors'}\n", "")
+    options = {"root": tmp_path, "source": "full", "strict": True}
+    assert asked == [("digits", "train", options), ("digits", "test", options)]
+    assert seen == [(10_000 % 251, 20, [place % 10 for place in range(20)], 3)]
+    card = json.loads((folder / "card.json").read_text())
+    assert card["seed"] == 3 and 0 <= card["test_accuracy"] <= 1
+    assert load(folder).sha256 == card["sha256"]
+    message = mistake(gancourse("judge", "--folder", folder))
+    assert message.startswith(f"{folder}: is not an empty folder"), "a judge is not written over"
+    assert len(seen) == 1
+
+
+def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    assert mistake(gancourse("judge", "--folder", file)).startswith(f"{file}: is not an empty")
+    judge = ["judge", "--folder", tmp_path / "judge", "--data-root", tmp_path / "empty"]
+    assert "MNIST could not be downloaded" in mistake(gancourse(*judge))
+    assert not (tmp_path / "judge").exists()
+    status, _, err = gancourse("judge")
+    assert status == 2 and "--folder" in plain(err)
