@@ -128,7 +128,6 @@ def built(folder, module: str, source: str):
     "module, source",
     [
         ("losses", "import gancourse.layers"),
-        ("layers", "from gancourse import recipe"),
         ("training/loop", "from gancourse import data"),
         ("press/publishing", "from gancourse.school import lesson"),
         ("evaluation/gan", "from gancourse.studio import colouring"),

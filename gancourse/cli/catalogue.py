@@ -13,9 +13,7 @@ from gancourse.recipe import Recipe, spell
 
 
 def chapters(
-    name: Annotated[
-        str | None, typer.Argument(help="A chapter, e.g. gan, to list its settings.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A chapter, to list its settings.")] = None,
     scale: Scale = "class",
 ) -> None:
     """List the chapters, their forms and the published models; or, with a name, a chapter's settings."""

@@ -12,10 +12,8 @@ import typer
 
 SEEDS = {"min": 0, "max": 2**32 - 1}  # the feed multiplies it by a million; torch takes 64 bits
 
-Chapter = Annotated[
-    str, typer.Argument(help="A chapter, e.g. gan; `gancourse chapters` lists them.")
-]
-Model = Annotated[str, typer.Argument(help="A published model, e.g. gan, or the folder of a run.")]
+Chapter = Annotated[str, typer.Argument(help="A chapter; `gancourse chapters` lists them.")]
+Model = Annotated[str, typer.Argument(help="A published model, or the folder of a run.")]
 Scale = Annotated[
     Literal["check", "class", "full"],
     typer.Option(

@@ -49,7 +49,7 @@ def run(
 
 
 def publish(
-    name: Annotated[str, typer.Argument(help="Name of the published model, e.g. gan.")],
+    name: Annotated[str, typer.Argument(help="Name of the published model.")],
     folders: Annotated[
         list[Path],
         typer.Argument(help="Folders of runs that differ in their seed; the first is published."),

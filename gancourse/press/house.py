@@ -17,8 +17,8 @@ PACKAGE = "gancourse"
 # From the ground up: a module imports from its own room and from lower floors. "" is the package's front.
 FLOORS: list[tuple[str, ...]] = [
     ("files",),
-    ("dice", "conditions", "losses"),
-    ("layers", "recipe"),
+    ("dice", "recipe", "losses"),
+    ("conditions", "layers"),
     ("game",),
     ("data", "metrics", "show", "training"),
     ("chapters",),

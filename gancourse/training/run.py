@@ -42,6 +42,7 @@ class Run:
         play: the game with its optimizers, a `loop.Play`.
         record: what the run leaves behind.
         settings: what it is known by when it goes on: its config, seed, data, and the weights that it borrows or began with.
+        order: which rows each coming step sees.
         step: how many steps are done.
         over: no further step will be taken.
     """
@@ -50,7 +51,7 @@ class Run:
         config, self.handle = play.game.config, play.handle
         self.play, self.folder = play, Path(folder) if folder else None
         self.record = Record(self.folder, game=play.averaged_game())
-        self.steps, self.batch_size, self.rows = config.steps, config.batch_size, rows_of(data)
+        self.steps, self.batch_size = config.steps, config.batch_size
         self.settings = {
             **config.stored(),
             "seed": seed,
@@ -58,6 +59,8 @@ class Run:
             "data": identity(data),
             "lineage": play.game.lineage(),
         }
+        rank, processes = self.handle.process_index, self.handle.num_processes
+        self.order = Order(rows_of(data), config.batch_size, seed, 0, rank, processes)
         self.step, self.over, self.began = 0, False, 0.0
 
     @property
@@ -75,7 +78,7 @@ class Run:
         if self.is_main:
             self.record.write("config", self.settings)
             self.record.write("environment", hardware.describe(self.handle))
-        self.over = self.step >= self.steps
+        self.order.start, self.over = self.step, self.step >= self.steps
         self.began = time.perf_counter() - seconds
 
     def resume(self) -> float:
@@ -120,16 +123,6 @@ class Run:
                     f"{name}: these weights are not those that the run in {self.folder} was begun with; put the old ones "
                     "back, or choose another folder."
                 )
-
-    @property
-    def order(self) -> Order:
-        """Which rows each coming step sees."""
-        seed, rank, processes = (
-            self.settings["seed"],
-            self.handle.process_index,
-            self.handle.num_processes,
-        )
-        return Order(self.rows, self.batch_size, seed, self.step, rank, processes)
 
     def end(self) -> Record:
         """Write the summary. Raises `KeyboardInterrupt` when steps are missing."""
