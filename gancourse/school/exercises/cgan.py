@@ -298,7 +298,7 @@ def check_fakes(asked: Tensor, weights: Tensor, of_generator: bool) -> None:
             f"a fake asked for as a {asked[first].argmax()}, judged as a {weights[first].argmax()}"
         )
         why = """The discriminator then meets 3s under every name and cannot learn what a 3 is. A
-            fake is judged under the label that its generator was given: draw it once, use it twice."""
+            fake is judged under the label that its generator was given: draw once, use twice."""
         if of_generator:
             why = """Paid for looking like another class than it was asked for, the generator learns
                 that what it is asked for does not matter."""

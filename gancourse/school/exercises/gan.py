@@ -83,7 +83,7 @@ def fake_only(real, fake):
 
 
 @discriminator_loss.mistake("""Both halves pull the same way: fakes are called real, as the
-    generator wants, and a D that calls everything real pays nothing. What is a fake to be called?""")
+    generator wants; a D that calls everything real pays nothing. What is a fake to be called?""")
 def all_real(real, fake):
     return log_loss(real, -fake)
 

@@ -270,7 +270,7 @@ def continuous_surprise(answer: Answer) -> str:
         where it is needed most."""
     compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
     return """Half the squared error, a sum over the codes. A Q that always says 0 pays 1/6 = 0.167
-        per code: that is the variance of U(-1, 1), halved, and all that a continuous code can earn."""
+        per code: that is the variance of U(-1, 1), halved, and all a continuous code can earn."""
 
 
 @continuous_surprise.mistake("""That is the squared error without the half that a Gaussian of
@@ -306,7 +306,7 @@ def distance(mean, code):
 
 
 class TwoHeads(nn.Module):
-    """A tiny discriminator with Q on its trunk: (N, 2) -> logits (N,), logits of the code (N, 3)."""
+    """A tiny discriminator with Q on its trunk: (N, 2) -> logits (N,), code logits (N, 3)."""
 
     def __init__(self):
         super().__init__()
@@ -335,7 +335,7 @@ LATENT = torch.cat([draws(8, 2, seed=2), one_hot(CODES, 3).float()], 1)
     call="(generator, discriminator, optimizer, real, latent, code, weight)",
 )
 def discriminator_turn(answer: Answer) -> str:
-    """Play a turn of the discriminator with Q: its loss plus `weight` times the code's cross-entropy.
+    """Play a turn of the discriminator: its loss plus `weight` times the code's cross-entropy.
 
     `discriminator(x)` gives logits (N,) and the code's logits (N, 3); `optimizer` holds all its
     parameters, in which an old gradient is left. `latent` (N, 5) was made with `code` (N,). No
@@ -467,7 +467,7 @@ def trunk_not_shared(generator, discriminator, optimizer, real, latent, code, we
 
 @exercise(minutes=15, difficulty="medium", call="(category, label)")
 def matching(answer: Answer) -> str:
-    """Categories and labels (N,), 0 to K - 1 -> each category's class, one to one, most pictures right.
+    """Categories and labels (N,), 0 to K - 1 -> each category's class, one to one, best matched.
 
     A list, tensor or array of K integers, or a dict from category to class. Where several are
     equally good, any.
@@ -498,14 +498,14 @@ def matching(answer: Answer) -> str:
 
 
 def pairs(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Counts (K, K) of category and class -> a category and a label per picture, (N,), in mixed order."""
+    """Counts (K, K) of category and class -> categories and labels (N,), in mixed order."""
     category, label = table.nonzero().repeat_interleave(table[table > 0], 0).T
     order = torch.randperm(len(label), generator=torch.Generator().manual_seed(0))
     return category[order], label[order]
 
 
 def one_to_one(returned, given: str, size: int) -> Tensor:
-    """An answer as the classes of categories 0 to K - 1. Raises `Wrong` unless it is a permutation."""
+    """An answer as classes of categories 0 to K - 1. Raises `Wrong` unless a permutation."""
     if isinstance(returned, Mapping):
         returned = [returned.get(k, returned.get(str(k), -1)) for k in range(size)]
     try:
@@ -548,7 +548,7 @@ def as_they_are(category, label):
 
 @exercise(minutes=10, difficulty="medium", call="(a, b)")
 def spearman(answer: Answer) -> str:
-    """Two rows of numbers (N,) -> the correlation of their ranks, -1 to 1; ties share their mean rank."""
+    """Two rows (N,) -> the correlation of their ranks, -1 to 1; ties share their mean rank."""
     a, b = draws(2, 12, seed=5)
     cases = {
         "a = [1, 2, 3, 4], b = [1, 8, 27, 64]": (torch.arange(1.0, 5), torch.arange(1.0, 5) ** 3),

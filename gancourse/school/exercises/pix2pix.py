@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
 from gancourse.metrics.colour import segmentation_scores
-from gancourse.school.exercises.checking import Answer, Wrong, exercise
+from gancourse.school.exercises.checking import Answer, Wrong, exercise, plain
 from gancourse.school.exercises.probes import (
     FLAT,
     ROUNDING,
@@ -166,14 +166,14 @@ def alone(got: Tensor, input: Tensor, picture: Tensor) -> str:
 
 
 def about_sizes(answer: Answer, why: str) -> Callable:
-    """The answer, with an explanation of its own for PyTorch's error about sizes that do not fit."""
+    """The answer, with an explanation of its own for PyTorch's error about sizes."""
 
     def explained(*inputs):
         try:
             return answer(*inputs)
         except Wrong as error:
             if re.search("Sizes of tensors must match|must match the size", error.table):
-                error.why = why
+                error.why = plain(why)
             raise
 
     return explained
@@ -277,69 +277,54 @@ GRID = 100  # a pixel's number: GRID * row + column
 
 @exercise(minutes=15, difficulty="medium", call="(input, target, side)")
 def jitter(answer: Answer) -> str:
-    """input (N, C, S, S), target (N, D, S, S), side -> both, (N, ., side, side): cut at random and half mirrored, still aligned.
+    """input (N, C, S, S), target (N, D, S, S), side -> both (N, ., side, side), cut and mirrored alike.
 
     For each pair a place of its own, all equally likely, and its own coin for left-right. Any
     random numbers will do.
     """
     n, size, side = 1800, 7, 5
-    given = f"{n} pairs of {size} x {size} px, side = {side}"
-    x, y = located(n, size)
-    places, mirrored = check_aligned(answer, x, y, side, given)
+    given, room = f"{n} pairs of {size} x {size} px, side = {side}", size - side
+    places, mirrored = check_aligned(answer, *located(n, size), side, given)
     if not mirrored.any():
-        raise Wrong(
-            given,
-            "no pair mirrored",
-            "about half",
-            "A mirrored pair is a pair that was not in the data: it is free.",
-        )
+        why = "A mirrored pair is a pair that was not in the data: it is free."
+        raise Wrong(given, "no pair mirrored", "about half", why)
     if mirrored.all():
-        raise Wrong(
-            given,
-            "every pair mirrored",
-            "about half",
-            "Then the pictures as they were are never seen.",
-        )
+        why = "Then the pictures as they were are never seen."
+        raise Wrong(given, "every pair mirrored", "about half", why)
     corners, counts = places.unique(dim=0, return_counts=True)
     if len(corners) == 1:
         centre = " It is the centre." if corners.tolist() == [[1, 1]] else ""
-        why = f"""There are {(size - side + 1) ** 2} places to cut, and only one is used.{centre}
-            Draw one for each pair."""
+        why = f"""There are {(room + 1) ** 2} places to cut, and only one is used.{centre} Draw one
+            for each pair."""
         raise Wrong(given, "one place for all pairs", "a place for each pair", why)
-    together = torch.cat([places, mirrored[:, None].long()], 1)
-    if (corners.amax(0) < size - side).any() or (corners.amin(0) > 0).any():
-        why = f"""From 0 to {size - side} there are {size - side + 1} places, both ends included.
-            Where do yours stop?"""
-        seen = f"rows {sorted(set(corners[:, 0].tolist()))}, columns {sorted(set(corners[:, 1].tolist()))}"
-        raise Wrong(given, f"corners in {seen}", f"0 to {size - side} in both", why)
-    if len(corners) < (size - side + 1) ** 2:
+    if (corners.amax(0) < room).any() or (corners.amin(0) > 0).any():
+        rows, columns = (sorted(set(each)) for each in corners.T.tolist())
+        why = f"""From 0 to {room} there are {room + 1} places, both ends included. Where do yours
+            stop?"""
+        got = f"corners in rows {rows}, columns {columns}"
+        raise Wrong(given, got, f"0 to {room} in both", why)
+    if len(corners) < (room + 1) ** 2:
         why = "Row and column move together. Draw them apart, or most places are never seen."
-        raise Wrong(given, f"{len(corners)} different places", f"{(size - side + 1) ** 2}", why)
-    if (half := mirrored.double().mean().item()) < 0.44 or half > 0.56:
-        raise Wrong(
-            given, f"{half:.0%} mirrored", "about half", "Left and right are to be equally likely."
-        )
+        raise Wrong(given, f"{len(corners)} different places", f"{(room + 1) ** 2}", why)
+    if not 0.44 <= (half := mirrored.double().mean().item()) <= 0.56:
+        why = "Left and right are to be equally likely."
+        raise Wrong(given, f"{half:.0%} mirrored", "about half", why)
     if counts.min() < 140 or counts.max() > 265:  # 200 expected, deviation 13
-        why = "Every place is to be equally likely."
-        raise Wrong(
-            given,
-            f"places used from {counts.min()} to {counts.max()} times",
-            "about 200 times each",
-            why,
-        )
-    if together.unique(dim=0, return_counts=True)[1].min() < 55 or len(
-        together.unique(dim=0)
-    ) < 2 * len(corners):
+        got = f"places used from {counts.min()} to {counts.max()} times"
+        raise Wrong(given, got, "about 200 times each", "Every place is to be equally likely.")
+    both = torch.cat([places, mirrored[:, None].long()], 1).unique(dim=0, return_counts=True)[1]
+    if len(both) < 2 * len(corners) or both.min() < 55:
         why = "Place and mirror hang together: one coin seems to decide both."
         raise Wrong(given, "some places always mirrored, some never", "each place both ways", why)
-    whole = located(50, side)
-    check_aligned(answer, *whole, side, f"50 pairs of {side} x {side} px, side = {side}")
+    check_aligned(
+        answer, *located(50, side), side, f"50 pairs of {side} x {side} px, side = {side}"
+    )
     return """The same cut and the same mirror for both, a new one for each pair: more pairs out of
         those that there are."""
 
 
 def located(n: int, size: int) -> tuple[Tensor, Tensor]:
-    """Pairs whose pixels say where they are: input (n, 1, size, size), and target (n, 3, size, size) in its first channel."""
+    """Pairs whose pixels say where they are: input (n, 1, size, size), target (n, 3, size, size)."""
     at = torch.arange(float(size))
     x = (GRID * at[:, None] + at).expand(n, 1, size, size).clone()
     number_of = torch.arange(float(n)).view(n, 1, 1, 1).expand_as(x)
@@ -349,52 +334,47 @@ def located(n: int, size: int) -> tuple[Tensor, Tensor]:
 def check_aligned(
     answer: Answer, x: Tensor, y: Tensor, side: int, given: str
 ) -> tuple[Tensor, Tensor]:
-    """Corners (N, 2) of the cuts and which are mirrored (N,). Raises `Wrong` unless both pictures were cut alike."""
+    """Corners (N, 2) of the cuts and which are mirrored (N,), of pairs that were cut alike.
+
+    Raises:
+        Wrong: they were not.
+    """
     returned = answer(x, y, side)
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise Wrong(
-            given, returned, "two tensors, input and target", "Return both pictures of the pairs."
-        )
-    new_x, new_y = (tensor(each, "a tensor").detach().float() for each in returned)
-    shapes, right = (
-        (tuple(new_x.shape), tuple(new_y.shape)),
-        tuple((*z.shape[:2], side, side) for z in (x, y)),
-    )
-    if shapes != right:
+        why = "Return both pictures of the pairs."
+        raise Wrong(given, returned, "two tensors, input and target", why)
+    new_x, new_y = (tensor(each).float() for each in returned)
+    got = tuple(new_x.shape), tuple(new_y.shape)
+    right = tuple((*z.shape[:2], side, side) for z in (x, y))
+    if got != right:
         why = "Pictures of `side` px are asked for, as many as there were."
-        if shapes == right[::-1]:
+        if got == right[::-1]:
             why = "Input and target have changed places: the input is returned first."
-        elif shapes == (tuple(x.shape), tuple(y.shape)):
+        elif got == (tuple(x.shape), tuple(y.shape)):
             why = "Nothing was cut off: a smaller picture leaves room for a place to draw."
-        raise Wrong(given, f"shapes {shapes[0]} and {shapes[1]}", f"{right[0]} and {right[1]}", why)
-    if not torch.equal(new_x[:, 0], new_y[:, 0]):
-        off = (new_x[:, 0] != new_y[:, 0]).flatten(1).any(1)
-        why = (
-            "The pictures of a pair were treated differently: the pixel that the generator is asked for lies elsewhere in the "
-            "target. Draw once a pair, and use it for both."
-        )
+        raise Wrong(given, f"shapes {got[0]} and {got[1]}", f"{right[0]} and {right[1]}", why)
+    if (off := (new_x[:, 0] != new_y[:, 0]).flatten(1).any(1)).any():
+        why = """The pictures of a pair were treated differently: the pixel that the generator is
+            asked for lies elsewhere in the target. Draw once per pair, and use it for both."""
         raise Wrong(given, f"{off.double().mean():.0%} of the pairs no longer aligned", "none", why)
     if not torch.equal(new_y[:, 2, 0, 0], y[:, 2, 0, 0]):
-        raise Wrong(
-            given,
-            "pairs in another order, or twice",
-            "pair i at place i",
-            "Only the pixels are to move.",
-        )
+        why = "Only the pixels are to move."
+        raise Wrong(given, "pairs in another order, or twice", "pair i at place i", why)
     rows, columns = new_x[:, 0].div(GRID, rounding_mode="floor"), new_x[:, 0] % GRID
-    top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
-    across = torch.arange(float(side))
     if (rows[:, 0] > rows[:, -1]).any():
         why = "Some pairs stand on their head. Faces and houses are mirrored left to right only."
         raise Wrong(given, "pictures upside down", "rows in their order", why)
-    straight = ((rows == top + across[:, None]) & (columns == left + across)).all(2).all(1)
-    turned = ((rows == top + across[:, None]) & (columns == left + across.flip(0))).all(2).all(1)
+    top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
+    across = torch.arange(float(side))
+    straight, turned = (
+        ((rows == top + across[:, None]) & (columns == left + way)).all(2).all(1)
+        for way in (across, across.flip(0))
+    )
     if not (straight | turned).all() or not torch.equal(new_y[:, 1], -new_y[:, 0]):
-        why = """Pixels are to stay what they are and where they are beside each other: one square
-            of the picture, cut out whole."""
-        raise Wrong(
-            given, "pixels that are mixed, moved or made up", "a square of the picture", why
-        )
+        why = """Pixels are to stay what they are, each beside its neighbours: one square of the
+            picture, cut out whole."""
+        got = "pixels that are mixed, moved or made up"
+        raise Wrong(given, got, "a square of the picture", why)
     return torch.stack([top, left], 1).flatten(1).long(), turned
 
 
@@ -436,7 +416,7 @@ def walk_unet(
     join: Callable[[Tensor, Tensor], Tensor] = pair,
     joined: Callable[[int, int], bool] = lambda i, blocks: i > 0,
 ) -> Tensor:
-    """A U-Net: before block i of the decoder the encoder's map of the same size is joined, or not."""
+    """A U-Net. Before block i of the decoder, the encoder's map of the same size is joined or not."""
     maps = []
     for block in down:
         x = block(x)
@@ -459,10 +439,12 @@ def unet_forward(answer: Answer) -> str:
         "2 blocks down, 2 up, a picture (2, 3, 8, 4)": (draws(2, 3, 8, 4, seed=3), *blocks(2)),
     }
     sizes = """Two maps of different size were to be joined. The decoder begins at the smallest:
-        which map of the encoder is as large as the one that it holds, after one block, after two?"""
+        which map of the encoder is as large as the one it holds, after one block, after two?"""
     why = """Keep every map on the way down. On the way up the last one is where you begin, and the
         others wait for their turn, from the smallest to the largest."""
-    shapes = "The decoder doubles as often as the encoder has halved, and its last block has the last word."
+    shapes = (
+        "The decoder doubles as often as the encoder halves, and its last block has the last word."
+    )
     compare(about_sizes(answer, sizes), cases, walk_unet, why, read=tensor, shapes=shapes)
     cut = "The way back to the encoder was cut."
     why = """The output is right, the way back is not: through the maps handed across the encoder
@@ -616,7 +598,7 @@ spread.mistake("That is in grey levels; leave the units as they are.")(
 
 @exercise(minutes=15, difficulty="medium", call="(predicted, truth, classes)")
 def class_iou(answer: Answer) -> str:
-    """Two maps of classes (N, S, S) -> the mean over classes of intersection over union, one number.
+    """Two maps of classes (N, S, S) -> intersection over union, averaged over the classes.
 
     Pixels of all pictures are counted together. A class that the truth does not have is left out.
     """
@@ -647,7 +629,7 @@ def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
 
 
 def of_areas(score: Callable) -> Callable:
-    """An answer made of the pixels of each class that are (right, there, painted), (classes,) each."""
+    """An answer made of how many pixels of each class are (right, there, painted)."""
 
     def answer(predicted, truth, classes):
         maps = predicted[predicted == truth], truth.flatten(), predicted.flatten()
@@ -710,7 +692,7 @@ class_iou.mistake(
 
 @exercise(minutes=5, difficulty="easy", call="(step, steps, lr)")
 def learning_rate(answer: Answer) -> str:
-    """step (from 0), steps (even), lr -> the rate: lr for half of the steps, then a line to 0 at `steps`."""
+    """step (from 0), steps (even), lr -> lr for half of the steps, then a line to 0 at `steps`."""
     at = 0, 49, 50, 60, 75, 99
     why = """Halfway through the run it is still lr, a quarter before the end half of it, and 0 at
         step `steps`."""

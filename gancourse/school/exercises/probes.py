@@ -186,7 +186,7 @@ def compare_gradients(
         )
     for got, right, why in zip(*slopes, whys, strict=True):
         if (row := differing_row(got, right, 1e-4)) is not None:
-            got, right = (f"the gradient {show(slope[row])}" for slope in (got, right))
+            got, right = (f"the gradient {show(slope[row][:4])} ..." for slope in (got, right))
             raise Wrong(given, got, right, why)
 
 
