@@ -46,13 +46,11 @@ def one_hot(answer: Answer) -> str:
     shapes = "One row for each label, one column for each class."
     compare(answer, cases, as_weights, why, read=tensor, shapes=shapes)
     if not tensor(answer(whole(0, 1), 2)).is_floating_point():
-        why = """A layer multiplies this with its weights, which are floats. Integers are refused
-            there."""
+        why = "A layer multiplies this with its weights, which are floats; it refuses integers."
         raise Wrong("labels = [0, 1], classes = 2", "integers", "floats", why)
-    with_a_table = """With a table of rows there is no row 3; with a comparison the row is all
-        zeros, a picture of nothing."""
-    from_the_end = """Python counts -1 from the end: a missing label, often stored as -1, silently
-        becomes the last class."""
+    with_a_table = "A table has no row 3; a comparison gives a row of zeros, a picture of nothing."
+    from_the_end = """Python counts -1 from the end: a missing label, stored as -1, becomes the last
+        class."""
     for labels, why in (whole(0, 3), with_a_table), (whole(1, -1), from_the_end):
         try:
             returned = answer.function(labels.clone(), 3)
@@ -64,8 +62,7 @@ def one_hot(answer: Answer) -> str:
     return "One column per class, and a label that is no class is refused instead of drawn."
 
 
-@one_hot.mistake("""Columns are counted from 1. Classes are counted from 0: label 0 has a column
-    too.""")
+@one_hot.mistake("The columns are counted from 1. Classes are counted from 0.")
 def counted_from_one(labels, classes):
     return as_weights((labels - 1) % classes, classes)
 
@@ -100,11 +97,9 @@ def join_maps(answer: Answer) -> str:
     why = "Channel C + k of picture i is weights[i, k] at every place."
     shapes = "The label comes as K more channels: (N, C + K, H, W)."
     compare(answer, cases, joined, why, read=tensor, shapes=shapes)
-    cut = """The maps come from a layer that wants to learn; going through NumPy, detach or .data
-        cuts it off."""
+    cut = "The maps come from a layer that wants to learn; NumPy, detach or .data cuts it off."
     compare_gradients(answer, joined, (maps, labels), cut, given="maps (2, 3, 4, 5)", cut=cut)
-    return """The same number at every place of a map, one map per class: now every pixel's
-        neighbourhood knows the label."""
+    return "One constant map per class: now every pixel's neighbourhood knows the label."
 
 
 def joined(maps: Tensor, weights: Tensor) -> Tensor:
@@ -126,7 +121,7 @@ def dealt_out_by_view(maps, weights):
 
 
 @join_maps.mistake("""The label stands in one corner. A convolution sees a few pixels at a time; the
-    other corner is drawn without it.""")
+    others are drawn without it.""")
 def in_one_corner(maps, weights):
     label = torch.zeros(len(maps), weights.shape[1], *maps.shape[2:])
     label[:, :, 0, 0] = weights
@@ -226,12 +221,12 @@ def generator_loss(answer: Answer) -> str:
         fake = critic.logits(fake=True)
         check_loss(loss, non_saturating_generator, (fake,), gan.generator_loss, sure)
         if not gradient(loss, forger).any():
-            why = """The generator learns through the discriminator. Somewhere between the two
-                (detach, no_grad) the way is cut."""
+            why = """The generator learns through the discriminator. Between the two (detach,
+                no_grad) the way is cut."""
             raise Wrong(GIVEN, "no gradient reaches the generator", "one does", why)
         check_slope(loss, non_saturating_generator(fake), forger)
-    return """Asked for an 8 and judged as an 8: now the cheapest way to fool the discriminator is
-        to draw what was asked for."""
+    return """Asked for an 8 and judged as an 8: now the cheapest way to fool D is to draw what was
+        asked for."""
 
 
 def play(
@@ -316,23 +311,18 @@ def check_loss(
 
     Its mistakes are those of chapter 1's exercise, `unconditional`.
     """
-    value, right = loss_value(loss), loss_value(truth(*logits)).detach()
-    if not near(value, right):
-        given, why = f"{GIVEN}, a discriminator that is sure and wrong", ""
-        if sure:
-            why = """With logits of 60 a probability rounds to 0 or 1, and its logarithm is lost.
-                Start from the logits, as in chapter 1."""
-        else:
-            given, why = (
-                GIVEN,
-                "The labels are right; the loss of these logits is not. It is chapter 1's.",
-            )
-            why = f"{relation(value, right, len(logits[0]))} {why}"
-            if len({len(u) for u in logits}) == 1:
-                known = unconditional.mistakes
-                alike = (w for wrong, w in known if near(loss_value(wrong(*logits)), value))
-                why = next(alike, why)
+    value, right = loss_value(loss), loss_value(truth(*logits))
+    if not near(value, right) and sure:
+        given = f"{GIVEN}, a discriminator that is sure and wrong"
+        why = """A probability at logits of 60 rounds to 0 or 1. Start from the logits, as in
+            chapter 1."""
         raise Wrong(given, value, right, why)
+    if not near(value, right):
+        why = "The labels are right; the loss of these logits is not. It is chapter 1's."
+        known = unconditional.mistakes if len({len(u) for u in logits}) == 1 else ()
+        alike = (text for wrong, text in known if near(loss_value(wrong(*logits)), value))
+        related = f"{relation(value, right, len(logits[0]))} {why}"
+        raise Wrong(GIVEN, value, right, next(alike, related))
     if not (isinstance(loss, Tensor) and loss.requires_grad):
         raise Wrong(GIVEN, "a result without a gradient", "one with a gradient", CUT)
 
@@ -341,8 +331,8 @@ def check_slope(loss: Tensor, terms: dict[str, Tensor], network: nn.Module) -> N
     """Raise `Wrong` unless the loss pulls at the network's weights as the true one does."""
     got, right = gradient(loss, network), gradient(total(terms), network)
     if not near(got, right):
-        why = """The value is right and the gradient is not: was something clamped, rounded or
-            detached on the way?"""
+        why = """The value is right, the gradient is not: was something clamped, rounded or
+            detached?"""
         length = f"length {right.norm():.3g}"
         raise Wrong(GIVEN, f"a gradient of length {got.norm():.3g}", length, why)
 
@@ -362,8 +352,7 @@ def mixtures(answer: Answer) -> str:
         rest of `second`."""
     shapes = "One row per step, one column per class."
     compare(answer, cases, mixed(), why, read=tensor, shapes=shapes)
-    return """Straight from one corner to the other, with both ends on it and every row adding up to
-        1."""
+    return "Straight from one corner to the other, both ends included, and every row adds up to 1."
 
 
 def mixed(shares: Callable[[int], Tensor] = lambda steps: torch.linspace(0, 1, steps)) -> Callable:
@@ -426,8 +415,8 @@ def balanced_labels(answer: Answer) -> str:
 
     first = draw(100, 10, 7)
     if torch.equal(first, first.sort().values) or torch.equal(first, torch.arange(100) % 10):
-        why = """Any few in a row should be a fair draw, and the same place should not always hold
-            the same class. Shuffle."""
+        why = """Any few in a row should be a fair draw, and no place always hold the same class.
+            Shuffle."""
         given = "n = 100, classes = 10, seed = 7"
         raise Wrong(given, "labels in order", "labels in random order", why)
     why = "Two tables with one seed should agree."
@@ -458,8 +447,8 @@ def projection_logit(answer: Answer) -> str:
         "5 pictures with 3 features, labels = [1, 0, 1, 3, 2]": many,
         "1 picture with features [1, 2], label 1": one,
     }
-    why = """Two products with the features, added: with `real`, and with the row of `of_class` that
-        is the label's."""
+    why = """Two products with the features, added: with `real`, and with the label's row of
+        `of_class`."""
     shapes = """One logit per picture: (N,). A matrix (N, N) compares every picture with every
         label."""
     compare(answer, cases, projected, why, read=tensor, shapes=shapes)
@@ -470,20 +459,19 @@ def projected(features: Tensor, labels: Tensor, real: Tensor, of_class: Tensor) 
     return features @ real + (of_class[labels] * features).sum(1)
 
 
-@projection_logit.mistake("""Only one question is asked, whether it is real. Without the class's
-    part the label changes nothing.""")
+@projection_logit.mistake("""Only "is it real?" is asked. Without the class's part the label changes
+    nothing.""")
 def without_the_class(features, labels, real, of_class):
     return features @ real
 
 
-@projection_logit.mistake("""Only one question is asked, whether it is like its class. What all real
-    pictures share would have to be learned anew for every class.""")
+@projection_logit.mistake("""Only "is it like its class?" is asked. What all real pictures share
+    would have to be learned anew for every class.""")
 def without_the_common_part(features, labels, real, of_class):
     return (of_class[labels] * features).sum(1)
 
 
-@projection_logit.mistake("""The products with all classes are added up, so the label changes
-    nothing. Which one is asked about?""")
+@projection_logit.mistake("The products with all classes are added: the label changes nothing.")
 def all_classes(features, labels, real, of_class):
     return features @ real + (features @ of_class.T).sum(1)
 
@@ -500,8 +488,8 @@ def shifted_features(features, labels, real, of_class):
     return (features + of_class[labels]) @ real
 
 
-@projection_logit.mistake("""The class's part is subtracted: the better a picture fits its label,
-    the less it is believed.""")
+@projection_logit.mistake("""It is subtracted: the better a picture fits its label, the less it is
+    believed.""")
 def class_subtracted(features, labels, real, of_class):
     return projected(features, labels, real, -of_class)
 
@@ -548,8 +536,7 @@ def class_accuracy(answer: Answer) -> str:
         read=tensor,
         shapes="One number for each class.",
     )
-    return """One number per class, from a judge in eval mode: the worst of them is the one to look
-        at."""
+    return "One number per class, from a judge in eval mode: look at the worst of them."
 
 
 def hits(judge: nn.Module, samples: Tensor, asked: Tensor, classes: int) -> Tensor:
@@ -575,8 +562,7 @@ def precision(judge, samples, asked, classes):
     return hits(judge, samples, asked, classes) / read.bincount(minlength=classes)
 
 
-@class_accuracy.mistake("""Those are numbers of hits. A class that was asked for more often would
-    look better.""")
+@class_accuracy.mistake("Those are counts: a class asked for more often would look better.")
 def hits_only(judge, samples, asked, classes):
     return hits(judge, samples, asked, classes)
 

@@ -151,19 +151,18 @@ def latents(answer: Answer) -> str:
         swapped = " Number and size have changed places." if z.shape == (3, 6) else ""
         raise Wrong(given, z, "a tensor of shape (6, 3)", f"A row is one latent.{swapped}")
     is_float32(z, given)
-    why = """Pictures of progress are drawn from the same latents each time; otherwise they show
-        different pictures."""
+    why = "Pictures of progress must show the same latents each time."
     own_stream(lambda seed: array(answer(6, 3, seed)), "latents", why)
     check_normal(array(answer(4096, 16, 3)).double(), "n = 4096, size = 16, seed = 3")
-    return """N(0, 1) in every coordinate, the same for the same seed, and the global random states
-        were left alone."""
+    return """N(0, 1) in every coordinate, the same for the same seed; no global random state was
+        touched."""
 
 
 def check_normal(z: Tensor, given: str) -> None:
     """Raise `Wrong` unless the rows of (N, D) look like independent draws of N(0, 1)."""
     if len(z.unique(dim=0)) < len(z) or bool((z == z[:, :1]).all()):
-        why = """Each latent, and each coordinate of it, is a draw of its own; else the generator
-            makes copies."""
+        why = """Each latent, and each coordinate of it, is drawn anew; else the generator makes
+            copies."""
         raise Wrong(given, "latents that repeat themselves", f"{len(z)} different ones", why)
     if abs(average := z.mean().item()) > 0.02:
         uniform = " These numbers are uniform: none is below 0." if z.min() >= 0 else ""
@@ -176,8 +175,8 @@ def check_normal(z: Tensor, given: str) -> None:
     distance = (torch.special.ndtr(z.flatten().sort().values) - ranks).abs().max()
     if distance > 0.012:  # Kolmogorov-Smirnov, p < 1e-7
         got = f"{100 * (z.abs() > 2).double().mean():.1f} % beyond -2 and 2"
-        why = """Mean and deviation are right, the shape is not: a bell has tails, a uniform
-            distribution has none."""
+        why = """Mean and deviation are right, the shape is not: a bell has tails, a uniform has
+            none."""
         raise Wrong(given, got, "4.6 %, as for a Gaussian", why)
     if (together := torch.corrcoef(z.T).fill_diagonal_(0).abs().max()) > 0.12:
         why = "Coordinates that move together are fewer coordinates than they seem."
@@ -201,8 +200,7 @@ def discriminator_step(answer: Answer) -> str:
     loss = total(log_loss(discriminator(real), discriminator(generator(z).detach())))
     given = "two small networks, 8 real points, 8 latents"
     check_turn(answer, "discriminator", generator, discriminator, (real, z), loss, given)
-    return """The discriminator took one step down its own gradient, and the generator noticed
-        nothing."""
+    return "The discriminator took one step down its own gradient; the generator noticed nothing."
 
 
 def down_d(loss: Callable) -> Callable:
@@ -225,18 +223,18 @@ def generator_step(answer: Answer) -> str:
     """Play one turn of the generator with the loss of `generator_loss`, and return nothing.
 
     `generator` has BatchNorm and learns in train mode; `optimizer` holds its parameters, in which
-    an old gradient is left. `discriminator` is sure that every sample is fake; gradients may arrive
-    in its parameters, but none may move. What is returned is ignored.
+    an old gradient is left. `discriminator` may be sure that every sample is fake; gradients may
+    arrive in its parameters, but none may move. What is returned is ignored.
     """
-    generator, discriminator = players(batch_norm=True)
-    with torch.no_grad():
-        discriminator[2].bias.sub_(8.0)
     z = draws(8, 3, seed=2) + 0.5
-    loss = softplus(-discriminator(generator(z))).mean()
-    given = "a generator with BatchNorm, a discriminator that is sure of itself, 8 latents"
-    check_turn(answer, "generator", generator, discriminator, (z,), loss, given)
-    return """The gradient went through the discriminator and moved the generator alone, although D
-        was sure of itself."""
+    for sure, kind in (8.0, "is sure of itself"), (0.0, "is in doubt"):
+        generator, discriminator = players(batch_norm=True)
+        with torch.no_grad():
+            discriminator[2].bias.sub_(sure)
+        loss = total(non_saturating_generator(discriminator(generator(z))))
+        given = f"a generator with BatchNorm, a discriminator that {kind}, 8 latents"
+        check_turn(answer, "generator", generator, discriminator, (z,), loss, given)
+    return "The gradient passed through D, sure as it was, and moved the generator alone."
 
 
 def down_g(loss: Callable) -> Callable:
@@ -287,8 +285,8 @@ def modes_covered(answer: Answer) -> str:
         "8 centres, std = 0.02, a point 0.064 from each": (ring + above, ring, 0.02),
         "8 centres, std = 0.02, a point (0.05, 0.05) from each": (ring + 0.05, ring, 0.02),
     }
-    why = """A mode is covered when at least one point lies within 3 std of its centre. Ask it of
-        each mode in turn."""
+    why = """A mode is covered when a point lies within 3 std of its centre. Ask it of each mode in
+        turn."""
     compare(answer, cases, lambda *inputs: toy_modes(*inputs)["modes"], why)
     return "It sees collapse, strays and near misses, and works for 12 modes elsewhere."
 
@@ -360,7 +358,7 @@ def ema_update(answer: Answer) -> str:
             raise Wrong(given, got, expected, why)
         if learner.moved():
             why = """The average follows the network, never the other way: training must not notice
-                that it is watched."""
+                it."""
             raise Wrong(given, "the network changed", "only the average changes", why)
         check_average(*map(weights, (new, old, network)), decay)
         check_statistics(new[1], old[1], network[1], decay)
@@ -376,8 +374,8 @@ def ema_update(answer: Answer) -> str:
             why = "From now on every step of the network changes the average too."
             raise Wrong(given, got, "memory of its own", why)
         average = new
-    return """It moves 1 - decay of the way, takes BatchNorm's statistics along, and leaves the
-        network alone."""
+    return """It goes 1 - decay of the way, takes BatchNorm's statistics along, leaves the network
+        alone."""
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -489,8 +487,7 @@ def without_the_factor(samples, points, sigma):
     return log_density(samples, points, sigma) + math.log(sigma * math.sqrt(2 * math.pi))
 
 
-@parzen.mistake("""The mean of logarithms is not the logarithm of a mean: a point would have to be
-    near every sample, where one is enough.""")
+@parzen.mistake("Mean of logarithms, not logarithm of a mean: near one sample is enough.")
 def mean_of_logarithms(samples, points, sigma):
     return log_gaussians(samples, points, sigma).mean()
 
@@ -500,8 +497,7 @@ def points_summed(samples, points, sigma):
     return len(points) * log_density(samples, points, sigma)
 
 
-@parzen.mistake("""That is the logarithm of a mean over the points too. Each point has its own
-    likelihood; average their logarithms.""")
+@parzen.mistake("That averages over the points too. Average the logarithms of their likelihoods.")
 def points_averaged_first(samples, points, sigma):
     return log_gaussians(samples, points, sigma).exp().mean().log()
 

@@ -157,12 +157,10 @@ def relation(got: Tensor, right: Tensor, n: Tensor | int) -> str:
 ROUNDING = """In float32 sigmoid(100) is exactly 1, so log(1 - sigmoid(100)) is log 0; a small
     number added inside the logarithm only hides it. There is a form that starts from the logit and
     never makes the probability."""
-FLAT = """The value is right, but the slope is gone: neither a clamp nor a probability that rounds
-    to 0 or 1 passes one on."""
-SIGMOID_TWICE = """A sigmoid seems to be taken twice, once by you and once inside a function that
-    takes logits."""
-CUT = """Going through .item(), NumPy, detach or no_grad cuts this off from its inputs. Nobody can
-    learn from it."""
+FLAT = """The value is right, but the slope is gone, as after a clamp or a probability that rounds
+    to 0 or 1."""
+SIGMOID_TWICE = "A sigmoid seems to be taken twice, by you and by a function that takes logits."
+CUT = "Going through .item(), NumPy, detach or no_grad cuts this off: nothing can learn from it."
 
 
 def compare_gradients(

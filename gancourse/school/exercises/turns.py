@@ -136,7 +136,7 @@ def check_turn(
     if not slope.any():
         got = f"the {player.name} did not move"
         why = """Nothing was learned. Was the step taken, and after the new gradient was there? Or
-            was the graph cut (detach, no_grad) before it reached the weights?"""
+            was the graph cut (detach, no_grad) before the weights?"""
         raise Wrong(given, got, "one step down its gradient", why)
     if optimizer.count > 1:
         why = "One turn, one step: the second follows a gradient taken at weights that are gone."
@@ -145,8 +145,8 @@ def check_turn(
         why = f"""The {player.name} moved, but not down the gradient of its loss by the optimizer
             that it was given."""
         if torch.allclose(slope, right + OLD, rtol=1e-2):
-            why = """The old gradient was still there, and the new one was added to it: PyTorch adds
-                gradients up until they are cleared."""
+            why = """The old gradient was still there: PyTorch adds gradients up until they are
+                cleared."""
         elif torch.allclose(slope, torch.full_like(right, OLD), rtol=1e-2):
             why = "It followed the old gradient. Was the new one computed before the step?"
         elif known := relation(slope, right, len(data[0])):

@@ -53,12 +53,12 @@ def rows_of_the_identity(labels, classes):
     return torch.eye(classes)[labels]
 
 
-wrong(check.one_hot, "all zeros", "nothing")(
+wrong(check.one_hot, "row of zeros", "nothing")(
     lambda labels, classes: (labels[:, None] == torch.arange(classes)).float()
 )
 
 
-@wrong(check.one_hot, "floats", "refused")
+@wrong(check.one_hot, "floats", "refuses")
 def whole_numbers(labels, classes):
     """Museum 12: int64 where a layer wants floats."""
     return F.one_hot(labels, classes)

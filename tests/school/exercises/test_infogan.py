@@ -31,7 +31,7 @@ right(check.entropy)(
     lambda probabilities: torch.distributions.Categorical(probs=probabilities).entropy()
 )
 right(check.entropy)(lambda p: sum(-x * math.log(x) for x in p.tolist() if x > 0))
-wrong(check.entropy, "takes 0 times minus infinity for nan")(lambda p: -(p * p.log()).sum())
+wrong(check.entropy, "0 times minus infinity is nan")(lambda p: -(p * p.log()).sum())
 # --- draw_codes ---
 
 
