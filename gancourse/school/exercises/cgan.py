@@ -9,22 +9,17 @@ from torch import Tensor, nn
 
 from gancourse.layers import as_weights
 from gancourse.losses import log_loss, non_saturating_generator
-from gancourse.school.exercises import gan
-from gancourse.school.exercises.checking import Answer, Exercise, Wrong, exercise, near, show
-from gancourse.school.exercises.probes import (
-    CUT,
-    compare,
-    compare_gradients,
-    draws,
-    kind,
-    logits,
-    loss_value,
-    own_stream,
-    relation,
-    tensor,
-    total,
-    whole,
+from gancourse.school.exercises import gan, probes
+from gancourse.school.exercises.checking import (
+    Answer,
+    Exercise,
+    Wrong,
+    exercise,
+    in_order,
+    near,
+    show,
 )
+from gancourse.school.exercises.probes import draws, logits, whole
 from gancourse.school.exercises.turns import Watch, gradient
 
 CLASSES = 4  # of the small players below
@@ -44,8 +39,8 @@ def one_hot(answer: Answer) -> str:
     }
     why = "Row i has a single 1, in the column that labels[i] counts from 0."
     shapes = "One row for each label, one column for each class."
-    compare(answer, cases, as_weights, why, read=tensor, shapes=shapes)
-    if not tensor(answer(whole(0, 1), 2)).is_floating_point():
+    probes.compare(answer, cases, as_weights, why, read=probes.tensor, shapes=shapes)
+    if not probes.tensor(answer(whole(0, 1), 2)).is_floating_point():
         why = "A layer multiplies this with its weights, which are floats; it refuses integers."
         raise Wrong("labels = [0, 1], classes = 2", "integers", "floats", why)
     with_a_table = "A table has no row 3; a comparison gives a row of zeros, a picture of nothing."
@@ -57,7 +52,7 @@ def one_hot(answer: Answer) -> str:
         except Exception:
             continue
         if returned is not None:
-            got = f"the row {show(tensor(returned)[1])}"
+            got = f"the row {show(probes.tensor(returned)[1])}"
             raise Wrong(answer.given(labels, 3), got, "an error, whichever", why)
     return "One column per class, and a label that is no class is refused instead of drawn."
 
@@ -96,9 +91,11 @@ def join_maps(answer: Answer) -> str:
     }
     why = "Channel C + k of picture i is weights[i, k] at every place."
     shapes = "The label comes as K more channels: (N, C + K, H, W)."
-    compare(answer, cases, joined, why, read=tensor, shapes=shapes)
+    probes.compare(answer, cases, joined, why, read=probes.tensor, shapes=shapes)
     cut = "The maps come from a layer that wants to learn; NumPy, detach or .data cuts it off."
-    compare_gradients(answer, joined, (maps, labels), cut, given="maps (2, 3, 4, 5)", cut=cut)
+    probes.compare_gradients(
+        answer, joined, (maps, labels), cut, given="maps (2, 3, 4, 5)", cut=cut
+    )
     return "One constant map per class: now every pixel's neighbourhood knows the label."
 
 
@@ -242,7 +239,7 @@ def play(
         forger, critic = Forger(), Critic(sure)
     watches = Watch(forger, "generator"), Watch(critic, "discriminator")
     pictures = () if images is None else (images,)
-    loss = total(answer(forger, critic, *pictures, LABELS, draws(len(LABELS), 3, seed=6)))
+    loss = probes.total(answer(forger, critic, *pictures, LABELS, draws(len(LABELS), 3, seed=6)))
     for watch in watches:
         watch.check_left(GIVEN)
     if not critic.calls:
@@ -311,7 +308,7 @@ def check_loss(
 
     Its mistakes are those of chapter 1's exercise, `unconditional`.
     """
-    value, right = loss_value(loss), loss_value(truth(*logits))
+    value, right = probes.loss_value(loss), probes.loss_value(truth(*logits))
     if not near(value, right) and sure:
         given = f"{GIVEN}, a discriminator that is sure and wrong"
         why = """A probability at logits of 60 rounds to 0 or 1. Start from the logits, as in
@@ -320,16 +317,16 @@ def check_loss(
     if not near(value, right):
         why = "The labels are right; the loss of these logits is not. It is chapter 1's."
         known = unconditional.mistakes if len({len(u) for u in logits}) == 1 else ()
-        alike = (text for wrong, text in known if near(loss_value(wrong(*logits)), value))
-        related = f"{relation(value, right, len(logits[0]))} {why}"
+        alike = (text for wrong, text in known if near(probes.loss_value(wrong(*logits)), value))
+        related = f"{probes.relation(value, right, len(logits[0]))} {why}"
         raise Wrong(GIVEN, value, right, next(alike, related))
     if not (isinstance(loss, Tensor) and loss.requires_grad):
-        raise Wrong(GIVEN, "a result without a gradient", "one with a gradient", CUT)
+        raise Wrong(GIVEN, "a result without a gradient", "one with a gradient", probes.CUT)
 
 
 def check_slope(loss: Tensor, terms: dict[str, Tensor], network: nn.Module) -> None:
     """Raise `Wrong` unless the loss pulls at the network's weights as the true one does."""
-    got, right = gradient(loss, network), gradient(total(terms), network)
+    got, right = gradient(loss, network), gradient(probes.total(terms), network)
     if not near(got, right):
         why = """The value is right, the gradient is not: was something clamped, rounded or
             detached?"""
@@ -351,7 +348,7 @@ def mixtures(answer: Answer) -> str:
     why = """Each row sums to 1: a share of `first`, which falls from 1 to 0 in equal steps, and the
         rest of `second`."""
     shapes = "One row per step, one column per class."
-    compare(answer, cases, mixed(), why, read=tensor, shapes=shapes)
+    probes.compare(answer, cases, mixed(), why, read=probes.tensor, shapes=shapes)
     return "Straight from one corner to the other, both ends included, and every row adds up to 1."
 
 
@@ -403,14 +400,14 @@ def balanced_labels(answer: Answer) -> str:
 
     def draw(n: int, classes: int, seed: int) -> Tensor:
         given = f"n = {n}, classes = {classes}, seed = {seed}"
-        labels = tensor(answer(n, classes, seed), "a tensor of labels")
+        labels = probes.tensor(answer(n, classes, seed), "a tensor of labels")
         if labels.shape != (n,):
             why = """One label per picture. When n is no multiple of the number of classes, some
                 classes come once more."""
             raise Wrong(given, f"shape {tuple(labels.shape)}", f"shape ({n},)", why)
         if labels.is_floating_point() or labels.dtype == torch.bool:
             why = "A label says which column holds the 1; a layer refuses one and a half."
-            raise Wrong(given, f"numbers of type {kind(labels)}", "integers", why)
+            raise Wrong(given, f"numbers of type {probes.kind(labels)}", "integers", why)
         return labels.long()
 
     first = draw(100, 10, 7)
@@ -420,7 +417,7 @@ def balanced_labels(answer: Answer) -> str:
         given = "n = 100, classes = 10, seed = 7"
         raise Wrong(given, "labels in order", "labels in random order", why)
     why = "Two tables with one seed should agree."
-    own_stream(lambda seed: draw(100, 10, seed), "labels", why)
+    probes.own_stream(lambda seed: draw(100, 10, seed), "labels", why)
     for n, classes in ((100, 10), (47, 10), (6, 3), (4, 10)):
         given, labels = f"n = {n}, classes = {classes}, seed = 3", draw(n, classes, 3)
         if labels.min() < 0 or labels.max() >= classes:
@@ -451,7 +448,7 @@ def projection_logit(answer: Answer) -> str:
         `of_class`."""
     shapes = """One logit per picture: (N,). A matrix (N, N) compares every picture with every
         label."""
-    compare(answer, cases, projected, why, read=tensor, shapes=shapes)
+    probes.compare(answer, cases, projected, why, read=probes.tensor, shapes=shapes)
     return "Is it real, and is it like its class? Two questions, two products, one logit."
 
 
@@ -521,19 +518,19 @@ def class_accuracy(answer: Answer) -> str:
     narrowly = samples.amax(1) + 0.1  # so that the batch's own statistics read other digits
     samples = samples.scatter(1, read[:, None], narrowly[:, None]).view(12, 1, 2, 2)
     given = "12 samples asked for as 0 0 0 0 1 1 2 2 2 2 2 3"
-    flat = tensor(answer(Reader(), samples, asked, CLASSES), "a number for each class")
+    flat = probes.tensor(answer(Reader(), samples, asked, CLASSES), "a number for each class")
     if flat.numel() == 1:
         why = "One number for all hides the class that is lost. Average each class by itself."
         raise Wrong(given, f"one number, {show(flat)}", "4 numbers", why)
     why = """For each class: of the samples asked for as it, the fraction in which the judge's
         largest logit is its own."""
     # A judge remembers how it was left: each answer gets a new one.
-    compare(
+    probes.compare(
         lambda *inputs: answer(Reader(), *inputs),
         {given: (samples, asked, CLASSES)},
         lambda *inputs: right_in_each(Reader(), *inputs),
         why,
-        read=tensor,
+        read=probes.tensor,
         shapes="One number for each class.",
     )
     return "One number per class, from a judge in eval mode: look at the worst of them."
@@ -579,14 +576,4 @@ def confidence(judge, samples, asked, classes):
     return torch.stack([belief[asked == k, k].mean() for k in range(classes)])
 
 
-# In the order of the notebook.
-EXERCISES = (
-    one_hot,
-    join_maps,
-    discriminator_loss,
-    generator_loss,
-    mixtures,
-    balanced_labels,
-    projection_logit,
-    class_accuracy,
-)
+EXERCISES = in_order(globals())

@@ -11,20 +11,9 @@ from torch.nn.functional import cross_entropy, one_hot, softplus
 
 from gancourse.losses import log_loss, non_saturating_generator
 from gancourse.metrics import codes
-from gancourse.school.exercises.checking import Answer, Wrong, exercise, near, show
-from gancourse.school.exercises.probes import (
-    array,
-    compare,
-    compare_gradients,
-    draws,
-    is_float32,
-    logits,
-    loss_value,
-    own_stream,
-    tensor,
-    total,
-    whole,
-)
+from gancourse.school.exercises import probes
+from gancourse.school.exercises.checking import Answer, Wrong, exercise, in_order, near, show
+from gancourse.school.exercises.probes import draws, logits, whole
 from gancourse.school.exercises.turns import check_turn
 
 # --- information ---
@@ -38,9 +27,9 @@ def entropy(answer: Answer) -> str:
     """
     cases = [(logits(0.5, 0.25, 0.125, 0.125),), (torch.full((10,), 0.1),), (logits(0.9, 0.1),)]
     why = "Surprise is minus the logarithm of the probability; entropy is the mean surprise."
-    compare(answer, cases, in_nats, why)
+    probes.compare(answer, cases, in_nats, why)
     why = "A value that never comes adds nothing, but 0 times minus infinity is nan."
-    compare(answer, [(logits(0.5, 0.5, 0),), (logits(0, 1, 0),)], in_nats, why)
+    probes.compare(answer, [(logits(0.5, 0.5, 0),), (logits(0, 1, 0),)], in_nats, why)
     return """ln 10 = 2.303 for a fair code of ten values, 0 for one that never changes and so tells
         nothing."""
 
@@ -82,23 +71,23 @@ def draw_codes(answer: Answer) -> str:
     all drawn independently. A NumPy array will do. The global random states must stay as they were.
     """
     given = "n = 6, categories = (4, 3), continuous = 2, seed = 7"
-    code = array(answer(6, (4, 3), 2, 7))
+    code = probes.array(answer(6, (4, 3), 2, 7))
     if code.shape != (6, 9):
         why = "One row per picture: 4 + 3 columns for the categories, 2 for the continuous codes."
         if code.shape == (6, 4):
             why += " A category goes in one-hot, one column per value: 3 is not three times 1."
         raise Wrong(given, code, "a tensor of shape (6, 9)", why)
-    is_float32(code, given)
+    probes.is_float32(code, given)
     why = "Pictures of progress need the same codes each time."
-    own_stream(lambda seed: array(answer(6, (4, 3), 2, seed)), "codes", why)
+    probes.own_stream(lambda seed: probes.array(answer(6, (4, 3), 2, seed)), "codes", why)
     given = "n = 6000, categories = (4, 3), continuous = 2, seed = 3"
-    many = array(answer(6000, (4, 3), 2, 3)).double()
+    many = probes.array(answer(6000, (4, 3), 2, 3)).double()
     for block in many[:, :4], many[:, 4:7]:
         check_even(block, given)
     check_uniform(many[:, 7:], given)
     check_independent(many, given)
     for categories, continuous, width in ((), 3, 3), ((2, 2), 0, 4):
-        if (alone := array(answer(5, categories, continuous, 1))).shape != (5, width):
+        if (alone := probes.array(answer(5, categories, continuous, 1))).shape != (5, width):
             given = f"n = 5, categories = {categories}, continuous = {continuous}"
             why = "A game may have codes of one kind only."
             raise Wrong(given, alone, f"shape (5, {width})", why)
@@ -173,7 +162,7 @@ def information(answer: Answer) -> str:
         "logits = [[2, 0, 0], [0, 1, -1]], value = [0, 2]": (few, whole(0, 2)),
     }
     why = "L_I = H(c) + mean log Q(value): what the code holds, less the surprise left to Q."
-    compare(answer, cases, bound, why)
+    probes.compare(answer, cases, bound, why)
     sure = 200 * one_hot(value, 10).float() - 100
     cases = {
         "a Q that is sure and right, logits of +-100": (sure, value),
@@ -181,7 +170,7 @@ def information(answer: Answer) -> str:
     }
     why = """A probability of exp(-200) rounds to 0, and its logarithm to minus infinity. There is a
         form that starts from the logit and never makes the probability."""
-    compare(answer, cases, bound, why)
+    probes.compare(answer, cases, bound, why)
     return """0 for a Q that knows nothing, ln K for one that is always right, and far below 0 for
         one that is sure and wrong: it is a lower bound, and a poor Q makes it a poor one."""
 
@@ -239,7 +228,7 @@ def continuous_surprise(answer: Answer) -> str:
     """
     code = 2 * torch.rand(4, 2, generator=torch.Generator().manual_seed(1)) - 1
     guess = draws(4, 2, seed=2)
-    at_best = loss_value(answer(code, code))
+    at_best = probes.loss_value(answer(code, code))
     constant = HALF_LOG_2_PI if near(at_best, torch.tensor(2 * HALF_LOG_2_PI)) else 0.0
 
     def truth(mean: Tensor, code: Tensor) -> Tensor:
@@ -252,13 +241,13 @@ def continuous_surprise(answer: Answer) -> str:
     }
     why = """-log N(c; mean, 1) is a square and a constant. Add it up over the codes of a picture,
         and take the mean over the pictures."""
-    compare(answer, cases, truth, why, read=loss_value)
+    probes.compare(answer, cases, truth, why, read=probes.loss_value)
     given = "4 pictures, 2 codes"
     cut = """.item(), NumPy, detach or no_grad cuts the loss off from Q, and from the generator
         behind it."""
     why = """Downhill, each mean goes to its code, by as much as it is away; a clamp cuts that where
         it is needed most."""
-    compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
+    probes.compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
     return """Half the squared error, a sum over the codes. A Q that always says 0 pays 1/6 = 0.167
         per code: that is the variance of U(-1, 1), halved, and all a continuous code can earn."""
 
@@ -332,7 +321,7 @@ def discriminator_turn(answer: Answer) -> str:
     generator, discriminator = players_with_q()
     real = draws(8, 2, seed=1) + 1
     (on_real, _), (on_fake, guess) = discriminator(real), discriminator(generator(LATENT).detach())
-    loss = total(log_loss(on_real, on_fake)) + WEIGHT * cross_entropy(guess, CODES)
+    loss = probes.total(log_loss(on_real, on_fake)) + WEIGHT * cross_entropy(guess, CODES)
     given = f"two small networks, 8 real points, 8 latents with their codes, weight = {WEIGHT:.0f}"
     data = real, LATENT.clone(), CODES.clone(), WEIGHT
     check_turn(answer, "discriminator", generator, discriminator, data, loss, given)
@@ -366,7 +355,7 @@ def d_turn(information: Callable, verdict: Callable = log_loss) -> Callable:
         optimizer.zero_grad()
         on_fake, guess = discriminator(generator(latent).detach())
         verdicts = verdict(discriminator(real)[0], on_fake)
-        (total(verdicts) + information(guess, code, weight)).backward()
+        (probes.total(verdicts) + information(guess, code, weight)).backward()
         optimizer.step()
 
     return turn
@@ -378,7 +367,7 @@ def g_turn(information: Callable, verdict: Callable = non_saturating_generator) 
     def turn(generator, discriminator, optimizer, latent, code, weight):
         optimizer.zero_grad()
         on_fake, guess = discriminator(generator(latent))
-        (total(verdict(on_fake)) + information(guess, code, weight)).backward()
+        (probes.total(verdict(on_fake)) + information(guess, code, weight)).backward()
         optimizer.step()
 
     return turn
@@ -495,7 +484,7 @@ def one_to_one(returned, given: str, size: int) -> Tensor:
     if isinstance(returned, Mapping):
         returned = [returned.get(k, returned.get(str(k), -1)) for k in range(size)]
     try:
-        mapping = tensor([int(x) for x in returned])
+        mapping = probes.tensor([int(x) for x in returned])
     except (TypeError, ValueError) as error:
         why = "Return the class of category 0, of category 1, and so on."
         raise Wrong(given, returned, f"{size} integers", why) from error
@@ -542,10 +531,12 @@ def spearman(answer: Answer) -> str:
         "two rows of 12 random numbers": (a, a + b),
     }
     why = "Give every number its place in its row, then correlate the places."
-    compare(answer, cases, codes.spearman, why)
+    probes.compare(answer, cases, codes.spearman, why)
     ties = logits(1, 2, 2, 2, 5, 9), logits(3, 1, 4, 4, 8, 7)
     why = "Equal numbers share the mean of their places; else the order of the pictures decides."
-    compare(answer, {"a = [1, 2, 2, 2, 5, 9], b = [3, 1, 4, 4, 8, 7]": ties}, codes.spearman, why)
+    probes.compare(
+        answer, {"a = [1, 2, 2, 2, 5, 9], b = [3, 1, 4, 4, 8, 7]": ties}, codes.spearman, why
+    )
     return """1 for anything that rises together, bent or straight, -1 for the opposite; ties are
         shared."""
 
@@ -582,14 +573,4 @@ def short_formula(a, b):
     return 1 - 6 * apart.square().sum() / (n * (n**2 - 1))
 
 
-# In the order of the notebook.
-EXERCISES = (
-    entropy,
-    draw_codes,
-    information,
-    continuous_surprise,
-    discriminator_turn,
-    generator_turn,
-    matching,
-    spearman,
-)
+EXERCISES = in_order(globals())

@@ -12,19 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
 from gancourse.metrics.colour import segmentation_scores
-from gancourse.school.exercises.checking import Answer, Wrong, exercise, plain
-from gancourse.school.exercises.probes import (
-    FLAT,
-    ROUNDING,
-    SIGMOID_TWICE,
-    compare,
-    compare_gradients,
-    draws,
-    logits,
-    loss_value,
-    number,
-    tensor,
-)
+from gancourse.school.exercises import probes
+from gancourse.school.exercises.checking import Answer, Wrong, exercise, in_order, plain
+from gancourse.school.exercises.probes import draws, logits
 
 # --- what the discriminator sees ---
 
@@ -44,7 +34,7 @@ def receptive_field(answer: Answer) -> str:
     }
     why = """Begin with one pixel. Each layer adds its kernel less one, in steps made by the strides
         below it."""
-    compare(answer, {given: (stack,) for given, stack in stacks.items()}, field, why)
+    probes.compare(answer, {given: (stack,) for given, stack in stacks.items()}, field, why)
     return """70 px for the paper's five convolutions: a discriminator's size says what may count as
         texture."""
 
@@ -111,7 +101,7 @@ def judge_input(answer: Answer) -> str:
     same = draws(2, 3, 4, 4, seed=1), draws(2, 3, 4, 4, seed=2)
     line_art = draws(3, 1, 2, 2, seed=3), draws(3, 3, 2, 2, seed=4)
     given = "input (2, 3, 4, 4), picture (2, 3, 4, 4)"
-    first = tensor(answer(*same))
+    first = probes.tensor(answer(*same))
     if first.shape != (2, 6, 4, 4):
         why = alone(first, *same)
         raise Wrong(given, f"shape {tuple(first.shape)}", "shape (2, 6, 4, 4)", why)
@@ -123,9 +113,9 @@ def judge_input(answer: Answer) -> str:
     cases = {given: same, "input (3, 1, 2, 2), picture (3, 3, 2, 2)": line_art}
     why = "First the channels of the input as they are, then those of the picture."
     shapes = "C channels of the input and D of the picture, whatever C and D are."
-    compare(about_sizes(answer, sizes), cases, pair, why, read=tensor, shapes=shapes)
+    probes.compare(about_sizes(answer, sizes), cases, pair, why, read=probes.tensor, shapes=shapes)
     cut = "In the generator's turn the way back goes through the picture. Here it was cut."
-    compare_gradients(
+    probes.compare_gradients(
         lambda picture, input: answer(input, picture),
         lambda picture, input: pair(input, picture),
         line_art[::-1],
@@ -197,14 +187,14 @@ def generator_loss(answer: Answer) -> str:
         "output = target, weight = 100": (-u, t, t, 100.0),
     }
     why = "Two terms, added: mean -log D over all logits, and weight times mean |target - output|."
-    compare(answer, cases, paying(), why, read=loss_value)
+    probes.compare(answer, cases, paying(), why, read=probes.loss_value)
     far = {"logits = [[[100, -100]]], weight = 2": (logits(100, -100)[None, None], y, t, 2.0)}
-    compare(answer, far, paying(), ROUNDING, read=loss_value)
+    probes.compare(answer, far, paying(), probes.ROUNDING, read=probes.loss_value)
     given = "logits = [[[100, -100, 1]]], weight = 2"
     no_slope = """The value is right, but L1 has no slope at the output: nothing leads to the
         target."""
     far = logits(100, -100, 1)[None, None], y, t, 2.0
-    compare_gradients(answer, paying(), far, FLAT, no_slope, given=given)
+    probes.compare_gradients(answer, paying(), far, probes.FLAT, no_slope, given=given)
     return "One pull towards the target, steady however near it is, one towards what looks real."
 
 
@@ -261,7 +251,7 @@ generator_loss.mistake("It pays for being believed: that is the discriminator's 
 )
 generator_loss.mistake("""That is log(1 - D), flat where D is sure that a picture is made. Take -log
     D.""")(paying(game=lambda u: -softplus(u).mean()))
-generator_loss.mistake(SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
+generator_loss.mistake(probes.SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
 generator_loss.mistake("The verdicts are added up. Each logit judges one patch; take their mean.")(
     paying(game=lambda u: softplus(-u).sum())
 )
@@ -340,7 +330,7 @@ def check_aligned(
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         why = "Return both pictures of the pairs."
         raise Wrong(given, returned, "two tensors, input and target", why)
-    new_x, new_y = (tensor(each).float() for each in returned)
+    new_x, new_y = (probes.tensor(each).float() for each in returned)
     got = tuple(new_x.shape), tuple(new_y.shape)
     right = tuple((*z.shape[:2], side, side) for z in (x, y))
     if got != right:
@@ -442,11 +432,15 @@ def unet_forward(answer: Answer) -> str:
     shapes = (
         "The decoder doubles as often as the encoder halves, and its last block has the last word."
     )
-    compare(about_sizes(answer, sizes), cases, walk_unet, why, read=tensor, shapes=shapes)
+    probes.compare(
+        about_sizes(answer, sizes), cases, walk_unet, why, read=probes.tensor, shapes=shapes
+    )
     cut = "The way back to the encoder was cut."
     why = """The output is right, the way back is not: the encoder learns through the joined maps
         too."""
-    compare_gradients(answer, walk_unet, (x, *blocks(3)), why, given="3 blocks down, 3 up", cut=cut)
+    probes.compare_gradients(
+        answer, walk_unet, (x, *blocks(3)), why, given="3 blocks down, 3 up", cut=cut
+    )
     return """Large shapes by the long way, lines by the short one: every map of the encoder met its
         equal."""
 
@@ -488,7 +482,8 @@ def decoder_backwards(x, down, up):
 class Opinions:
     """A translator of known pictures with an opinion per seed; it remembers what it was asked.
 
-    A picture's first seed, whatever its number, gives the first opinion, the next one the second.
+    A picture's first seed, whatever its number, gives the first opinion, the next one the
+    second.
     """
 
     def __init__(self, n: int, most: int):
@@ -524,14 +519,14 @@ def spread(answer: Answer) -> str:
 
     def asked(pictures: int, n: int) -> Tensor:
         room = Opinions(pictures, n)
-        value = number(answer(room.translate, room.line_art, n))
+        value = probes.number(answer(room.translate, room.line_art, n))
         check_questions(room, n, f"{pictures} pictures, n = {n}")
         return value
 
     cases = {f"{pictures} pictures, n = {n}": (pictures, n) for pictures, n in ((3, 80), (2, 100))}
     why = """For each value of each picture the standard deviation over the seeds; then the mean of
         all."""
-    compare(asked, cases, lambda pictures, n: Opinions(pictures, n).said.std(0).mean(), why)
+    probes.compare(asked, cases, lambda pictures, n: Opinions(pictures, n).said.std(0).mean(), why)
     return """0 would mean that the noise is ignored. The paper found it small: ask where in the
         picture it is, and you see what the network is unsure of."""
 
@@ -618,11 +613,11 @@ def class_iou(answer: Answer) -> str:
     }
     why = """For each class: the pixels that both maps give it, over those that at least one gives
         it."""
-    compare(answer, cases, iou, why)
+    probes.compare(answer, cases, iou, why)
     given = "4 classes of which the truth has 2, and a third one was painted"
     why = """Leave out the classes that the truth does not have: 0 / 0 is nan, and so is a mean with
         nan."""
-    compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
+    probes.compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
     return """A page left white scores half of the paper's share, not nine in ten: rare colours
         count."""
 
@@ -703,9 +698,9 @@ def learning_rate(answer: Answer) -> str:
     why = """Halfway through it is still lr, a quarter before the end half of it, and 0 at step
         `steps`."""
     cases = [*((step, 100, 1.0) for step in at), (6, 8, 20.0)]
-    compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
+    probes.compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
     why = "A run may be made longer than its schedule. A rate below 0 would walk uphill; stay at 0."
-    compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
+    probes.compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
     return "Large steps while the game moves, small ones at the end; a resume cannot lose it."
 
 
@@ -747,14 +742,4 @@ def the_share_alone(step, steps, lr):
     return min(1, 2 - 2 * step / steps)
 
 
-# In the order of the notebook.
-EXERCISES = (
-    receptive_field,
-    judge_input,
-    generator_loss,
-    jitter,
-    unet_forward,
-    spread,
-    class_iou,
-    learning_rate,
-)
+EXERCISES = in_order(globals())

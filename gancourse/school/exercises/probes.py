@@ -37,14 +37,13 @@ def tensor(returned, what: str = "a tensor") -> Tensor:
     Raises:
         Wrong: it holds no real numbers.
     """
+    found = returned
     try:
-        if isinstance(returned, (list, tuple)):
-            some = any(isinstance(each, Tensor) for each in returned)
-            returned = (
-                torch.stack([*map(torch.as_tensor, returned)]) if some else np.array(returned)
-            )
-        if isinstance(returned, (Tensor, np.ndarray, np.generic, bool, int, float)):
-            found = torch.as_tensor(returned).detach().cpu()
+        if isinstance(found, (list, tuple)):
+            some = any(isinstance(each, Tensor) for each in found)
+            found = torch.stack([*map(torch.as_tensor, found)]) if some else np.array(found)
+        if isinstance(found, (Tensor, np.ndarray, np.generic, bool, int, float)):
+            found = torch.as_tensor(found).detach().cpu()
             if not found.is_complex():
                 return found
     except (TypeError, ValueError, RuntimeError):

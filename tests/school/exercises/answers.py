@@ -91,7 +91,7 @@ class Answers:
         return collect
 
     def tests(self, giveaways: Sequence[str]) -> type:
-        """A class of tests. `giveaways` are words of the solutions, which no explanation may use."""
+        """A class of tests. `giveaways` are words of solutions, which no explanation may use."""
         all_wrong, all_right = self.all_wrong, self.all_right
         each_exercise = pytest.mark.parametrize(
             "exercise", self.exercises, ids=lambda exercise: exercise.name

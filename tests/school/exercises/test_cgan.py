@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gancourse.losses import log_loss
 from gancourse.school.exercises import cgan as check
 from tests.school.exercises.answers import Answers
 
@@ -68,6 +69,8 @@ wrong(check.one_hot, "single 1")(
     lambda labels, classes: (labels[:, None] >= torch.arange(classes)).float()
 )
 wrong(check.one_hot, "One row for each label")(lambda labels, classes: labels.float())
+
+
 # --- join_maps ---
 
 
@@ -113,17 +116,29 @@ wrong(check.join_maps, "without a gradient", "cuts it off")(
 wrong(check.join_maps, "Sizes of tensors")(
     lambda maps, weights: torch.cat([maps, weights[:, :, None, None]], 1)
 )
+
+
 # --- discriminator_loss ---
 
 
-@right(check.discriminator_loss)
-def usual_d(generator, discriminator, images, labels, z):
-    with torch.no_grad():
-        fake = generator(z, labels)
-    return (
-        F.softplus(-discriminator(images, labels)).mean()
-        + F.softplus(discriminator(fake, labels)).mean()
-    )
+def played(of_real=lambda y: (y,), asked=lambda y: (y,), of_fake=lambda y: (y,), loss=None):
+    """A discriminator's loss, with what the real pictures, the generator and the fakes go with."""
+
+    def answer(generator, discriminator, images, labels, z):
+        real = discriminator(images, *of_real(labels))
+        fake = discriminator(generator(z, *asked(labels)).detach(), *of_fake(labels))
+        if loss is not None:
+            return loss(real, fake)
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+    return answer
+
+
+def nothing(labels):
+    return ()
+
+
+usual_d = right(check.discriminator_loss)(played())
 
 
 @right(check.discriminator_loss)
@@ -157,56 +172,31 @@ class WithOneHotRows:
         )
 
 
-@wrong(check.discriminator_loss, "discriminator was not given", "no reason to use")
-def label_for_g_only(generator, discriminator, images, labels, z):
-    fake = generator(z, labels).detach()
-    return F.softplus(-discriminator(images)).mean() + F.softplus(discriminator(fake)).mean()
-
-
-@wrong(check.discriminator_loss, "generator was not given")
-def label_for_d_only(generator, discriminator, images, labels, z):
-    fake = generator(z).detach()
-    return (
-        F.softplus(-discriminator(images, labels)).mean()
-        + F.softplus(discriminator(fake, labels)).mean()
-    )
-
-
-@wrong(check.discriminator_loss, "asked for as a", "draw once, use twice")
-def reshuffled_for_d(generator, discriminator, images, labels, z):
-    fake = generator(z, labels).detach()
-    return (
-        F.softplus(-discriminator(images, labels)).mean()
-        + F.softplus(discriminator(fake, labels.roll(1))).mean()
-    )
-
-
-@wrong(check.discriminator_loss, "asked for as a", "draw once")
-def drawn_twice(generator, discriminator, images, labels, z):
-    fake = generator(z, torch.tensor([3, 2, 1, 0, 0, 1, 2, 3])).detach()
-    return (
-        F.softplus(-discriminator(images, labels)).mean()
-        + F.softplus(discriminator(fake, labels)).mean()
-    )
-
-
-@wrong(check.discriminator_loss, "a real", "own label")
-def real_under_other_labels(generator, discriminator, images, labels, z):
-    fake = generator(z, labels).detach()
-    return (
-        F.softplus(-discriminator(images, labels.flip(0))).mean()
-        + F.softplus(discriminator(fake, labels)).mean()
-    )
-
-
-@wrong(check.discriminator_loss, "all fakes were asked for as 0")
-def zeros_for_all_fakes(generator, discriminator, images, labels, z):
-    zeros = torch.zeros_like(labels)
-    fake = generator(z, zeros).detach()
-    return (
-        F.softplus(-discriminator(images, labels)).mean()
-        + F.softplus(discriminator(fake, zeros)).mean()
-    )
+wrong(check.discriminator_loss, "discriminator was not given", "no reason to use")(
+    played(of_real=nothing, of_fake=nothing)
+)
+wrong(check.discriminator_loss, "generator was not given")(played(asked=nothing))
+wrong(check.discriminator_loss, "asked for as a", "draw once, use twice")(
+    played(of_fake=lambda y: (y.roll(1),))
+)
+wrong(check.discriminator_loss, "asked for as a")(
+    played(asked=lambda y: (torch.tensor([3, 2, 1, 0, 0, 1, 2, 3]),))
+)
+wrong(check.discriminator_loss, "a real", "own label")(played(of_real=lambda y: (y.flip(0),)))
+wrong(check.discriminator_loss, "all fakes were asked for as 0")(
+    played(asked=lambda y: (0 * y,), of_fake=lambda y: (0 * y,))
+)
+wrong(check.discriminator_loss, "swapped")(played(loss=lambda real, fake: log_loss(-real, -fake)))
+wrong(check.discriminator_loss, "half", "2 ln 2")(lambda *given: usual_d(*given) / 2)
+wrong(check.discriminator_loss, "the gradient is not")(
+    played(loss=lambda real, fake: log_loss(real, fake.detach()))
+)
+wrong(check.discriminator_loss, "rounds to 0 or 1", "logits")(
+    played(loss=lambda real, fake: -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean())
+)
+wrong(check.discriminator_loss, "never asked")(
+    lambda *given: torch.tensor(1.386, requires_grad=True)
+)
 
 
 @wrong(check.discriminator_loss, "reaches the generator", "does not play")
@@ -224,16 +214,6 @@ def left_frozen(generator, discriminator, images, labels, z):
     return usual_d(generator, discriminator, images, labels, z)
 
 
-@wrong(check.discriminator_loss, "rounds to 0 or 1", "logits")
-def sigmoid_then_bce(generator, discriminator, images, labels, z):
-    """Museum 8."""
-    real, fake = discriminator(images, labels), discriminator(generator(z, labels).detach(), labels)
-    one, zero = torch.ones(len(real)), torch.zeros(len(fake))
-    return F.binary_cross_entropy(real.sigmoid(), one) + F.binary_cross_entropy(
-        fake.sigmoid(), zero
-    )
-
-
 @wrong(check.discriminator_loss, "saw no fake")
 def real_only(generator, discriminator, images, labels, z):
     generator(z, labels)
@@ -243,29 +223,6 @@ def real_only(generator, discriminator, images, labels, z):
 @wrong(check.discriminator_loss, "saw no real")
 def fake_only(generator, discriminator, images, labels, z):
     return F.softplus(discriminator(generator(z, labels).detach(), labels)).mean()
-
-
-@wrong(check.discriminator_loss, "swapped")
-def swapped(generator, discriminator, images, labels, z):
-    fake = generator(z, labels).detach()
-    return (
-        F.softplus(discriminator(images, labels)).mean()
-        + F.softplus(-discriminator(fake, labels)).mean()
-    )
-
-
-wrong(check.discriminator_loss, "half", "2 ln 2")(lambda *given: usual_d(*given) / 2)
-wrong(check.discriminator_loss, "never asked")(
-    lambda *given: torch.tensor(1.386, requires_grad=True)
-)
-
-
-@wrong(check.discriminator_loss, "the gradient is not")
-def half_detached(generator, discriminator, images, labels, z):
-    fake = generator(z, labels).detach()
-    with torch.no_grad():
-        on_fake = F.softplus(discriminator(fake, labels)).mean()
-    return F.softplus(-discriminator(images, labels)).mean() + on_fake
 
 
 # --- generator_loss ---
@@ -291,40 +248,32 @@ def one_at_a_time(generator, discriminator, labels, z):
     return torch.cat(losses).mean()
 
 
-@wrong(check.generator_loss, "discriminator was not given", "no reason to use")
-def d_not_told(generator, discriminator, labels, z):
-    return F.softplus(-discriminator(generator(z, labels))).mean()
+def paid(asked=lambda y: (y,), of_fake=lambda y: (y,), loss=lambda u: F.softplus(-u).mean()):
+    """A generator's loss, with what it is asked for and what its fakes go with."""
+
+    def answer(generator, discriminator, labels, z):
+        return loss(discriminator(generator(z, *asked(labels)), *of_fake(labels)))
+
+    return answer
 
 
-@wrong(check.generator_loss, "generator was not given")
-def g_not_told(generator, discriminator, labels, z):
-    return F.softplus(-discriminator(generator(z), labels)).mean()
-
-
-@wrong(check.generator_loss, "does not matter")
-def judged_under_another_label(generator, discriminator, labels, z):
-    return F.softplus(-discriminator(generator(z, labels), labels.flip(0).roll(3))).mean()
+wrong(check.generator_loss, "discriminator was not given", "no reason to use")(
+    paid(of_fake=nothing)
+)
+wrong(check.generator_loss, "generator was not given")(paid(asked=nothing))
+wrong(check.generator_loss, "does not matter")(paid(of_fake=lambda y: (y.flip(0).roll(3),)))
+wrong(check.generator_loss, "only that one")(
+    paid(asked=lambda y: (0 * y + 3,), of_fake=lambda y: (0 * y + 3,))
+)
+wrong(check.generator_loss, "minimax", "flat")(paid(loss=lambda u: -F.softplus(u).mean()))
+wrong(check.generator_loss, "rounds to 0 or 1")(
+    paid(loss=lambda u: -u.sigmoid().clamp(min=1e-7).log().mean())
+)
 
 
 @wrong(check.generator_loss, "way is cut")
 def fake_detached(generator, discriminator, labels, z):
     return F.softplus(-discriminator(generator(z, labels).detach(), labels)).mean()
-
-
-@wrong(check.generator_loss, "minimax", "flat")
-def minimax(generator, discriminator, labels, z):
-    return -F.softplus(discriminator(generator(z, labels), labels)).mean()
-
-
-@wrong(check.generator_loss, "rounds to 0 or 1")
-def log_of_a_sigmoid(generator, discriminator, labels, z):
-    return -torch.log(discriminator(generator(z, labels), labels).sigmoid().clamp(min=1e-7)).mean()
-
-
-@wrong(check.generator_loss, "only that one")
-def always_an_eight(generator, discriminator, labels, z):
-    three = torch.full_like(labels, 3)
-    return F.softplus(-discriminator(generator(z, three), three)).mean()
 
 
 # --- mixtures ---
@@ -362,6 +311,8 @@ def overwritten_where_both_are_one(first, second, steps, classes):
 wrong(check.mixtures, "row per step")(
     lambda first, second, steps, classes: by_lerp(first, second, steps, classes).T
 )
+
+
 # --- balanced_labels ---
 
 
@@ -420,6 +371,8 @@ wrong(check.balanced_labels, "from 0")(
 wrong(check.balanced_labels, "integers")(
     lambda n, classes, seed: dealt_and_shuffled(n, classes, seed).float()
 )
+
+
 # --- projection_logit ---
 
 
@@ -480,6 +433,8 @@ def one_picture_at_a_time(judge, samples, asked, classes):
 wrong(check.class_accuracy, "one number", "hides")(
     lambda judge, samples, asked, classes: (judge.eval()(samples).argmax(1) == asked).float().mean()
 )
+
+
 # --- the tests ---
 
 

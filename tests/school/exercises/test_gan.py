@@ -55,7 +55,7 @@ def by_the_formula_and_a_loop(logits_real, logits_fake):
 
 @wrong(check.discriminator_loss, "rounds to 0 or 1", "slope")
 def sigmoid_then_bce(real, fake):
-    """Museum 8. PyTorch clamps the logarithm at -100, so that the value is right and the gradient is not."""
+    """Museum 8. PyTorch clamps the logarithm at -100: the value is right, the gradient is not."""
     one, zero = torch.ones_like(real), torch.zeros_like(fake)
     return F.binary_cross_entropy(real.sigmoid(), one) + F.binary_cross_entropy(
         fake.sigmoid(), zero
@@ -205,6 +205,8 @@ wrong(check.latents, "float64")(
     lambda n, size, seed: np.random.default_rng(seed).standard_normal((n, size))
 )
 wrong(check.latents, "tensor")(lambda n, size, seed: from_a_generator(n, size, seed).tolist())
+
+
 # --- discriminator_step ---
 
 
@@ -421,6 +423,8 @@ def by_mahalanobis_in_numpy(points, centres, std):
 wrong(check.modes_covered, "each mode in turn")(
     lambda points, centres, std: (torch.cdist(points, centres) <= 0.06).any(0).sum()
 )
+
+
 # --- ema_update ---
 
 
@@ -539,6 +543,8 @@ def gaussians(samples, points, sigma):
 wrong(check.parzen, "rounds to 0", "largest term")(
     lambda samples, points, sigma: gaussians(samples, points, sigma).mean(1).log().mean()
 )
+
+
 # --- the tests ---
 
 

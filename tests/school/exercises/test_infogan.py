@@ -32,6 +32,8 @@ right(check.entropy)(
 )
 right(check.entropy)(lambda p: sum(-x * math.log(x) for x in p.tolist() if x > 0))
 wrong(check.entropy, "0 times minus infinity is nan")(lambda p: -(p * p.log()).sum())
+
+
 # --- draw_codes ---
 
 
@@ -156,6 +158,8 @@ def rewinding_the_program(n, categories, continuous, seed):
 wrong(check.draw_codes, "one kind only")(
     lambda n, categories, continuous, seed: usual(n, categories, max(1, continuous), seed)
 )
+
+
 # --- information ---
 
 
@@ -229,6 +233,8 @@ wrong(check.continuous_surprise, "without a gradient")(
 wrong(check.continuous_surprise, "Downhill", "clamp")(
     lambda mean, code: half_the_squares(mean, code).detach() + 0 * mean.clamp(-1, 1).sum()
 )
+
+
 # --- discriminator_turn ---
 
 
@@ -274,17 +280,6 @@ def d_one_batch_and_a_closure(generator, discriminator, optimizer, real, latent,
     return optimizer.step(closure).item()
 
 
-def d_step(generator, discriminator, optimizer, real, latent, loss):
-    """A turn whose loss is a function of (on_real, on_fake, Q of real, Q of fake)."""
-    optimizer.zero_grad()
-    (on_real, of_real), (on_fake, of_fake) = (
-        discriminator(real),
-        discriminator(generator(latent).detach()),
-    )
-    loss(on_real, on_fake, of_real, of_fake).backward()
-    optimizer.step()
-
-
 # --- generator_turn ---
 
 
@@ -316,12 +311,6 @@ def g_with_d_frozen_meanwhile(generator, discriminator, optimizer, latent, code,
     discriminator.requires_grad_(True)
 
 
-def g_step(generator, discriminator, optimizer, latent, loss):
-    optimizer.zero_grad()
-    loss(*discriminator(generator(latent))).backward()
-    optimizer.step()
-
-
 @wrong(check.generator_turn, "discriminator changed")
 def one_optimizer_over_both(generator, discriminator, optimizer, latent, code, weight):
     """Museum 3, as popular code has it: a third optimizer for the information."""
@@ -337,9 +326,9 @@ def counts(category, label):
     return torch.bincount(category * size + label, minlength=size**2).view(size, size)
 
 
-right(check.matching)(
-    lambda category, label: linear_sum_assignment(-counts(category, label).numpy())[1]
-)
+@right(check.matching)
+def hungarian(category, label, sign=-1):
+    return linear_sum_assignment(sign * counts(category, label).numpy())[1]
 
 
 @right(check.matching)
@@ -352,35 +341,21 @@ def looking_at_all_orders(category, label):
     )
 
 
-@right(check.matching)
-def as_a_dict_by_swapping(category, label):
-    """From any start, over all permutations reached by swaps and cycles of three: enough for so few."""
-    table, size = counts(category, label), len(counts(category, label))
-    best = list(range(size))
-    for _ in range(20):
-        for chosen in itertools.chain(
-            itertools.combinations(range(size), 2), itertools.permutations(range(size), 3)
-        ):
-            new = best.copy()
-            for a, b in zip(chosen, chosen[1:] + chosen[:1], strict=True):
-                new[a] = best[b]
-            if sum(table[k, c] for k, c in enumerate(new)) > sum(
-                table[k, c] for k, c in enumerate(best)
-            ):
-                best = new
-    return dict(enumerate(best))
+right(check.matching)(lambda category, label: dict(enumerate(hungarian(category, label))))
 
 
 wrong(check.matching, "one name", "says nothing")(
     lambda category, label: counts(category, label).argmax(1)
 )
 wrong(check.matching, "few enough to look at all")(
-    lambda category, label: linear_sum_assignment(counts(category, label).numpy())[1]
+    lambda category, label: hungarian(category, label, sign=1)
 )
 wrong(check.matching, "class of each category, in order")(
-    lambda category, label: linear_sum_assignment(-counts(category, label).numpy())[1].repeat(2)
+    lambda category, label: hungarian(category, label).repeat(2)
 )
 wrong(check.matching, "integers")(lambda category, label: 0.1)
+
+
 # --- spearman ---
 
 

@@ -52,6 +52,8 @@ def by_its_gradient(layers):
 
 
 wrong(check.receptive_field, "Begin with one pixel")(lambda layers: 70)
+
+
 # --- judge_input ---
 
 
@@ -176,16 +178,6 @@ def mirrors_first_with_pythons_dice(input, target, side):
     return [torch.from_numpy(np.stack(each)) for each in zip(*out, strict=True)]
 
 
-def each_pair(input, target, side, place, coin):
-    """A jitter made of a rule for the corner and one for the mirror."""
-    pairs = []
-    for i, both in enumerate(zip(input, target, strict=True)):
-        corner = place(i, input.shape[-1] - side)
-        both = [cut(each, *corner, side) for each in both]
-        pairs.append([each.flip(-1) for each in both] if coin(i, corner) else both)
-    return tuple(torch.stack(each) for each in zip(*pairs, strict=True))
-
-
 def anywhere(i, room):
     return torch.randint(room + 1, (2,)).tolist()
 
@@ -194,78 +186,60 @@ def fair(i, corner):
     return torch.rand(()) < 0.5
 
 
-@wrong(check.jitter, "Draw once per pair")
-def apart(input, target, side):
-    return pair_by_pair(input, input, side)[0], pair_by_pair(target, target, side)[0]
+def jittered(place=anywhere, coin=fair):
+    """A jitter made of a rule for the corner and one for the mirror."""
+
+    def answer(input, target, side):
+        pairs = []
+        for i, both in enumerate(zip(input, target, strict=True)):
+            corner = place(i, input.shape[-1] - side)
+            both = [cut(each, *corner, side) for each in both]
+            pairs.append([each.flip(-1) for each in both] if coin(i, corner) else both)
+        return tuple(torch.stack(each) for each in zip(*pairs, strict=True))
+
+    return answer
 
 
-@wrong(check.jitter, "Draw once per pair")
-def mirrors_apart(input, target, side):
-    x, y = each_pair(input, target, side, anywhere, lambda i, corner: False)
-    return x, torch.where(torch.rand(len(y), 1, 1, 1) < 0.5, y, y.flip(3))
+def mirrored(pictures, axis):
+    """Half of the pictures, mirrored along the axis."""
+    return torch.where(torch.rand(len(pictures), 1, 1, 1) < 0.5, pictures, pictures.flip(axis))
 
 
-@wrong(check.jitter, "only one is used", "the centre")
-def the_centre(input, target, side):
-    return each_pair(input, target, side, lambda i, room: (room // 2, room // 2), fair)
-
-
-@wrong(check.jitter, "only one is used")
-def one_place_for_all(input, target, side):
-    corner = anywhere(0, input.shape[-1] - side)
-    return each_pair(input, target, side, lambda i, room: corner, fair)
-
-
-wrong(check.jitter, "a pair that was not in the data")(
-    lambda input, target, side: each_pair(input, target, side, anywhere, lambda i, corner: False)
+wrong(check.jitter, "Draw once per pair")(
+    lambda x, y, side: (pair_by_pair(x, x, side)[0], pair_by_pair(y, y, side)[0])
 )
-wrong(check.jitter, "never seen")(
-    lambda input, target, side: each_pair(input, target, side, anywhere, lambda i, corner: True)
+wrong(check.jitter, "Draw once per pair")(
+    lambda x, y, side: (x[..., :side, :side], mirrored(y[..., :side, :side], 3))
 )
-
-
-@wrong(check.jitter, "equally likely")
-def rarely_mirrored(input, target, side):
-    return each_pair(input, target, side, anywhere, lambda i, corner: torch.rand(()) < 0.3)
-
-
-@wrong(check.jitter, "both ends included")
-def never_at_the_end(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: torch.randint(max(1, room), (2,)).tolist(), fair
-    )
-
-
-@wrong(check.jitter, "move together")
-def along_the_diagonal(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: 2 * torch.randint(room + 1, (1,)).tolist(), fair
-    )
-
-
-@wrong(check.jitter, "Every place")
-def rounded_places(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: (torch.rand(2) * room).round().int().tolist(), fair
-    )
-
-
-@wrong(check.jitter, "one coin")
-def place_decides_the_mirror(input, target, side):
-    return each_pair(
-        input,
-        target,
-        side,
-        anywhere,
-        lambda i, corner: corner[0] == 0 or (corner[0] == 1 and fair(0, 0)),
-    )
+wrong(check.jitter, "only one is used", "the centre")(
+    jittered(lambda i, room: (room // 2, room // 2))
+)
+wrong(check.jitter, "only one is used")(jittered(lambda i, room: (0, room)))
+wrong(check.jitter, "a pair that was not in the data")(jittered(coin=lambda i, corner: False))
+wrong(check.jitter, "never seen")(jittered(coin=lambda i, corner: True))
+wrong(check.jitter, "equally likely")(jittered(coin=lambda i, corner: torch.rand(()) < 0.3))
+wrong(check.jitter, "both ends included")(jittered(lambda i, room: anywhere(i, max(0, room - 1))))
+wrong(check.jitter, "move together")(jittered(lambda i, room: 2 * anywhere(i, room)[:1]))
+wrong(check.jitter, "Every place")(
+    jittered(lambda i, room: (torch.rand(2) * room).round().int().tolist())
+)
+wrong(check.jitter, "one coin")(
+    jittered(coin=lambda i, corner: corner[0] == 0 or (corner[0] == 1 and fair(0, 0)))
+)
+wrong(check.jitter, "input is returned first")(lambda *given: pair_by_pair(*given)[::-1])
+wrong(check.jitter, "Nothing was cut off")(
+    lambda x, y, side: mirrored(torch.cat([x, y], 1), 3).split([1, 3], 1)
+)
+wrong(check.jitter, "Return both pictures")(lambda *given: pair_by_pair(*given)[0])
+wrong(check.jitter, "stay what they are")(
+    lambda x, y, side: (F.interpolate(x, size=(side, side)), F.interpolate(y, size=(side, side)))
+)
 
 
 @wrong(check.jitter, "stand on their head")
 def upside_down(input, target, side):
-    x, y = each_pair(input, target, side, anywhere, lambda i, corner: False)
-    turned = torch.rand(len(x), 1, 1, 1) < 0.5
-    return torch.where(turned, x.flip(2), x), torch.where(turned, y.flip(2), y)
+    both = mirrored(torch.cat([input, target], 1)[..., :side, :side], 2)
+    return both[:, :1], both[:, 1:]
 
 
 @wrong(check.jitter, "Only the pixels are to move")
@@ -274,44 +248,16 @@ def shuffled(input, target, side):
     return pair_by_pair(input[order], target[order], side)
 
 
-wrong(check.jitter, "input is returned first")(
-    lambda input, target, side: pair_by_pair(input, target, side)[::-1]
-)
-
-
-@wrong(check.jitter, "Nothing was cut off")
-def mirrored_alone(input, target, side):
-    turned = torch.rand(len(input), 1, 1, 1) < 0.5
-    return torch.where(turned, input.flip(3), input), torch.where(turned, target.flip(3), target)
-
-
-wrong(check.jitter, "Return both pictures")(
-    lambda input, target, side: pair_by_pair(input, target, side)[0]
-)
-
-
 @wrong(check.jitter, "stay what they are")
-def shrunk(input, target, side):
-    return F.interpolate(input, size=(side, side)), F.interpolate(target, size=(side, side))
-
-
-@wrong(check.jitter, "stay what they are")
-def rows_drawn_apart(input, target, side):
+def columns_shuffled(input, target, side):
     across = torch.randperm(input.shape[-1])[:side]
     return input[..., :side, across], target[..., :side, across]
 
 
-@wrong(check.jitter, "stopped with this error")
-def nothing_left_to_draw(input, target, side):
-    """Right, until the picture is as large as the cut: then there is one place, and no number below it."""
-    room = input.shape[-1] - side
-    return each_pair(
-        input,
-        target,
-        side,
-        lambda i, _: [random.randrange(0, room + (room > 0)), anywhere(i, room)[0]],
-        fair,
-    )
+# Right, until the picture is as large as the cut: there is no number below 0.
+wrong(check.jitter, "stopped with this error")(
+    jittered(lambda i, room: (random.randrange(room + (room > 0)), *anywhere(i, room)[1:]))
+)
 
 
 # --- unet_forward ---
@@ -353,44 +299,31 @@ class ByTheSizesOfTheMaps:
         return x
 
 
-def down_and_up(x, down, up, join):
-    maps = []
-    for block in down:
-        x = block(x)
-        maps.append(x)
-    for i, block in enumerate(up):
-        x = block(join(i, x, maps))
-    return x
+def down_and_up(join):
+    """A U-Net that joins so before each block of the decoder: (i, x, the encoder's maps) -> x."""
+
+    def answer(x, down, up):
+        maps = []
+        for block in down:
+            x = block(x)
+            maps.append(x)
+        for i, block in enumerate(up):
+            x = block(join(i, x, maps))
+        return x
+
+    return answer
 
 
-@wrong(check.unet_forward, "different size", "as large as the one it holds")
-def largest_first(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: torch.cat([x, maps[i]], 1) if i else x)
-
-
-@wrong(check.unet_forward, "the last word")
-def joined_after_the_block(x, down, up):
-    maps = [x]
-    for block in down:
-        x = block(x)
-        maps.append(x)
-    for block, skip in zip(up, reversed(maps[:-1]), strict=True):
-        x = torch.cat([block(x), skip], 1)
-    return x
-
-
-@wrong(check.unet_forward, "way back is not")
-def detached_skips(x, down, up):
-    return down_and_up(
-        x, down, up, lambda i, x, maps: torch.cat([x, maps[-1 - i].detach()], 1) if i else x
-    )
-
-
-@wrong(check.unet_forward, "the last word")
-def encoder_alone(x, down, up):
-    for block in down:
-        x = block(x)
-    return x
+wrong(check.unet_forward, "different size", "as large as the one it holds")(
+    down_and_up(lambda i, x, maps: torch.cat([x, maps[i]], 1) if i else x)
+)
+wrong(check.unet_forward, "way back is not")(
+    down_and_up(lambda i, x, maps: torch.cat([x, maps[-1 - i].detach()], 1) if i else x)
+)
+wrong(check.unet_forward, "the last word")(
+    lambda x, down, up: torch.cat([with_a_list_of_maps(x, down, up), x], 1)
+)
+wrong(check.unet_forward, "the last word")(lambda x, down, up: torch.nn.Sequential(*down)(x))
 
 
 # --- spread ---
@@ -511,6 +444,8 @@ wrong(check.learning_rate, "uphill")(lambda step, steps, lr: lr * min(1, 2 - 2 *
 wrong(check.learning_rate, "0 at step `steps`")(
     lambda step, steps, lr: lr if step < 0.75 * steps else lr * 4 * (1 - step / steps)
 )
+
+
 # --- the tests ---
 
 
