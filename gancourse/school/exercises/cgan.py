@@ -44,8 +44,8 @@ def one_hot(answer: Answer) -> str:
         why = "A layer multiplies this with its weights, which are floats; it refuses integers."
         raise Wrong("labels = [0, 1], classes = 2", "integers", "floats", why)
     with_a_table = "A table has no row 3; a comparison gives a row of zeros, a picture of nothing."
-    from_the_end = """Python counts -1 from the end: a missing label, stored as -1, becomes the last
-        class."""
+    from_the_end = """Python counts -1 from the end: a missing label, often -1, silently becomes the
+        last class."""
     for labels, why in (whole(0, 3), with_a_table), (whole(1, -1), from_the_end):
         try:
             returned = answer.function(labels.clone(), 3)
@@ -57,7 +57,7 @@ def one_hot(answer: Answer) -> str:
     return "One column per class, and a label that is no class is refused instead of drawn."
 
 
-@one_hot.mistake("The columns are counted from 1. Classes are counted from 0.")
+@one_hot.mistake("Columns are counted from 1 here, but classes from 0: label 0 has a column too.")
 def counted_from_one(labels, classes):
     return as_weights((labels - 1) % classes, classes)
 
@@ -311,8 +311,8 @@ def check_loss(
     value, right = probes.loss_value(loss), probes.loss_value(truth(*logits))
     if not near(value, right) and sure:
         given = f"{GIVEN}, a discriminator that is sure and wrong"
-        why = """A probability at logits of 60 rounds to 0 or 1. Start from the logits, as in
-            chapter 1."""
+        why = """At logits of 60 a probability rounds to 0 or 1, and its logarithm is lost. Start
+            from the logits, as in chapter 1."""
         raise Wrong(given, value, right, why)
     if not near(value, right):
         why = "The labels are right; the loss of these logits is not. It is chapter 1's."
@@ -468,12 +468,14 @@ def without_the_common_part(features, labels, real, of_class):
     return (of_class[labels] * features).sum(1)
 
 
-@projection_logit.mistake("The products with all classes are added: the label changes nothing.")
+@projection_logit.mistake("""The products with all classes are added, so the label changes nothing.
+    Which one is asked about?""")
 def all_classes(features, labels, real, of_class):
     return features @ real + (features @ of_class.T).sum(1)
 
 
-@projection_logit.mistake("The class that fits best is taken: a 3 sold as an 8 passes.")
+@projection_logit.mistake("""The class that fits best is taken, whichever was asked for: a 3 sold as
+    an 8 passes.""")
 def best_class(features, labels, real, of_class):
     return features @ real + (features @ of_class.T).amax(1)
 

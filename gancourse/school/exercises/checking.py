@@ -290,7 +290,7 @@ ADVICE = {
     "NoneType": "Something here is None. Is an earlier exercise still to be done?",
     "in-place operation": "Changing a weight is not part of a loss: it must not be recorded.",
     "type Long": "A float belongs here: give the targets the type of the logits.",
-    "for 'Long'": "Not every tensor of a network is a float: BatchNorm counts batches.",
+    "for 'Long'": "Not every tensor is a float: BatchNorm counts its batches in integers.",
     "positional argument": "The checker passes the arguments of the stub, in their order.",
     "retain": "The same graph was walked twice. Compute what the second walk needs again.",
     "not defined": "Has the cell that defines this name been run?",

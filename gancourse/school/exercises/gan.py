@@ -81,7 +81,7 @@ def fake_only(real, fake):
 
 
 @discriminator_loss.mistake("""Both halves pull the same way: fakes are called real, as the
-    generator wants; a D that calls everything real pays nothing. What is a fake to be called?""")
+    generator wants; a D that calls everything real pays nothing. What should a fake be called?""")
 def all_real(real, fake):
     return log_loss(real, -fake)
 
@@ -361,8 +361,7 @@ def ema_update(answer: Answer) -> str:
             why = "Change the weights of `average` in place, or return a new network."
             raise Wrong(given, got, expected, why)
         if learner.moved():
-            why = """The average follows the network, never the other way: training must not notice
-                it."""
+            why = "The average follows the network, never the other way: training must not notice."
             raise Wrong(given, "the network changed", "only the average changes", why)
         check_average(*map(weights, (new, old, network)), decay)
         check_statistics(new[1], old[1], network[1], decay)
@@ -491,7 +490,8 @@ def without_the_factor(samples, points, sigma):
     return log_density(samples, points, sigma) + math.log(sigma * math.sqrt(2 * math.pi))
 
 
-@parzen.mistake("Mean of logarithms, not logarithm of a mean: near one sample is enough.")
+@parzen.mistake("""The mean of logarithms is not the logarithm of a mean: a point need not be near
+    every sample, one is enough.""")
 def mean_of_logarithms(samples, points, sigma):
     return log_gaussians(samples, points, sigma).mean()
 
@@ -501,7 +501,8 @@ def points_summed(samples, points, sigma):
     return len(points) * log_density(samples, points, sigma)
 
 
-@parzen.mistake("That averages over the points too. Average the logarithms of their likelihoods.")
+@parzen.mistake("""That is the logarithm of a mean over the points too. Each point has its own
+    likelihood; average their logarithms.""")
 def points_averaged_first(samples, points, sigma):
     return log_gaussians(samples, points, sigma).exp().mean().log()
 

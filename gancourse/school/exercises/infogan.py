@@ -38,6 +38,11 @@ def in_nats(p: Tensor) -> Tensor:
     return torch.special.entr(p).sum()
 
 
+@entropy.mistake("The sign is flipped: a probability's logarithm is below 0, an entropy is not.")
+def negative(p):
+    return -in_nats(p)
+
+
 @entropy.mistake("That is a mean over the values, but probabilities are already weights: add up.")
 def averaged(p):
     return in_nats(p) / len(p)
@@ -117,7 +122,8 @@ def check_uniform(drawn: Tensor, given: str) -> None:
     centre, spread = drawn.mean().item(), drawn.std().item()
     seen = f"mean {centre:.2f}, deviation {spread:.2f}"
     if drawn.abs().max() > 1:
-        why = f"Asked are numbers from -1 to 1, all equally likely. {seen}: are they Gaussian?"
+        why = f"""Asked are numbers from -1 to 1, all equally likely. With {seen}, are these
+            Gaussian?"""
         if abs(centre + 1) < 0.1:
             why = """Two limits were handed to a function that takes a mean and a deviation: that
                 draws a Gaussian about -1, and the slider's right half is hardly ever trained."""
@@ -184,6 +190,11 @@ def the_loss(logits, value):
     return cross_entropy(logits, value)
 
 
+@information.mistake("The sign is flipped: a Q that guesses right raises the bound.")
+def the_wrong_way_up(logits, value):
+    return -bound(logits, value)
+
+
 @information.mistake("The entropy is missing: a Q that knows nothing would have less than nothing.")
 def without_the_entropy(logits, value):
     return -cross_entropy(logits, value)
@@ -205,13 +216,15 @@ def always_ln_10(logits, value):
     return math.log(10) - cross_entropy(logits, value)
 
 
-@information.mistake("That is how sure Q is, not how right: sure and wrong would be paid.")
+@information.mistake("""That is how sure Q is, not how right: the drawn values do not appear in it,
+    so sure and wrong would be paid.""")
 def how_sure_q_is(logits, value):
     q = torch.distributions.Categorical(logits=logits)
     return math.log(logits.shape[1]) - q.entropy().mean()
 
 
-@information.mistake("Those are right guesses. The bound pays for the right value's probability.")
+@information.mistake("""That is the fraction of right guesses. The bound pays for the probability of
+    the right value.""")
 def accuracy(logits, value):
     return (logits.argmax(1) == value).float().mean()
 
@@ -243,8 +256,8 @@ def continuous_surprise(answer: Answer) -> str:
         and take the mean over the pictures."""
     probes.compare(answer, cases, truth, why, read=probes.loss_value)
     given = "4 pictures, 2 codes"
-    cut = """.item(), NumPy, detach or no_grad cuts the loss off from Q, and from the generator
-        behind it."""
+    cut = """Going through .item(), NumPy, detach or no_grad cuts the loss off from Q, and from the
+        generator behind it."""
     why = """Downhill, each mean goes to its code, by as much as it is away; a clamp cuts that where
         it is needed most."""
     probes.compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
@@ -401,8 +414,8 @@ def unweighed(guess, code, weight):
     return cross_entropy(guess, code)
 
 
-@in_both_turns("""A softmax seems to be taken before a function of logits: Q can never be sure, the
-    slope is wrong.""")
+@in_both_turns("""A softmax seems to be taken before a function of logits: Q can then never be sure,
+    and the slope is wrong.""")
 def softmax_before_the_logits(guess, code, weight):
     return weight * cross_entropy(guess.softmax(1), code)
 
@@ -468,8 +481,8 @@ def matching(answer: Answer) -> str:
             right = f"{got[name].tolist()}: {found} pictures right"
             why = "Another pairing has more pictures right. There are few enough to look at all."
             raise Wrong(name, right, f"{most} right", why, torch.cat([*got.values()]).double())
-    return """As many right as one-to-one names can have. Labels only name; they were not used to
-        find."""
+    return """As many right as one-to-one names can have. Labels are only for naming: the finding
+        was done without them."""
 
 
 def pairs(table: Tensor) -> tuple[Tensor, Tensor]:

@@ -195,7 +195,8 @@ def generator_loss(answer: Answer) -> str:
         target."""
     far = logits(100, -100, 1)[None, None], y, t, 2.0
     probes.compare_gradients(answer, paying(), far, probes.FLAT, no_slope, given=given)
-    return "One pull towards the target, steady however near it is, one towards what looks real."
+    return """One pull towards the target, as strong however near it is, and one towards what looks
+        real."""
 
 
 def paying(
@@ -246,7 +247,7 @@ generator_loss.mistake("""|target - output| is added up over the pixels of a pic
 generator_loss.mistake("The absolute value is missing: too bright and too dark cancel out.")(
     paying(l1=lambda away: away.mean())
 )
-generator_loss.mistake("It pays for being believed: that is the discriminator's sign.")(
+generator_loss.mistake("It pays for being believed, as the discriminator does. Who wants what?")(
     paying(game=lambda u: softplus(u).mean())
 )
 generator_loss.mistake("""That is log(1 - D), flat where D is sure that a picture is made. Take -log
@@ -466,12 +467,13 @@ unet_forward.mistake("Only the last block got a map; each but the first has its 
 unet_forward.mistake("The maps are added, as in a ResNet. Joined, the next layer can weigh them.")(
     partial(walk_unet, join=torch.add)
 )
-unet_forward.mistake("The decoder's own map is thrown away, and all that was decided lower down.")(
+unet_forward.mistake("The decoder's own map is thrown away, with all that was decided lower down.")(
     partial(walk_unet, join=lambda x, skip: skip)
 )
 
 
-@unet_forward.mistake("The decoder is called from its last block to its first; they are in order.")
+@unet_forward.mistake("""The decoder's blocks are called from last to first. They are listed in the
+    order of their turns.""")
 def decoder_backwards(x, down, up):
     return walk_unet(x, down, up[::-1])
 
@@ -547,7 +549,8 @@ def check_questions(room: Opinions, n: int, given: str) -> None:
         if count != n:
             why = f"{n} different seeds are asked for, no more and no fewer."
             if count == 1:
-                why = "One seed gives one opinion, however often. Give each translation its own."
+                why = """One seed gives one opinion, however often you ask. Give each translation
+                    its own."""
             raise Wrong(given, f"{count} different seed{'s' * (count != 1)}", f"{n}", why)
 
 
@@ -561,8 +564,8 @@ def of_opinions(fold: Callable) -> Callable:
 
 
 CONTRAST = "That is the contrast within each picture. Opinions are compared over the seeds."
-MEAN_FIRST = """The mean over the pixels came first: red here and blue there would be no difference
-    to the reverse."""
+MEAN_FIRST = """The mean over the pixels came first: red here and blue there would equal blue here
+    and red there."""
 spread.mistake("""That is the spread of all values together: of bright and dark places, of one
     picture and the next. One and the same place has to be compared over the seeds.""")(
     of_opinions(lambda y: y.std())
@@ -577,9 +580,8 @@ spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((2, 3, 4)).mean()))
 spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((3, 4)).mean()))
 spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((2, 3, 4)).std(0).mean()))
 spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((1, 2, 3, 4)).std(0)))
-spread.mistake("That compares pictures. Compare each with itself under another seed.")(
-    of_opinions(lambda y: y.std(1).mean())
-)
+spread.mistake("""That compares one picture with another. Compare each with itself under another
+    seed.""")(of_opinions(lambda y: y.std(1).mean()))
 spread.mistake("That is a sum over all pixels. Take the mean.")(
     of_opinions(lambda y: y.std(0).sum())
 )
@@ -649,13 +651,13 @@ class_iou.mistake("""That is the fraction of each class's pixels that were found
     everything red finds all red: pixels wrongly given to a class have to cost something.""")(
     where_there(lambda right, there, painted: right / there)
 )
-class_iou.mistake("Divided by what was painted alone, a class hardly ever dared looks perfect.")(
+class_iou.mistake("Divided by what was painted alone, a class hardly ever painted looks perfect.")(
     where_there(lambda right, there, painted: right / painted)
 )
 class_iou.mistake("Pixels in both maps are counted twice below the line; a union has each once.")(
     where_there(lambda right, there, painted: right / (there + painted))
 )
-class_iou.mistake("That is Dice's coefficient (F1), never below the IoU: a relative.")(
+class_iou.mistake("That is Dice's coefficient (F1), a relative that is never below the IoU.")(
     where_there(lambda right, there, painted: 2 * right / (there + painted))
 )
 class_iou.mistake("""Intersections and unions are added over the classes first: the paper, with most
@@ -701,7 +703,8 @@ def learning_rate(answer: Answer) -> str:
     probes.compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
     why = "A run may be made longer than its schedule. A rate below 0 would walk uphill; stay at 0."
     probes.compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
-    return "Large steps while the game moves, small ones at the end; a resume cannot lose it."
+    return """Large steps while the game moves, small ones at the end; it depends on the step alone,
+        so a resumed run cannot lose it."""
 
 
 def rate(share: Callable[[float], float]) -> Callable:

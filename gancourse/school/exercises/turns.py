@@ -154,6 +154,6 @@ def check_turn(
         cosine = torch.cosine_similarity(slope, right, dim=0).clamp(-1, 1)
         angle = f"{cosine.acos().rad2deg():.0f} degrees off"
         got = f"a step along a gradient of length {slope.norm():.2g}, {angle}"
-        # A flat loss makes a tiny step, which is recognised by its direction.
-        evidence = torch.cat([slope / slope.norm(), slope.norm().log()[None]])
+        # A flat loss makes a tiny step, so steps are compared by direction and length, to 2 %.
+        evidence = torch.cat([slope / slope.norm(), slope.norm().log()[None]]) / 20
         raise Wrong(given, got, f"length {right.norm():.2g}, 0 degrees off", why, evidence)

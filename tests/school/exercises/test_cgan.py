@@ -68,6 +68,9 @@ def whole_numbers(labels, classes):
 wrong(check.one_hot, "single 1")(
     lambda labels, classes: (labels[:, None] >= torch.arange(classes)).float()
 )
+wrong(check.one_hot, "floats", "refuses")(
+    lambda labels, classes: labels[:, None] == torch.arange(classes)
+)
 wrong(check.one_hot, "One row for each label")(lambda labels, classes: labels.float())
 
 

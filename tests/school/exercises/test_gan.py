@@ -498,7 +498,7 @@ def names_bound_anew(average, network, decay):
     return average.state_dict()
 
 
-@wrong(check.ema_update, "counts batches")
+@wrong(check.ema_update, "in integers")
 @torch.no_grad()
 def lerp_of_everything(average, network, decay):
     for name, value in average.state_dict().items():
