@@ -1,1 +1,1 @@
-"""Checkers for the classroom, one module a chapter, all after the pattern of `gancourse.school.exercises.checking`."""
+"""Exercises that check and explain, one module per chapter, after the pattern of `checking`."""

@@ -9,22 +9,17 @@ from torch import Tensor, nn
 
 from gancourse.layers import as_weights
 from gancourse.losses import log_loss, non_saturating_generator
-from gancourse.school.exercises import gan
-from gancourse.school.exercises.checking import Answer, Exercise, Wrong, exercise, near, show
-from gancourse.school.exercises.probes import (
-    CUT,
-    compare,
-    compare_gradients,
-    draws,
-    kind,
-    logits,
-    loss_value,
-    own_stream,
-    relation,
-    tensor,
-    total,
-    whole,
+from gancourse.school.exercises import gan, probes
+from gancourse.school.exercises.checking import (
+    Answer,
+    Exercise,
+    Wrong,
+    exercise,
+    in_order,
+    near,
+    show,
 )
+from gancourse.school.exercises.probes import draws, logits, whole
 from gancourse.school.exercises.turns import Watch, gradient
 
 CLASSES = 4  # of the small players below
@@ -44,28 +39,25 @@ def one_hot(answer: Answer) -> str:
     }
     why = "Row i has a single 1, in the column that labels[i] counts from 0."
     shapes = "One row for each label, one column for each class."
-    compare(answer, cases, as_weights, why, read=tensor, shapes=shapes)
-    if not tensor(answer(whole(0, 1), 2)).is_floating_point():
-        why = """A layer multiplies this with its weights, which are floats. Integers are refused
-            there."""
+    probes.compare(answer, cases, as_weights, why, read=probes.tensor, shapes=shapes)
+    if not probes.tensor(answer(whole(0, 1), 2)).is_floating_point():
+        why = "A layer multiplies this with its weights, which are floats; it refuses integers."
         raise Wrong("labels = [0, 1], classes = 2", "integers", "floats", why)
-    with_a_table = """With a table of rows there is no row 3; with a comparison the row is all
-        zeros, a picture of nothing."""
-    from_the_end = """Python counts -1 from the end: a missing label, often stored as -1, silently
-        becomes the last class."""
+    with_a_table = "A table has no row 3; a comparison gives a row of zeros, a picture of nothing."
+    from_the_end = """Python counts -1 from the end: a missing label, often -1, silently becomes the
+        last class."""
     for labels, why in (whole(0, 3), with_a_table), (whole(1, -1), from_the_end):
         try:
             returned = answer.function(labels.clone(), 3)
         except Exception:
             continue
         if returned is not None:
-            got = f"the row {show(tensor(returned)[1])}"
+            got = f"the row {show(probes.tensor(returned)[1])}"
             raise Wrong(answer.given(labels, 3), got, "an error, whichever", why)
     return "One column per class, and a label that is no class is refused instead of drawn."
 
 
-@one_hot.mistake("""Columns are counted from 1. Classes are counted from 0: label 0 has a column
-    too.""")
+@one_hot.mistake("Columns are counted from 1 here, but classes from 0: label 0 has a column too.")
 def counted_from_one(labels, classes):
     return as_weights((labels - 1) % classes, classes)
 
@@ -99,12 +91,12 @@ def join_maps(answer: Answer) -> str:
     }
     why = "Channel C + k of picture i is weights[i, k] at every place."
     shapes = "The label comes as K more channels: (N, C + K, H, W)."
-    compare(answer, cases, joined, why, read=tensor, shapes=shapes)
-    cut = """The maps come from a layer that wants to learn; going through NumPy, detach or .data
-        cuts it off."""
-    compare_gradients(answer, joined, (maps, labels), cut, given="maps (2, 3, 4, 5)", cut=cut)
-    return """The same number at every place of a map, one map per class: now every pixel's
-        neighbourhood knows the label."""
+    probes.compare(answer, cases, joined, why, read=probes.tensor, shapes=shapes)
+    cut = "The maps come from a layer that wants to learn; NumPy, detach or .data cuts it off."
+    probes.compare_gradients(
+        answer, joined, (maps, labels), cut, given="maps (2, 3, 4, 5)", cut=cut
+    )
+    return "One constant map per class: now every pixel's neighbourhood knows the label."
 
 
 def joined(maps: Tensor, weights: Tensor) -> Tensor:
@@ -126,7 +118,7 @@ def dealt_out_by_view(maps, weights):
 
 
 @join_maps.mistake("""The label stands in one corner. A convolution sees a few pixels at a time; the
-    other corner is drawn without it.""")
+    others are drawn without it.""")
 def in_one_corner(maps, weights):
     label = torch.zeros(len(maps), weights.shape[1], *maps.shape[2:])
     label[:, :, 0, 0] = weights
@@ -226,12 +218,12 @@ def generator_loss(answer: Answer) -> str:
         fake = critic.logits(fake=True)
         check_loss(loss, non_saturating_generator, (fake,), gan.generator_loss, sure)
         if not gradient(loss, forger).any():
-            why = """The generator learns through the discriminator. Somewhere between the two
-                (detach, no_grad) the way is cut."""
+            why = """The generator learns through the discriminator. Between the two (detach,
+                no_grad) the way is cut."""
             raise Wrong(GIVEN, "no gradient reaches the generator", "one does", why)
         check_slope(loss, non_saturating_generator(fake), forger)
-    return """Asked for an 8 and judged as an 8: now the cheapest way to fool the discriminator is
-        to draw what was asked for."""
+    return """Asked for an 8 and judged as an 8: now the cheapest way to fool D is to draw what was
+        asked for."""
 
 
 def play(
@@ -247,7 +239,7 @@ def play(
         forger, critic = Forger(), Critic(sure)
     watches = Watch(forger, "generator"), Watch(critic, "discriminator")
     pictures = () if images is None else (images,)
-    loss = total(answer(forger, critic, *pictures, LABELS, draws(len(LABELS), 3, seed=6)))
+    loss = probes.total(answer(forger, critic, *pictures, LABELS, draws(len(LABELS), 3, seed=6)))
     for watch in watches:
         watch.check_left(GIVEN)
     if not critic.calls:
@@ -298,7 +290,7 @@ def check_fakes(asked: Tensor, weights: Tensor, of_generator: bool) -> None:
             f"a fake asked for as a {asked[first].argmax()}, judged as a {weights[first].argmax()}"
         )
         why = """The discriminator then meets 3s under every name and cannot learn what a 3 is. A
-            fake is judged under the label that its generator was given: draw it once, use it twice."""
+            fake is judged under the label that its generator was given: draw once, use twice."""
         if of_generator:
             why = """Paid for looking like another class than it was asked for, the generator learns
                 that what it is asked for does not matter."""
@@ -316,33 +308,28 @@ def check_loss(
 
     Its mistakes are those of chapter 1's exercise, `unconditional`.
     """
-    value, right = loss_value(loss), loss_value(truth(*logits)).detach()
-    if not near(value, right):
-        given, why = f"{GIVEN}, a discriminator that is sure and wrong", ""
-        if sure:
-            why = """With logits of 60 a probability rounds to 0 or 1, and its logarithm is lost.
-                Start from the logits, as in chapter 1."""
-        else:
-            given, why = (
-                GIVEN,
-                "The labels are right; the loss of these logits is not. It is chapter 1's.",
-            )
-            why = f"{relation(value, right, len(logits[0]))} {why}"
-            if len({len(u) for u in logits}) == 1:
-                known = unconditional.mistakes
-                alike = (w for wrong, w in known if near(loss_value(wrong(*logits)), value))
-                why = next(alike, why)
+    value, right = probes.loss_value(loss), probes.loss_value(truth(*logits))
+    if not near(value, right) and sure:
+        given = f"{GIVEN}, a discriminator that is sure and wrong"
+        why = """At logits of 60 a probability rounds to 0 or 1, and its logarithm is lost. Start
+            from the logits, as in chapter 1."""
         raise Wrong(given, value, right, why)
+    if not near(value, right):
+        why = "The labels are right; the loss of these logits is not. It is chapter 1's."
+        known = unconditional.mistakes if len({len(u) for u in logits}) == 1 else ()
+        alike = (text for wrong, text in known if near(probes.loss_value(wrong(*logits)), value))
+        related = f"{probes.relation(value, right, len(logits[0]))} {why}"
+        raise Wrong(GIVEN, value, right, next(alike, related))
     if not (isinstance(loss, Tensor) and loss.requires_grad):
-        raise Wrong(GIVEN, "a result without a gradient", "one with a gradient", CUT)
+        raise Wrong(GIVEN, "a result without a gradient", "one with a gradient", probes.CUT)
 
 
 def check_slope(loss: Tensor, terms: dict[str, Tensor], network: nn.Module) -> None:
     """Raise `Wrong` unless the loss pulls at the network's weights as the true one does."""
-    got, right = gradient(loss, network), gradient(total(terms), network)
+    got, right = gradient(loss, network), gradient(probes.total(terms), network)
     if not near(got, right):
-        why = """The value is right and the gradient is not: was something clamped, rounded or
-            detached on the way?"""
+        why = """The value is right, the gradient is not: was something clamped, rounded or
+            detached?"""
         length = f"length {right.norm():.3g}"
         raise Wrong(GIVEN, f"a gradient of length {got.norm():.3g}", length, why)
 
@@ -361,9 +348,8 @@ def mixtures(answer: Answer) -> str:
     why = """Each row sums to 1: a share of `first`, which falls from 1 to 0 in equal steps, and the
         rest of `second`."""
     shapes = "One row per step, one column per class."
-    compare(answer, cases, mixed(), why, read=tensor, shapes=shapes)
-    return """Straight from one corner to the other, with both ends on it and every row adding up to
-        1."""
+    probes.compare(answer, cases, mixed(), why, read=probes.tensor, shapes=shapes)
+    return "Straight from one corner to the other, both ends included, and every row adds up to 1."
 
 
 def mixed(shares: Callable[[int], Tensor] = lambda steps: torch.linspace(0, 1, steps)) -> Callable:
@@ -414,24 +400,24 @@ def balanced_labels(answer: Answer) -> str:
 
     def draw(n: int, classes: int, seed: int) -> Tensor:
         given = f"n = {n}, classes = {classes}, seed = {seed}"
-        labels = tensor(answer(n, classes, seed), "a tensor of labels")
+        labels = probes.tensor(answer(n, classes, seed), "a tensor of labels")
         if labels.shape != (n,):
             why = """One label per picture. When n is no multiple of the number of classes, some
                 classes come once more."""
             raise Wrong(given, f"shape {tuple(labels.shape)}", f"shape ({n},)", why)
         if labels.is_floating_point() or labels.dtype == torch.bool:
             why = "A label says which column holds the 1; a layer refuses one and a half."
-            raise Wrong(given, f"numbers of type {kind(labels)}", "integers", why)
+            raise Wrong(given, f"numbers of type {probes.kind(labels)}", "integers", why)
         return labels.long()
 
     first = draw(100, 10, 7)
     if torch.equal(first, first.sort().values) or torch.equal(first, torch.arange(100) % 10):
-        why = """Any few in a row should be a fair draw, and the same place should not always hold
-            the same class. Shuffle."""
+        why = """Any few in a row should be a fair draw, and no place always hold the same class.
+            Shuffle."""
         given = "n = 100, classes = 10, seed = 7"
         raise Wrong(given, "labels in order", "labels in random order", why)
     why = "Two tables with one seed should agree."
-    own_stream(lambda seed: draw(100, 10, seed), "labels", why)
+    probes.own_stream(lambda seed: draw(100, 10, seed), "labels", why)
     for n, classes in ((100, 10), (47, 10), (6, 3), (4, 10)):
         given, labels = f"n = {n}, classes = {classes}, seed = 3", draw(n, classes, 3)
         if labels.min() < 0 or labels.max() >= classes:
@@ -458,11 +444,11 @@ def projection_logit(answer: Answer) -> str:
         "5 pictures with 3 features, labels = [1, 0, 1, 3, 2]": many,
         "1 picture with features [1, 2], label 1": one,
     }
-    why = """Two products with the features, added: with `real`, and with the row of `of_class` that
-        is the label's."""
+    why = """Two products with the features, added: with `real`, and with the label's row of
+        `of_class`."""
     shapes = """One logit per picture: (N,). A matrix (N, N) compares every picture with every
         label."""
-    compare(answer, cases, projected, why, read=tensor, shapes=shapes)
+    probes.compare(answer, cases, projected, why, read=probes.tensor, shapes=shapes)
     return "Is it real, and is it like its class? Two questions, two products, one logit."
 
 
@@ -470,25 +456,26 @@ def projected(features: Tensor, labels: Tensor, real: Tensor, of_class: Tensor) 
     return features @ real + (of_class[labels] * features).sum(1)
 
 
-@projection_logit.mistake("""Only one question is asked, whether it is real. Without the class's
-    part the label changes nothing.""")
+@projection_logit.mistake("""Only "is it real?" is asked. Without the class's part the label changes
+    nothing.""")
 def without_the_class(features, labels, real, of_class):
     return features @ real
 
 
-@projection_logit.mistake("""Only one question is asked, whether it is like its class. What all real
-    pictures share would have to be learned anew for every class.""")
+@projection_logit.mistake("""Only "is it like its class?" is asked. What all real pictures share
+    would have to be learned anew for every class.""")
 def without_the_common_part(features, labels, real, of_class):
     return (of_class[labels] * features).sum(1)
 
 
-@projection_logit.mistake("""The products with all classes are added up, so the label changes
-    nothing. Which one is asked about?""")
+@projection_logit.mistake("""The products with all classes are added, so the label changes nothing.
+    Which one is asked about?""")
 def all_classes(features, labels, real, of_class):
     return features @ real + (features @ of_class.T).sum(1)
 
 
-@projection_logit.mistake("The class that fits best is taken: a 3 sold as an 8 passes.")
+@projection_logit.mistake("""The class that fits best is taken, whichever was asked for: a 3 sold as
+    an 8 passes.""")
 def best_class(features, labels, real, of_class):
     return features @ real + (features @ of_class.T).amax(1)
 
@@ -500,8 +487,8 @@ def shifted_features(features, labels, real, of_class):
     return (features + of_class[labels]) @ real
 
 
-@projection_logit.mistake("""The class's part is subtracted: the better a picture fits its label,
-    the less it is believed.""")
+@projection_logit.mistake("""It is subtracted: the better a picture fits its label, the less it is
+    believed.""")
 def class_subtracted(features, labels, real, of_class):
     return projected(features, labels, real, -of_class)
 
@@ -533,23 +520,22 @@ def class_accuracy(answer: Answer) -> str:
     narrowly = samples.amax(1) + 0.1  # so that the batch's own statistics read other digits
     samples = samples.scatter(1, read[:, None], narrowly[:, None]).view(12, 1, 2, 2)
     given = "12 samples asked for as 0 0 0 0 1 1 2 2 2 2 2 3"
-    flat = tensor(answer(Reader(), samples, asked, CLASSES), "a number for each class")
+    flat = probes.tensor(answer(Reader(), samples, asked, CLASSES), "a number for each class")
     if flat.numel() == 1:
         why = "One number for all hides the class that is lost. Average each class by itself."
         raise Wrong(given, f"one number, {show(flat)}", "4 numbers", why)
     why = """For each class: of the samples asked for as it, the fraction in which the judge's
         largest logit is its own."""
     # A judge remembers how it was left: each answer gets a new one.
-    compare(
+    probes.compare(
         lambda *inputs: answer(Reader(), *inputs),
         {given: (samples, asked, CLASSES)},
         lambda *inputs: right_in_each(Reader(), *inputs),
         why,
-        read=tensor,
+        read=probes.tensor,
         shapes="One number for each class.",
     )
-    return """One number per class, from a judge in eval mode: the worst of them is the one to look
-        at."""
+    return "One number per class, from a judge in eval mode: look at the worst of them."
 
 
 def hits(judge: nn.Module, samples: Tensor, asked: Tensor, classes: int) -> Tensor:
@@ -575,8 +561,7 @@ def precision(judge, samples, asked, classes):
     return hits(judge, samples, asked, classes) / read.bincount(minlength=classes)
 
 
-@class_accuracy.mistake("""Those are numbers of hits. A class that was asked for more often would
-    look better.""")
+@class_accuracy.mistake("Those are counts: a class asked for more often would look better.")
 def hits_only(judge, samples, asked, classes):
     return hits(judge, samples, asked, classes)
 
@@ -593,14 +578,4 @@ def confidence(judge, samples, asked, classes):
     return torch.stack([belief[asked == k, k].mean() for k in range(classes)])
 
 
-# In the order of the notebook.
-EXERCISES = (
-    one_hot,
-    join_maps,
-    discriminator_loss,
-    generator_loss,
-    mixtures,
-    balanced_labels,
-    projection_logit,
-    class_accuracy,
-)
+EXERCISES = in_order(globals())

@@ -197,6 +197,11 @@ def exercise(*, minutes: int, difficulty: str, call: str) -> Callable[[Callable]
     return lambda check: Exercise(check, minutes, difficulty, call)
 
 
+def in_order(module: dict) -> tuple[Exercise, ...]:
+    """The exercises that a module (its `globals()`) defines, in the order of its lines."""
+    return tuple(value for value in module.values() if isinstance(value, Exercise))
+
+
 class Answer:
     """The student's function, called safely. A class is made an object first."""
 
@@ -285,7 +290,7 @@ ADVICE = {
     "NoneType": "Something here is None. Is an earlier exercise still to be done?",
     "in-place operation": "Changing a weight is not part of a loss: it must not be recorded.",
     "type Long": "A float belongs here: give the targets the type of the logits.",
-    "for 'Long'": "Not every tensor of a network is a float: BatchNorm counts batches.",
+    "for 'Long'": "Not every tensor is a float: BatchNorm counts its batches in integers.",
     "positional argument": "The checker passes the arguments of the stub, in their order.",
     "retain": "The same graph was walked twice. Compute what the second walk needs again.",
     "not defined": "Has the cell that defines this name been run?",
@@ -323,7 +328,7 @@ def show(value) -> str:
 
 def close(a: Tensor, b: Tensor, tolerance: float = 1e-3) -> Tensor:
     """Where numbers agree, absolutely below 1 and relatively above; nan and inf never do."""
-    return (a - b).abs() <= tolerance * b.abs().clamp(min=1)
+    return ((a - b).abs() <= tolerance * b.abs().clamp(min=1)) & b.isfinite()
 
 
 def near(a: Tensor, b: Tensor, tolerance: float = 1e-3) -> bool:

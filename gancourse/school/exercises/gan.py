@@ -14,21 +14,17 @@ from torch.nn.functional import softplus
 from gancourse.losses import log_loss, minimax_generator, non_saturating_generator
 from gancourse.metrics.modes import toy_modes
 from gancourse.metrics.parzen import log_likelihoods
-from gancourse.school.exercises.checking import WRITE_IT, Answer, NotDone, Wrong, exercise, near
-from gancourse.school.exercises.probes import (
-    FLAT,
-    ROUNDING,
-    SIGMOID_TWICE,
-    array,
-    compare,
-    compare_gradients,
-    draws,
-    is_float32,
-    logits,
-    loss_value,
-    own_stream,
-    total,
+from gancourse.school.exercises import probes
+from gancourse.school.exercises.checking import (
+    WRITE_IT,
+    Answer,
+    NotDone,
+    Wrong,
+    exercise,
+    in_order,
+    near,
 )
+from gancourse.school.exercises.probes import draws, logits
 from gancourse.school.exercises.turns import Watch, check_turn, players
 
 # --- losses ---
@@ -50,12 +46,14 @@ def discriminator_loss(answer: Answer) -> str:
     why = """A logit u is any number; the probability that D gives is sigmoid(u). The loss is -log
         of the probability given to the right answer, averaged over the batch, real half plus fake
         half."""
-    compare(answer, cases, log_loss, why, read=loss_value)
+    probes.compare(answer, cases, log_loss, why, read=probes.loss_value)
     far = logits(-100, -100), logits(100, 100)
-    compare(answer, [far], log_loss, ROUNDING, read=loss_value)
+    probes.compare(answer, [far], log_loss, probes.ROUNDING, read=probes.loss_value)
     why = "Downhill, real logits should rise and fake ones fall, each by its share of the batch."
-    compare_gradients(answer, log_loss, (logits(2, -1), logits(0.5, -2)), why, why)
-    compare_gradients(answer, log_loss, (logits(-100, -60), logits(100, 60)), FLAT, FLAT)
+    probes.compare_gradients(answer, log_loss, (logits(2, -1), logits(0.5, -2)), why, why)
+    probes.compare_gradients(
+        answer, log_loss, (logits(-100, -60), logits(100, 60)), probes.FLAT, probes.FLAT
+    )
     return """2 ln 2 for knowing nothing, and at logits of -100 and 100 it still says which way to
         go. Keep the 1.386 in mind: a curve that stays there belongs to a discriminator that only
         guesses."""
@@ -64,7 +62,7 @@ def discriminator_loss(answer: Answer) -> str:
 @discriminator_loss.mistake("""That is half. Some papers (pix2pix) halve it on purpose, to slow the
     discriminator; here the two halves are added: knowing nothing costs 2 ln 2 = 1.386.""")
 def halved(real, fake):
-    return total(log_loss(real, fake)) / 2
+    return probes.total(log_loss(real, fake)) / 2
 
 
 @discriminator_loss.mistake("Real and fake are swapped: D learns to call real samples fake.")
@@ -83,12 +81,12 @@ def fake_only(real, fake):
 
 
 @discriminator_loss.mistake("""Both halves pull the same way: fakes are called real, as the
-    generator wants, and a D that calls everything real pays nothing. What is a fake to be called?""")
+    generator wants; a D that calls everything real pays nothing. What should a fake be called?""")
 def all_real(real, fake):
     return log_loss(real, -fake)
 
 
-@discriminator_loss.mistake(SIGMOID_TWICE)
+@discriminator_loss.mistake(probes.SIGMOID_TWICE)
 def sigmoid_twice(real, fake):
     return log_loss(real.sigmoid(), fake.sigmoid())
 
@@ -104,11 +102,17 @@ def generator_loss(answer: Answer) -> str:
     """Logits of fake samples, (N,) -> the non-saturating loss -mean log D(G(z)), a scalar."""
     cases = [(torch.zeros(2),), (logits(2, -1, 0.5, 3),), (logits(-4, -2),)]
     why = "What does the generator want D to say of its samples? It pays -log of that probability."
-    compare(answer, cases, non_saturating_generator, why, read=loss_value)
-    compare(answer, [(logits(-100, -100),)], non_saturating_generator, ROUNDING, read=loss_value)
+    probes.compare(answer, cases, non_saturating_generator, why, read=probes.loss_value)
+    probes.compare(
+        answer,
+        [(logits(-100, -100),)],
+        non_saturating_generator,
+        probes.ROUNDING,
+        read=probes.loss_value,
+    )
     why = "Downhill, the logits of the fakes should rise, each by its share of the batch."
-    compare_gradients(answer, non_saturating_generator, (logits(2, -1),), why)
-    compare_gradients(answer, non_saturating_generator, (logits(-100, -20),), FLAT)
+    probes.compare_gradients(answer, non_saturating_generator, (logits(2, -1),), why)
+    probes.compare_gradients(answer, non_saturating_generator, (logits(-100, -20),), probes.FLAT)
     return """The slope is steepest, -1 per sample, where D is sure that the sample is fake: the
         worst forgeries learn most. Under the minimax loss they would learn nothing."""
 
@@ -125,7 +129,7 @@ def what_the_discriminator_wants(fake):
     return softplus(fake).mean()
 
 
-@generator_loss.mistake(SIGMOID_TWICE)
+@generator_loss.mistake(probes.SIGMOID_TWICE)
 def sigmoid_twice_in_the_generator(fake):
     return softplus(-fake.sigmoid()).mean()
 
@@ -146,24 +150,23 @@ def latents(answer: Answer) -> str:
     as they were.
     """
     given = "n = 6, size = 3, seed = 7"
-    z = array(answer(6, 3, 7))
+    z = probes.array(answer(6, 3, 7))
     if z.shape != (6, 3):
         swapped = " Number and size have changed places." if z.shape == (3, 6) else ""
         raise Wrong(given, z, "a tensor of shape (6, 3)", f"A row is one latent.{swapped}")
-    is_float32(z, given)
-    why = """Pictures of progress are drawn from the same latents each time; otherwise they show
-        different pictures."""
-    own_stream(lambda seed: array(answer(6, 3, seed)), "latents", why)
-    check_normal(array(answer(4096, 16, 3)).double(), "n = 4096, size = 16, seed = 3")
-    return """N(0, 1) in every coordinate, the same for the same seed, and the global random states
-        were left alone."""
+    probes.is_float32(z, given)
+    why = "Pictures of progress must show the same latents each time."
+    probes.own_stream(lambda seed: probes.array(answer(6, 3, seed)), "latents", why)
+    check_normal(probes.array(answer(4096, 16, 3)).double(), "n = 4096, size = 16, seed = 3")
+    return """N(0, 1) in every coordinate, the same for the same seed; no global random state was
+        touched."""
 
 
 def check_normal(z: Tensor, given: str) -> None:
     """Raise `Wrong` unless the rows of (N, D) look like independent draws of N(0, 1)."""
     if len(z.unique(dim=0)) < len(z) or bool((z == z[:, :1]).all()):
-        why = """Each latent, and each coordinate of it, is a draw of its own; else the generator
-            makes copies."""
+        why = """Each latent, and each coordinate of it, is drawn anew; else the generator makes
+            copies."""
         raise Wrong(given, "latents that repeat themselves", f"{len(z)} different ones", why)
     if abs(average := z.mean().item()) > 0.02:
         uniform = " These numbers are uniform: none is below 0." if z.min() >= 0 else ""
@@ -176,8 +179,8 @@ def check_normal(z: Tensor, given: str) -> None:
     distance = (torch.special.ndtr(z.flatten().sort().values) - ranks).abs().max()
     if distance > 0.012:  # Kolmogorov-Smirnov, p < 1e-7
         got = f"{100 * (z.abs() > 2).double().mean():.1f} % beyond -2 and 2"
-        why = """Mean and deviation are right, the shape is not: a bell has tails, a uniform
-            distribution has none."""
+        why = """Mean and deviation are right, the shape is not: a bell has tails, a uniform has
+            none."""
         raise Wrong(given, got, "4.6 %, as for a Gaussian", why)
     if (together := torch.corrcoef(z.T).fill_diagonal_(0).abs().max()) > 0.12:
         why = "Coordinates that move together are fewer coordinates than they seem."
@@ -198,11 +201,10 @@ def discriminator_step(answer: Answer) -> str:
     """
     generator, discriminator = players()
     real, z = draws(8, 2, seed=1) + 1, draws(8, 3, seed=2)
-    loss = total(log_loss(discriminator(real), discriminator(generator(z).detach())))
+    loss = probes.total(log_loss(discriminator(real), discriminator(generator(z).detach())))
     given = "two small networks, 8 real points, 8 latents"
     check_turn(answer, "discriminator", generator, discriminator, (real, z), loss, given)
-    return """The discriminator took one step down its own gradient, and the generator noticed
-        nothing."""
+    return "The discriminator took one step down its own gradient; the generator noticed nothing."
 
 
 def down_d(loss: Callable) -> Callable:
@@ -211,7 +213,7 @@ def down_d(loss: Callable) -> Callable:
     @wraps(loss)
     def turn(generator, discriminator, optimizer, real, z):
         optimizer.zero_grad()
-        total(loss(discriminator(real), discriminator(generator(z).detach()))).backward()
+        probes.total(loss(discriminator(real), discriminator(generator(z).detach()))).backward()
         optimizer.step()
 
     return turn
@@ -225,18 +227,18 @@ def generator_step(answer: Answer) -> str:
     """Play one turn of the generator with the loss of `generator_loss`, and return nothing.
 
     `generator` has BatchNorm and learns in train mode; `optimizer` holds its parameters, in which
-    an old gradient is left. `discriminator` is sure that every sample is fake; gradients may arrive
-    in its parameters, but none may move. What is returned is ignored.
+    an old gradient is left. `discriminator` may be sure that every sample is fake; gradients may
+    arrive in its parameters, but none may move. What is returned is ignored.
     """
-    generator, discriminator = players(batch_norm=True)
-    with torch.no_grad():
-        discriminator[2].bias.sub_(8.0)
     z = draws(8, 3, seed=2) + 0.5
-    loss = softplus(-discriminator(generator(z))).mean()
-    given = "a generator with BatchNorm, a discriminator that is sure of itself, 8 latents"
-    check_turn(answer, "generator", generator, discriminator, (z,), loss, given)
-    return """The gradient went through the discriminator and moved the generator alone, although D
-        was sure of itself."""
+    for sure, kind in (8.0, "is sure of itself"), (0.0, "is in doubt"):
+        generator, discriminator = players(batch_norm=True)
+        with torch.no_grad():
+            discriminator[2].bias.sub_(sure)
+        loss = probes.total(non_saturating_generator(discriminator(generator(z))))
+        given = f"a generator with BatchNorm, a discriminator that {kind}, 8 latents"
+        check_turn(answer, "generator", generator, discriminator, (z,), loss, given)
+    return "The gradient passed through D, sure as it was, and moved the generator alone."
 
 
 def down_g(loss: Callable) -> Callable:
@@ -245,7 +247,7 @@ def down_g(loss: Callable) -> Callable:
     @wraps(loss)
     def turn(generator, discriminator, optimizer, z):
         optimizer.zero_grad()
-        total(loss(discriminator(generator(z)))).backward()
+        probes.total(loss(discriminator(generator(z)))).backward()
         optimizer.step()
 
     return turn
@@ -287,9 +289,9 @@ def modes_covered(answer: Answer) -> str:
         "8 centres, std = 0.02, a point 0.064 from each": (ring + above, ring, 0.02),
         "8 centres, std = 0.02, a point (0.05, 0.05) from each": (ring + 0.05, ring, 0.02),
     }
-    why = """A mode is covered when at least one point lies within 3 std of its centre. Ask it of
-        each mode in turn."""
-    compare(answer, cases, lambda *inputs: toy_modes(*inputs)["modes"], why)
+    why = """A mode is covered when a point lies within 3 std of its centre. Ask it of each mode in
+        turn."""
+    probes.compare(answer, cases, lambda *inputs: toy_modes(*inputs)["modes"], why)
     return "It sees collapse, strays and near misses, and works for 12 modes elsewhere."
 
 
@@ -359,8 +361,7 @@ def ema_update(answer: Answer) -> str:
             why = "Change the weights of `average` in place, or return a new network."
             raise Wrong(given, got, expected, why)
         if learner.moved():
-            why = """The average follows the network, never the other way: training must not notice
-                that it is watched."""
+            why = "The average follows the network, never the other way: training must not notice."
             raise Wrong(given, "the network changed", "only the average changes", why)
         check_average(*map(weights, (new, old, network)), decay)
         check_statistics(new[1], old[1], network[1], decay)
@@ -376,8 +377,8 @@ def ema_update(answer: Answer) -> str:
             why = "From now on every step of the network changes the average too."
             raise Wrong(given, got, "memory of its own", why)
         average = new
-    return """It moves 1 - decay of the way, takes BatchNorm's statistics along, and leaves the
-        network alone."""
+    return """It goes 1 - decay of the way, takes BatchNorm's statistics along, leaves the network
+        alone."""
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -455,11 +456,11 @@ def parzen(answer: Answer) -> str:
     cases = [(torch.zeros(1), torch.zeros(1), 1.0), (some, others, 0.5), (some, others, 2.0)]
     why = """On every sample stands a Gaussian of width sigma; their mean is the density at a point;
         its logarithm is averaged over the points."""
-    compare(answer, cases, log_density, why)
+    probes.compare(answer, cases, log_density, why)
     cases = [(logits(0, 1), logits(60), 1.0), (logits(0, 1), logits(0.5), 0.01)]
     why = """Far from every sample exp(-1740) rounds to 0, and log 0 is minus infinity, although the
         answer is a plain number. Can the largest term be taken out before anything is rounded?"""
-    compare(answer, cases, log_density, why)
+    probes.compare(answer, cases, log_density, why)
     return "Right, and finite far from every sample, which is where nearly every picture is."
 
 
@@ -489,8 +490,8 @@ def without_the_factor(samples, points, sigma):
     return log_density(samples, points, sigma) + math.log(sigma * math.sqrt(2 * math.pi))
 
 
-@parzen.mistake("""The mean of logarithms is not the logarithm of a mean: a point would have to be
-    near every sample, where one is enough.""")
+@parzen.mistake("""The mean of logarithms is not the logarithm of a mean: a point need not be near
+    every sample, one is enough.""")
 def mean_of_logarithms(samples, points, sigma):
     return log_gaussians(samples, points, sigma).mean()
 
@@ -516,14 +517,4 @@ def sigma_as_variance(samples, points, sigma):
     return log_density(samples, points, math.sqrt(sigma))
 
 
-# In the order of the notebook.
-EXERCISES = (
-    discriminator_loss,
-    generator_loss,
-    latents,
-    discriminator_step,
-    generator_step,
-    modes_covered,
-    ema_update,
-    parzen,
-)
+EXERCISES = in_order(globals())

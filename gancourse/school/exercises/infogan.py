@@ -11,20 +11,9 @@ from torch.nn.functional import cross_entropy, one_hot, softplus
 
 from gancourse.losses import log_loss, non_saturating_generator
 from gancourse.metrics import codes
-from gancourse.school.exercises.checking import Answer, Wrong, exercise, near, show
-from gancourse.school.exercises.probes import (
-    array,
-    compare,
-    compare_gradients,
-    draws,
-    is_float32,
-    logits,
-    loss_value,
-    own_stream,
-    tensor,
-    total,
-    whole,
-)
+from gancourse.school.exercises import probes
+from gancourse.school.exercises.checking import Answer, Wrong, exercise, in_order, near, show
+from gancourse.school.exercises.probes import draws, logits, whole
 from gancourse.school.exercises.turns import check_turn
 
 # --- information ---
@@ -37,28 +26,29 @@ def entropy(answer: Answer) -> str:
     A value that never comes adds nothing.
     """
     cases = [(logits(0.5, 0.25, 0.125, 0.125),), (torch.full((10,), 0.1),), (logits(0.9, 0.1),)]
-    why = """The surprise at a value is minus the logarithm of its probability; entropy is the mean
-        surprise."""
-    compare(answer, cases, in_nats, why)
-    why = """A value that never comes adds nothing, but a computer takes 0 times minus infinity for
-        nan."""
-    compare(answer, [(logits(0.5, 0.5, 0),), (logits(0, 1, 0),)], in_nats, why)
-    return """ln 10 = 2.303 for a fair code of ten values, and 0 for one that is always the same:
-        that tells nobody anything."""
+    why = "Surprise is minus the logarithm of the probability; entropy is the mean surprise."
+    probes.compare(answer, cases, in_nats, why)
+    why = "A value that never comes adds nothing, but 0 times minus infinity is nan."
+    probes.compare(answer, [(logits(0.5, 0.5, 0),), (logits(0, 1, 0),)], in_nats, why)
+    return """ln 10 = 2.303 for a fair code of ten values, 0 for one that never changes and so tells
+        nothing."""
 
 
 def in_nats(p: Tensor) -> Tensor:
     return torch.special.entr(p).sum()
 
 
-@entropy.mistake("""That is a mean over the values; the probabilities are already the weights. Add
-    up.""")
+@entropy.mistake("The sign is flipped: a probability's logarithm is below 0, an entropy is not.")
+def negative(p):
+    return -in_nats(p)
+
+
+@entropy.mistake("That is a mean over the values, but probabilities are already weights: add up.")
 def averaged(p):
     return in_nats(p) / len(p)
 
 
-@entropy.mistake("""That is right only where all values are equally likely. A lopsided code holds
-    less.""")
+@entropy.mistake("That holds where all values are equally likely. A lopsided code holds less.")
 def of_the_size_alone(p):
     return math.log(len(p))
 
@@ -73,8 +63,7 @@ def unweighted_sum(p):
     return -p.log().sum()
 
 
-@entropy.mistake("""That is the number of equally likely values that would be as hard to guess.
-    Asked is its logarithm.""")
+@entropy.mistake("That many equally likely values would be as hard to guess. Take the logarithm.")
 def perplexity(p):
     return in_nats(p).exp()
 
@@ -87,29 +76,28 @@ def draw_codes(answer: Answer) -> str:
     all drawn independently. A NumPy array will do. The global random states must stay as they were.
     """
     given = "n = 6, categories = (4, 3), continuous = 2, seed = 7"
-    code = array(answer(6, (4, 3), 2, 7))
+    code = probes.array(answer(6, (4, 3), 2, 7))
     if code.shape != (6, 9):
-        why = """A row is one picture's code: 4 + 3 columns for the categories, 2 for the continuous
-            codes."""
+        why = "One row per picture: 4 + 3 columns for the categories, 2 for the continuous codes."
         if code.shape == (6, 4):
             why += " A category goes in one-hot, one column per value: 3 is not three times 1."
         raise Wrong(given, code, "a tensor of shape (6, 9)", why)
-    is_float32(code, given)
+    probes.is_float32(code, given)
     why = "Pictures of progress need the same codes each time."
-    own_stream(lambda seed: array(answer(6, (4, 3), 2, seed)), "codes", why)
+    probes.own_stream(lambda seed: probes.array(answer(6, (4, 3), 2, seed)), "codes", why)
     given = "n = 6000, categories = (4, 3), continuous = 2, seed = 3"
-    many = array(answer(6000, (4, 3), 2, 3)).double()
+    many = probes.array(answer(6000, (4, 3), 2, 3)).double()
     for block in many[:, :4], many[:, 4:7]:
         check_even(block, given)
     check_uniform(many[:, 7:], given)
     check_independent(many, given)
     for categories, continuous, width in ((), 3, 3), ((2, 2), 0, 4):
-        if (alone := array(answer(5, categories, continuous, 1))).shape != (5, width):
+        if (alone := probes.array(answer(5, categories, continuous, 1))).shape != (5, width):
             given = f"n = 5, categories = {categories}, continuous = {continuous}"
             why = "A game may have codes of one kind only."
             raise Wrong(given, alone, f"shape (5, {width})", why)
-    return """Every value as likely as every other, continuous codes on both sides of 0, and no code
-        tells of another."""
+    return """Every value equally likely, continuous codes on both sides of 0, all of them
+        independent."""
 
 
 def check_even(block: Tensor, given: str) -> None:
@@ -118,8 +106,8 @@ def check_even(block: Tensor, given: str) -> None:
     bad = ((block != 0) & (block != 1)).any(1) | (block.sum(1) != 1)
     if bad.any():
         got = f"a row {show(block[bad][0])} in a category's columns"
-        why = """One-hot is a single 1 and zeros: the generator gets one weight vector per value,
-            and nothing says that 3 is near 2."""
+        why = """One-hot is a single 1 and zeros: one weight vector per value; nothing says that 3
+            is near 2."""
         raise Wrong(given, got, f"{size - 1} zeros and a one", why)
     shares = block.mean(0)
     if (shares - 1 / size).abs().max() > 0.03:
@@ -134,7 +122,8 @@ def check_uniform(drawn: Tensor, given: str) -> None:
     centre, spread = drawn.mean().item(), drawn.std().item()
     seen = f"mean {centre:.2f}, deviation {spread:.2f}"
     if drawn.abs().max() > 1:
-        why = f"Asked are numbers from -1 to 1, all equally likely. {seen}: are they Gaussian?"
+        why = f"""Asked are numbers from -1 to 1, all equally likely. With {seen}, are these
+            Gaussian?"""
         if abs(centre + 1) < 0.1:
             why = """Two limits were handed to a function that takes a mean and a deviation: that
                 draws a Gaussian about -1, and the slider's right half is hardly ever trained."""
@@ -143,8 +132,8 @@ def check_uniform(drawn: Tensor, given: str) -> None:
     if abs(centre) > 0.04 or abs(spread - 1 / math.sqrt(3)) > 0.03:
         why = "All values from -1 to 1 are to be equally likely."
         if drawn.min() >= 0:
-            why = """Half of the range is never drawn: a slider moved there would show what was
-                never trained."""
+            why = """Half of the range is never drawn: a slider there would show what was never
+                trained."""
         raise Wrong(given, seen, "mean 0, deviation 0.58", why)
     ranks = (torch.arange(drawn.numel(), dtype=drawn.dtype) + 0.5) / drawn.numel()
     if ((drawn.flatten().sort().values + 1) / 2 - ranks).abs().max() > 0.03:
@@ -160,8 +149,8 @@ def check_independent(drawn: Tensor, given: str) -> None:
     together, block = torch.corrcoef(drawn.T), whole(0, 0, 0, 0, 1, 1, 1, 2, 3)
     together[block[:, None] == block] = 0
     if (worst := together.abs().max()) > 0.08:
-        why = """Codes that move together are one code: Q needs to see only one of them, and neither
-            can be turned alone."""
+        why = """Codes that move together are one code: Q need see only one, and neither can be
+            turned alone."""
         raise Wrong(given, f"two codes with correlation {worst:.2f}", "about 0", why)
 
 
@@ -178,9 +167,8 @@ def information(answer: Answer) -> str:
         "a Q of 10 values with random logits": (some, value),
         "logits = [[2, 0, 0], [0, 1, -1]], value = [0, 2]": (few, whole(0, 2)),
     }
-    why = """L_I = H(c) + mean log Q(value): what the code holds, less the surprise that is left to
-        Q."""
-    compare(answer, cases, bound, why)
+    why = "L_I = H(c) + mean log Q(value): what the code holds, less the surprise left to Q."
+    probes.compare(answer, cases, bound, why)
     sure = 200 * one_hot(value, 10).float() - 100
     cases = {
         "a Q that is sure and right, logits of +-100": (sure, value),
@@ -188,7 +176,7 @@ def information(answer: Answer) -> str:
     }
     why = """A probability of exp(-200) rounds to 0, and its logarithm to minus infinity. There is a
         form that starts from the logit and never makes the probability."""
-    compare(answer, cases, bound, why)
+    probes.compare(answer, cases, bound, why)
     return """0 for a Q that knows nothing, ln K for one that is always right, and far below 0 for
         one that is sure and wrong: it is a lower bound, and a poor Q makes it a poor one."""
 
@@ -197,10 +185,14 @@ def bound(logits: Tensor, value: Tensor) -> Tensor:
     return math.log(logits.shape[1]) - cross_entropy(logits, value)
 
 
-@information.mistake("""That is the loss that Q pays, which falls to 0. The bound is what is left of
-    H(c) once it is paid.""")
+@information.mistake("That is Q's loss, which falls to 0. The bound is what it leaves of H(c).")
 def the_loss(logits, value):
     return cross_entropy(logits, value)
+
+
+@information.mistake("The sign is flipped: a Q that guesses right raises the bound.")
+def the_wrong_way_up(logits, value):
+    return -bound(logits, value)
 
 
 @information.mistake("The entropy is missing: a Q that knows nothing would have less than nothing.")
@@ -224,15 +216,15 @@ def always_ln_10(logits, value):
     return math.log(10) - cross_entropy(logits, value)
 
 
-@information.mistake("""That is how sure Q is, not how right: the drawn values do not appear in it.
-    Sure and wrong would be paid.""")
+@information.mistake("""That is how sure Q is, not how right: the drawn values do not appear in it,
+    so sure and wrong would be paid.""")
 def how_sure_q_is(logits, value):
     q = torch.distributions.Categorical(logits=logits)
     return math.log(logits.shape[1]) - q.entropy().mean()
 
 
-@information.mistake("""That is the fraction of right guesses. The bound pays for the probability
-    given to the right value.""")
+@information.mistake("""That is the fraction of right guesses. The bound pays for the probability of
+    the right value.""")
 def accuracy(logits, value):
     return (logits.argmax(1) == value).float().mean()
 
@@ -249,7 +241,7 @@ def continuous_surprise(answer: Answer) -> str:
     """
     code = 2 * torch.rand(4, 2, generator=torch.Generator().manual_seed(1)) - 1
     guess = draws(4, 2, seed=2)
-    at_best = loss_value(answer(code, code))
+    at_best = probes.loss_value(answer(code, code))
     constant = HALF_LOG_2_PI if near(at_best, torch.tensor(2 * HALF_LOG_2_PI)) else 0.0
 
     def truth(mean: Tensor, code: Tensor) -> Tensor:
@@ -262,15 +254,15 @@ def continuous_surprise(answer: Answer) -> str:
     }
     why = """-log N(c; mean, 1) is a square and a constant. Add it up over the codes of a picture,
         and take the mean over the pictures."""
-    compare(answer, cases, truth, why, read=loss_value)
+    probes.compare(answer, cases, truth, why, read=probes.loss_value)
     given = "4 pictures, 2 codes"
     cut = """Going through .item(), NumPy, detach or no_grad cuts the loss off from Q, and from the
         generator behind it."""
-    why = """Downhill, each mean should go to its code, by as much as it is away. A clamp cuts that
-        where it is needed most."""
-    compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
+    why = """Downhill, each mean goes to its code, by as much as it is away; a clamp cuts that where
+        it is needed most."""
+    probes.compare_gradients(answer, truth, (guess, code), why, given=given, cut=cut)
     return """Half the squared error, a sum over the codes. A Q that always says 0 pays 1/6 = 0.167
-        per code: that is the variance of U(-1, 1), halved, and all that a continuous code can earn."""
+        per code: that is the variance of U(-1, 1), halved, and all a continuous code can earn."""
 
 
 @continuous_surprise.mistake("""That is the squared error without the half that a Gaussian of
@@ -279,8 +271,7 @@ def without_the_half(mean, code):
     return (code - mean).square().sum(1).mean()
 
 
-@continuous_surprise.mistake("""That is a mean over the codes. Each code is a guess of its own, and
-    their surprises add up.""")
+@continuous_surprise.mistake("That is a mean over the codes; the surprises of all codes add up.")
 def mean_over_codes(mean, code):
     return (code - mean).square().mean() / 2
 
@@ -291,8 +282,7 @@ def mean_squared_error(mean, code):
     return (code - mean).square().mean()
 
 
-@continuous_surprise.mistake("""That is the absolute error, which belongs to a Laplace distribution.
-    A Gaussian squares.""")
+@continuous_surprise.mistake("That is the absolute error (Laplace). A Gaussian squares.")
 def absolute_error(mean, code):
     return (code - mean).abs().sum(1).mean()
 
@@ -306,7 +296,7 @@ def distance(mean, code):
 
 
 class TwoHeads(nn.Module):
-    """A tiny discriminator with Q on its trunk: (N, 2) -> logits (N,), logits of the code (N, 3)."""
+    """A tiny discriminator with Q on its trunk: (N, 2) -> logits (N,), code logits (N, 3)."""
 
     def __init__(self):
         super().__init__()
@@ -335,7 +325,7 @@ LATENT = torch.cat([draws(8, 2, seed=2), one_hot(CODES, 3).float()], 1)
     call="(generator, discriminator, optimizer, real, latent, code, weight)",
 )
 def discriminator_turn(answer: Answer) -> str:
-    """Play a turn of the discriminator with Q: its loss plus `weight` times the code's cross-entropy.
+    """Play a turn of the discriminator: its loss plus `weight` times the code's cross-entropy.
 
     `discriminator(x)` gives logits (N,) and the code's logits (N, 3); `optimizer` holds all its
     parameters, in which an old gradient is left. `latent` (N, 5) was made with `code` (N,). No
@@ -344,12 +334,11 @@ def discriminator_turn(answer: Answer) -> str:
     generator, discriminator = players_with_q()
     real = draws(8, 2, seed=1) + 1
     (on_real, _), (on_fake, guess) = discriminator(real), discriminator(generator(LATENT).detach())
-    loss = total(log_loss(on_real, on_fake)) + WEIGHT * cross_entropy(guess, CODES)
+    loss = probes.total(log_loss(on_real, on_fake)) + WEIGHT * cross_entropy(guess, CODES)
     given = f"two small networks, 8 real points, 8 latents with their codes, weight = {WEIGHT:.0f}"
     data = real, LATENT.clone(), CODES.clone(), WEIGHT
     check_turn(answer, "discriminator", generator, discriminator, data, loss, given)
-    return """Trunk, verdict and Q moved together in one step, and Q was asked about made pictures
-        only."""
+    return "Trunk, verdict and Q moved together in one step; Q was asked about made pictures only."
 
 
 @exercise(
@@ -369,8 +358,7 @@ def generator_turn(answer: Answer) -> str:
     given = f"two small networks, 8 latents with their codes, weight = {WEIGHT:.0f}"
     data = LATENT.clone(), CODES.clone(), WEIGHT
     check_turn(answer, "generator", generator, discriminator, data, loss, given)
-    return """One loss, one step: verdict and information share it, in the proportion that the
-        weight says."""
+    return "One loss, one step: verdict and information share it as the weight says."
 
 
 def d_turn(information: Callable, verdict: Callable = log_loss) -> Callable:
@@ -380,7 +368,7 @@ def d_turn(information: Callable, verdict: Callable = log_loss) -> Callable:
         optimizer.zero_grad()
         on_fake, guess = discriminator(generator(latent).detach())
         verdicts = verdict(discriminator(real)[0], on_fake)
-        (total(verdicts) + information(guess, code, weight)).backward()
+        (probes.total(verdicts) + information(guess, code, weight)).backward()
         optimizer.step()
 
     return turn
@@ -392,7 +380,7 @@ def g_turn(information: Callable, verdict: Callable = non_saturating_generator) 
     def turn(generator, discriminator, optimizer, latent, code, weight):
         optimizer.zero_grad()
         on_fake, guess = discriminator(generator(latent))
-        (total(verdict(on_fake)) + information(guess, code, weight)).backward()
+        (probes.total(verdict(on_fake)) + information(guess, code, weight)).backward()
         optimizer.step()
 
     return turn
@@ -426,8 +414,8 @@ def unweighed(guess, code, weight):
     return cross_entropy(guess, code)
 
 
-@in_both_turns("""A softmax seems to be taken before a function that takes logits: Q can then never
-    be sure, and the slope is wrong.""")
+@in_both_turns("""A softmax seems to be taken before a function of logits: Q can then never be sure,
+    and the slope is wrong.""")
 def softmax_before_the_logits(guess, code, weight):
     return weight * cross_entropy(guess.softmax(1), code)
 
@@ -439,8 +427,8 @@ def paid(guess: Tensor, code: Tensor, weight: float) -> Tensor:
 discriminator_turn.mistake("Only the information counts: nobody learns to tell real from made.")(
     d_turn(paid, lambda on_real, on_fake: 0 * on_fake.sum())
 )
-generator_turn.mistake("""Only the information counts: pictures need not look real, as long as they
-    show their code.""")(g_turn(paid, lambda on_fake: 0 * on_fake.sum()))
+generator_turn.mistake("""Only the information counts: pictures need not look real, only show their
+    code.""")(g_turn(paid, lambda on_fake: 0 * on_fake.sum()))
 generator_turn.mistake("""It learned to be caught: for the verdict, its wish is the opposite of the
     discriminator's. Only for the code do the two want the same.""")(
     g_turn(paid, lambda on_fake: softplus(on_fake).mean())
@@ -467,7 +455,7 @@ def trunk_not_shared(generator, discriminator, optimizer, real, latent, code, we
 
 @exercise(minutes=15, difficulty="medium", call="(category, label)")
 def matching(answer: Answer) -> str:
-    """Categories and labels (N,), 0 to K - 1 -> each category's class, one to one, most pictures right.
+    """Categories and labels (N,), 0 to K - 1 -> each category's class, one to one, best matched.
 
     A list, tensor or array of K integers, or a dict from category to class. Where several are
     equally good, any.
@@ -493,23 +481,23 @@ def matching(answer: Answer) -> str:
             right = f"{got[name].tolist()}: {found} pictures right"
             why = "Another pairing has more pictures right. There are few enough to look at all."
             raise Wrong(name, right, f"{most} right", why, torch.cat([*got.values()]).double())
-    return """As many right as one-to-one names can have. Naming is all that labels are used for;
-        the finding was done without."""
+    return """As many right as one-to-one names can have. Labels are only for naming: the finding
+        was done without them."""
 
 
 def pairs(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Counts (K, K) of category and class -> a category and a label per picture, (N,), in mixed order."""
+    """Counts (K, K) of category and class -> categories and labels (N,), in mixed order."""
     category, label = table.nonzero().repeat_interleave(table[table > 0], 0).T
     order = torch.randperm(len(label), generator=torch.Generator().manual_seed(0))
     return category[order], label[order]
 
 
 def one_to_one(returned, given: str, size: int) -> Tensor:
-    """An answer as the classes of categories 0 to K - 1. Raises `Wrong` unless it is a permutation."""
+    """An answer as classes of categories 0 to K - 1. Raises `Wrong` unless a permutation."""
     if isinstance(returned, Mapping):
         returned = [returned.get(k, returned.get(str(k), -1)) for k in range(size)]
     try:
-        mapping = tensor([int(x) for x in returned])
+        mapping = probes.tensor([int(x) for x in returned])
     except (TypeError, ValueError) as error:
         why = "Return the class of category 0, of category 1, and so on."
         raise Wrong(given, returned, f"{size} integers", why) from error
@@ -541,14 +529,14 @@ def greedy(category, label):
     return mapping
 
 
-@matching.mistake("""Nothing has told category 3 to be the threes: the numbers mean nothing yet.""")
+@matching.mistake("Nothing has told category 3 to be the threes: the numbers mean nothing yet.")
 def as_they_are(category, label):
     return range(int(label.max()) + 1)
 
 
 @exercise(minutes=10, difficulty="medium", call="(a, b)")
 def spearman(answer: Answer) -> str:
-    """Two rows of numbers (N,) -> the correlation of their ranks, -1 to 1; ties share their mean rank."""
+    """Two rows (N,) -> the correlation of their ranks, -1 to 1; ties share their mean rank."""
     a, b = draws(2, 12, seed=5)
     cases = {
         "a = [1, 2, 3, 4], b = [1, 8, 27, 64]": (torch.arange(1.0, 5), torch.arange(1.0, 5) ** 3),
@@ -556,13 +544,14 @@ def spearman(answer: Answer) -> str:
         "two rows of 12 random numbers": (a, a + b),
     }
     why = "Give every number its place in its row, then correlate the places."
-    compare(answer, cases, codes.spearman, why)
+    probes.compare(answer, cases, codes.spearman, why)
     ties = logits(1, 2, 2, 2, 5, 9), logits(3, 1, 4, 4, 8, 7)
-    why = """Equal numbers have an equal rank, the mean of the places they fill; else the order of
-        the pictures decides."""
-    compare(answer, {"a = [1, 2, 2, 2, 5, 9], b = [3, 1, 4, 4, 8, 7]": ties}, codes.spearman, why)
-    return """1 for anything that rises together, bent or straight, -1 for the opposite, and ties
-        are shared fairly."""
+    why = "Equal numbers share the mean of their places; else the order of the pictures decides."
+    probes.compare(
+        answer, {"a = [1, 2, 2, 2, 5, 9], b = [3, 1, 4, 4, 8, 7]": ties}, codes.spearman, why
+    )
+    return """1 for anything that rises together, bent or straight, -1 for the opposite; ties are
+        shared."""
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:
@@ -575,8 +564,7 @@ def plain_correlation(a, b):
     return pearson(a, b)
 
 
-@spearman.mistake("""An argsort says which number comes first, not which place a number has. Sort
-    the order once more.""")
+@spearman.mistake("An argsort says which number comes first, not its place. Sort the order again.")
 def argsort_for_rank(a, b):
     return pearson(a.argsort(), b.argsort())
 
@@ -586,28 +574,16 @@ def without_its_sign(a, b):
     return abs(codes.spearman(a, b))
 
 
-@spearman.mistake("""That is Kendall's tau, which counts pairs in the right order. It is a good
-    measure and another one.""")
+@spearman.mistake("That is Kendall's tau, which counts ordered pairs: another good measure.")
 def kendall(a, b):
     signs = [torch.sign(row[:, None] - row) for row in (a, b)]
     return (signs[0] * signs[1]).sum() / (len(a) * (len(a) - 1))
 
 
-@spearman.mistake("""The short formula with 6 and d squared holds only where no two numbers are
-    equal.""")
+@spearman.mistake("The short formula with 6 and d squared holds only where there are no ties.")
 def short_formula(a, b):
     n, apart = len(a), codes.ranks(a) - codes.ranks(b)
     return 1 - 6 * apart.square().sum() / (n * (n**2 - 1))
 
 
-# In the order of the notebook.
-EXERCISES = (
-    entropy,
-    draw_codes,
-    information,
-    continuous_surprise,
-    discriminator_turn,
-    generator_turn,
-    matching,
-    spearman,
-)
+EXERCISES = in_order(globals())

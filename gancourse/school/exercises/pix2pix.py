@@ -12,19 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, softplus
 
 from gancourse.metrics.colour import segmentation_scores
-from gancourse.school.exercises.checking import Answer, Wrong, exercise
-from gancourse.school.exercises.probes import (
-    FLAT,
-    ROUNDING,
-    SIGMOID_TWICE,
-    compare,
-    compare_gradients,
-    draws,
-    logits,
-    loss_value,
-    number,
-    tensor,
-)
+from gancourse.school.exercises import probes
+from gancourse.school.exercises.checking import Answer, Wrong, exercise, in_order, plain
+from gancourse.school.exercises.probes import draws, logits
 
 # --- what the discriminator sees ---
 
@@ -42,11 +32,11 @@ def receptive_field(answer: Answer) -> str:
         "two of (1, 1)": [(1, 1)] * 2,
         "(7, 1), (2, 3), (4, 2), (3, 3)": [(7, 1), (2, 3), (4, 2), (3, 3)],
     }
-    why = """Begin with one pixel. Each layer adds its kernel less one, in steps that the strides
-        below it have made."""
-    compare(answer, {given: (stack,) for given, stack in stacks.items()}, field, why)
-    return """70 px for the paper's five convolutions. Seen so, a discriminator's size is a choice
-        of what may count as texture."""
+    why = """Begin with one pixel. Each layer adds its kernel less one, in steps made by the strides
+        below it."""
+    probes.compare(answer, {given: (stack,) for given, stack in stacks.items()}, field, why)
+    return """70 px for the paper's five convolutions: a discriminator's size says what may count as
+        texture."""
 
 
 def field(layers: Stack) -> int:
@@ -78,14 +68,13 @@ def without_strides(layers):
     return 1 + sum(kernel - 1 for kernel, _ in layers)
 
 
-@receptive_field.mistake("""The kernels are added up. A kernel of 3 on a kernel of 3 sees 5 px, not
-    6: they overlap. And strides count too.""")
+@receptive_field.mistake("""The kernels are added up. A 3 on a 3 sees 5 px, not 6: they overlap. And
+    strides count too.""")
 def kernels_added(layers):
     return sum(kernel for kernel, _ in layers)
 
 
-@receptive_field.mistake("""Each kernel adds one pixel too many: the first of its pixels was seen
-    already.""")
+@receptive_field.mistake("One pixel too many per kernel: its first pixel was seen already.")
 def whole_kernels(layers):
     px, jump = 1, 1
     for kernel, stride in layers:
@@ -93,8 +82,7 @@ def whole_kernels(layers):
     return px
 
 
-@receptive_field.mistake("""That is how far apart the patches of two neighbouring logits lie, not
-    how large a patch is.""")
+@receptive_field.mistake("That is how far apart neighbouring logits' patches lie, not their size.")
 def distance_of_patches(layers):
     return math.prod(stride for _, stride in layers)
 
@@ -113,7 +101,7 @@ def judge_input(answer: Answer) -> str:
     same = draws(2, 3, 4, 4, seed=1), draws(2, 3, 4, 4, seed=2)
     line_art = draws(3, 1, 2, 2, seed=3), draws(3, 3, 2, 2, seed=4)
     given = "input (2, 3, 4, 4), picture (2, 3, 4, 4)"
-    first = tensor(answer(*same))
+    first = probes.tensor(answer(*same))
     if first.shape != (2, 6, 4, 4):
         why = alone(first, *same)
         raise Wrong(given, f"shape {tuple(first.shape)}", "shape (2, 6, 4, 4)", why)
@@ -121,15 +109,13 @@ def judge_input(answer: Answer) -> str:
         if torch.equal(first, torch.cat([once, once], 1)):
             why = f"The {name} stands there twice, and the {other} not at all."
             raise Wrong(given, "the same three channels twice", "three of each", why)
-    sizes = """Line art has one channel, a colour picture three. What counts is that they agree in
-        everything but that."""
+    sizes = "Line art has one channel, a picture three. They need to agree in everything but that."
     cases = {given: same, "input (3, 1, 2, 2), picture (3, 3, 2, 2)": line_art}
     why = "First the channels of the input as they are, then those of the picture."
     shapes = "C channels of the input and D of the picture, whatever C and D are."
-    compare(about_sizes(answer, sizes), cases, pair, why, read=tensor, shapes=shapes)
-    cut = """In the generator's turn the way back to its weights goes through the picture. Here it
-        was cut."""
-    compare_gradients(
+    probes.compare(about_sizes(answer, sizes), cases, pair, why, read=probes.tensor, shapes=shapes)
+    cut = "In the generator's turn the way back goes through the picture. Here it was cut."
+    probes.compare_gradients(
         lambda picture, input: answer(input, picture),
         lambda picture, input: pair(input, picture),
         line_art[::-1],
@@ -137,8 +123,8 @@ def judge_input(answer: Answer) -> str:
         given=given,
         cut=cut,
     )
-    return """Pixel beside pixel: the first layer can already ask whether this colour belongs within
-        this line."""
+    return """Pixel beside pixel: the first layer can already ask whether a colour belongs within a
+        line."""
 
 
 def pair(input: Tensor, picture: Tensor) -> Tensor:
@@ -148,11 +134,9 @@ def pair(input: Tensor, picture: Tensor) -> Tensor:
 def alone(got: Tensor, input: Tensor, picture: Tensor) -> str:
     """What is wrong with a pair of (2, 3, 4, 4) whose shape is not (2, 6, 4, 4)."""
     if torch.equal(got, picture):
-        return """The input is missing. So shown, any picture that looks real will do, whatever was
-            drawn."""
+        return "The input is missing: any picture that looks real will do, whatever was drawn."
     if torch.equal(got, input):
-        return """The picture is missing. Whatever was made of the input, the judgement would be the
-            same."""
+        return "The picture is missing: whatever was made of the input, it is judged the same."
     seam = """Side by side, a convolution of a few pixels sees both at the seam only. A pixel and
         the pixel that it was made from should meet in the first layer."""
     batch = """They stand one after the other in the batch: the discriminator would judge four
@@ -166,14 +150,14 @@ def alone(got: Tensor, input: Tensor, picture: Tensor) -> str:
 
 
 def about_sizes(answer: Answer, why: str) -> Callable:
-    """The answer, with an explanation of its own for PyTorch's error about sizes that do not fit."""
+    """The answer, with an explanation of its own for PyTorch's error about sizes."""
 
     def explained(*inputs):
         try:
             return answer(*inputs)
         except Wrong as error:
             if re.search("Sizes of tensors must match|must match the size", error.table):
-                error.why = why
+                error.why = plain(why)
             raise
 
     return explained
@@ -202,18 +186,17 @@ def generator_loss(answer: Answer) -> str:
         "the same, weight = 0": (u, y, t, 0.0),
         "output = target, weight = 100": (-u, t, t, 100.0),
     }
-    why = """Two terms, added: the mean of -log D over all logits, and the weight times the mean of
-        |target - output|."""
-    compare(answer, cases, paying(), why, read=loss_value)
+    why = "Two terms, added: mean -log D over all logits, and weight times mean |target - output|."
+    probes.compare(answer, cases, paying(), why, read=probes.loss_value)
     far = {"logits = [[[100, -100]]], weight = 2": (logits(100, -100)[None, None], y, t, 2.0)}
-    compare(answer, far, paying(), ROUNDING, read=loss_value)
+    probes.compare(answer, far, paying(), probes.ROUNDING, read=probes.loss_value)
     given = "logits = [[[100, -100, 1]]], weight = 2"
-    no_slope = """The value is right, but L1 has no slope at the output: the generator does not
-        learn where the target lies."""
+    no_slope = """The value is right, but L1 has no slope at the output: nothing leads to the
+        target."""
     far = logits(100, -100, 1)[None, None], y, t, 2.0
-    compare_gradients(answer, paying(), far, FLAT, no_slope, given=given)
-    return """One pull towards the target, by the same step however near it is, and one towards what
-        the judge takes for real."""
+    probes.compare_gradients(answer, paying(), far, probes.FLAT, no_slope, given=given)
+    return """One pull towards the target, as strong however near it is, and one towards what looks
+        real."""
 
 
 def paying(
@@ -229,8 +212,8 @@ def paying(
     return loss
 
 
-generator_loss.mistake("""The weight stands before the wrong term: the game would count a hundred
-    times as much as the target.""")(paying(lambda game, l1, weight: weight * game + l1))
+generator_loss.mistake("""The weight stands before the game, which would count a hundred times as
+    much as the target.""")(paying(lambda game, l1, weight: weight * game + l1))
 generator_loss.mistake("""Both terms are weighed. Then the weight changes the size of the loss,
     which Adam does not even see, and not the balance of its terms.""")(
     paying(lambda game, l1, weight: weight * (game + l1))
@@ -238,12 +221,15 @@ generator_loss.mistake("""Both terms are weighed. Then the weight changes the si
 generator_loss.mistake("L1 counts once, whatever its weight is.")(
     paying(lambda game, l1, weight: game + l1)
 )
-generator_loss.mistake("""L1 is missing: nobody asks for this target, only for a picture that
-    passes.""")(paying(lambda game, l1, weight: game))
-generator_loss.mistake("""The game is missing: what is left is regression, whose best answer to a
-    doubt is the grey between.""")(paying(lambda game, l1, weight: weight * l1))
-generator_loss.mistake("""The game's term is halved. In pix2pix that is done to the discriminator's
-    loss, not to the generator's.""")(paying(lambda game, l1, weight: game / 2 + weight * l1))
+generator_loss.mistake("L1 is missing: any picture that passes will do, whatever the target.")(
+    paying(lambda game, l1, weight: game)
+)
+generator_loss.mistake("The game is missing: regression is left, which answers doubt with grey.")(
+    paying(lambda game, l1, weight: weight * l1)
+)
+generator_loss.mistake("The game's term is halved. Pix2pix does that to D's loss, not to G's.")(
+    paying(lambda game, l1, weight: game / 2 + weight * l1)
+)
 generator_loss.mistake("L1 has the wrong sign: it would be paid for being far from the target.")(
     paying(lambda game, l1, weight: game - weight * l1)
 )
@@ -258,13 +244,15 @@ generator_loss.mistake("""|target - output| is added up over the pixels of a pic
     over everything: the weight of 100 is meant for that.""")(
     paying(l1=lambda away: away.abs().sum() / len(away))
 )
-generator_loss.mistake("""The absolute value is missing: too bright here and too dark there would
-    cancel out.""")(paying(l1=lambda away: away.mean()))
-generator_loss.mistake("""It pays for being believed: the sign of the logit is the discriminator's.
-    Who wants what here?""")(paying(game=lambda u: softplus(u).mean()))
-generator_loss.mistake("""That is log(1 - D), which saturates: where D is sure that a picture is
-    made, it has no slope. Take -log D.""")(paying(game=lambda u: -softplus(u).mean()))
-generator_loss.mistake(SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
+generator_loss.mistake("The absolute value is missing: too bright and too dark cancel out.")(
+    paying(l1=lambda away: away.mean())
+)
+generator_loss.mistake("It pays for being believed, as the discriminator does. Who wants what?")(
+    paying(game=lambda u: softplus(u).mean())
+)
+generator_loss.mistake("""That is log(1 - D), flat where D is sure that a picture is made. Take -log
+    D.""")(paying(game=lambda u: -softplus(u).mean()))
+generator_loss.mistake(probes.SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
 generator_loss.mistake("The verdicts are added up. Each logit judges one patch; take their mean.")(
     paying(game=lambda u: softplus(-u).sum())
 )
@@ -277,69 +265,54 @@ GRID = 100  # a pixel's number: GRID * row + column
 
 @exercise(minutes=15, difficulty="medium", call="(input, target, side)")
 def jitter(answer: Answer) -> str:
-    """input (N, C, S, S), target (N, D, S, S), side -> both, (N, ., side, side): cut at random and half mirrored, still aligned.
+    """input (N, C, S, S), target (N, D, S, S), side -> both, cut to (side, side), mirrored alike.
 
     For each pair a place of its own, all equally likely, and its own coin for left-right. Any
     random numbers will do.
     """
     n, size, side = 1800, 7, 5
-    given = f"{n} pairs of {size} x {size} px, side = {side}"
-    x, y = located(n, size)
-    places, mirrored = check_aligned(answer, x, y, side, given)
+    given, room = f"{n} pairs of {size} x {size} px, side = {side}", size - side
+    places, mirrored = check_aligned(answer, *located(n, size), side, given)
     if not mirrored.any():
-        raise Wrong(
-            given,
-            "no pair mirrored",
-            "about half",
-            "A mirrored pair is a pair that was not in the data: it is free.",
-        )
+        why = "A mirrored pair is a pair that was not in the data: it is free."
+        raise Wrong(given, "no pair mirrored", "about half", why)
     if mirrored.all():
-        raise Wrong(
-            given,
-            "every pair mirrored",
-            "about half",
-            "Then the pictures as they were are never seen.",
-        )
+        why = "Then the pictures as they were are never seen."
+        raise Wrong(given, "every pair mirrored", "about half", why)
     corners, counts = places.unique(dim=0, return_counts=True)
     if len(corners) == 1:
         centre = " It is the centre." if corners.tolist() == [[1, 1]] else ""
-        why = f"""There are {(size - side + 1) ** 2} places to cut, and only one is used.{centre}
-            Draw one for each pair."""
+        why = f"""There are {(room + 1) ** 2} places to cut, and only one is used.{centre} Draw one
+            for each pair."""
         raise Wrong(given, "one place for all pairs", "a place for each pair", why)
-    together = torch.cat([places, mirrored[:, None].long()], 1)
-    if (corners.amax(0) < size - side).any() or (corners.amin(0) > 0).any():
-        why = f"""From 0 to {size - side} there are {size - side + 1} places, both ends included.
-            Where do yours stop?"""
-        seen = f"rows {sorted(set(corners[:, 0].tolist()))}, columns {sorted(set(corners[:, 1].tolist()))}"
-        raise Wrong(given, f"corners in {seen}", f"0 to {size - side} in both", why)
-    if len(corners) < (size - side + 1) ** 2:
+    if (corners.amax(0) < room).any() or (corners.amin(0) > 0).any():
+        rows, columns = (sorted(set(each)) for each in corners.T.tolist())
+        why = f"""From 0 to {room} there are {room + 1} places, both ends included. Where do yours
+            stop?"""
+        got = f"corners in rows {rows}, columns {columns}"
+        raise Wrong(given, got, f"0 to {room} in both", why)
+    if len(corners) < (room + 1) ** 2:
         why = "Row and column move together. Draw them apart, or most places are never seen."
-        raise Wrong(given, f"{len(corners)} different places", f"{(size - side + 1) ** 2}", why)
-    if (half := mirrored.double().mean().item()) < 0.44 or half > 0.56:
-        raise Wrong(
-            given, f"{half:.0%} mirrored", "about half", "Left and right are to be equally likely."
-        )
+        raise Wrong(given, f"{len(corners)} different places", f"{(room + 1) ** 2}", why)
+    if not 0.44 <= (half := mirrored.double().mean().item()) <= 0.56:
+        why = "Left and right are to be equally likely."
+        raise Wrong(given, f"{half:.0%} mirrored", "about half", why)
     if counts.min() < 140 or counts.max() > 265:  # 200 expected, deviation 13
-        why = "Every place is to be equally likely."
-        raise Wrong(
-            given,
-            f"places used from {counts.min()} to {counts.max()} times",
-            "about 200 times each",
-            why,
-        )
-    if together.unique(dim=0, return_counts=True)[1].min() < 55 or len(
-        together.unique(dim=0)
-    ) < 2 * len(corners):
+        got = f"places used from {counts.min()} to {counts.max()} times"
+        raise Wrong(given, got, "about 200 times each", "Every place is to be equally likely.")
+    both = torch.cat([places, mirrored[:, None].long()], 1).unique(dim=0, return_counts=True)[1]
+    if len(both) < 2 * len(corners) or both.min() < 55:
         why = "Place and mirror hang together: one coin seems to decide both."
         raise Wrong(given, "some places always mirrored, some never", "each place both ways", why)
-    whole = located(50, side)
-    check_aligned(answer, *whole, side, f"50 pairs of {side} x {side} px, side = {side}")
-    return """The same cut and the same mirror for both, a new one for each pair: more pairs out of
-        those that there are."""
+    check_aligned(
+        answer, *located(50, side), side, f"50 pairs of {side} x {side} px, side = {side}"
+    )
+    return """The same cut and mirror for both, new ones for each pair: more pairs out of those
+        there are."""
 
 
 def located(n: int, size: int) -> tuple[Tensor, Tensor]:
-    """Pairs whose pixels say where they are: input (n, 1, size, size), and target (n, 3, size, size) in its first channel."""
+    """Pairs whose pixels say where they are: inputs (n, 1, size, size), targets with 3 channels."""
     at = torch.arange(float(size))
     x = (GRID * at[:, None] + at).expand(n, 1, size, size).clone()
     number_of = torch.arange(float(n)).view(n, 1, 1, 1).expand_as(x)
@@ -349,52 +322,47 @@ def located(n: int, size: int) -> tuple[Tensor, Tensor]:
 def check_aligned(
     answer: Answer, x: Tensor, y: Tensor, side: int, given: str
 ) -> tuple[Tensor, Tensor]:
-    """Corners (N, 2) of the cuts and which are mirrored (N,). Raises `Wrong` unless both pictures were cut alike."""
+    """Corners (N, 2) of the cuts and which are mirrored (N,), of pairs that were cut alike.
+
+    Raises:
+        Wrong: they were not.
+    """
     returned = answer(x, y, side)
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise Wrong(
-            given, returned, "two tensors, input and target", "Return both pictures of the pairs."
-        )
-    new_x, new_y = (tensor(each, "a tensor").detach().float() for each in returned)
-    shapes, right = (
-        (tuple(new_x.shape), tuple(new_y.shape)),
-        tuple((*z.shape[:2], side, side) for z in (x, y)),
-    )
-    if shapes != right:
+        why = "Return both pictures of the pairs."
+        raise Wrong(given, returned, "two tensors, input and target", why)
+    new_x, new_y = (probes.tensor(each).float() for each in returned)
+    got = tuple(new_x.shape), tuple(new_y.shape)
+    right = tuple((*z.shape[:2], side, side) for z in (x, y))
+    if got != right:
         why = "Pictures of `side` px are asked for, as many as there were."
-        if shapes == right[::-1]:
+        if got == right[::-1]:
             why = "Input and target have changed places: the input is returned first."
-        elif shapes == (tuple(x.shape), tuple(y.shape)):
+        elif got == (tuple(x.shape), tuple(y.shape)):
             why = "Nothing was cut off: a smaller picture leaves room for a place to draw."
-        raise Wrong(given, f"shapes {shapes[0]} and {shapes[1]}", f"{right[0]} and {right[1]}", why)
-    if not torch.equal(new_x[:, 0], new_y[:, 0]):
-        off = (new_x[:, 0] != new_y[:, 0]).flatten(1).any(1)
-        why = (
-            "The pictures of a pair were treated differently: the pixel that the generator is asked for lies elsewhere in the "
-            "target. Draw once a pair, and use it for both."
-        )
+        raise Wrong(given, f"shapes {got[0]} and {got[1]}", f"{right[0]} and {right[1]}", why)
+    if (off := (new_x[:, 0] != new_y[:, 0]).flatten(1).any(1)).any():
+        why = """The pictures of a pair were treated differently: the pixel that the generator is
+            asked for lies elsewhere in the target. Draw once per pair, and use it for both."""
         raise Wrong(given, f"{off.double().mean():.0%} of the pairs no longer aligned", "none", why)
     if not torch.equal(new_y[:, 2, 0, 0], y[:, 2, 0, 0]):
-        raise Wrong(
-            given,
-            "pairs in another order, or twice",
-            "pair i at place i",
-            "Only the pixels are to move.",
-        )
+        why = "Only the pixels are to move."
+        raise Wrong(given, "pairs in another order, or twice", "pair i at place i", why)
     rows, columns = new_x[:, 0].div(GRID, rounding_mode="floor"), new_x[:, 0] % GRID
-    top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
-    across = torch.arange(float(side))
     if (rows[:, 0] > rows[:, -1]).any():
         why = "Some pairs stand on their head. Faces and houses are mirrored left to right only."
         raise Wrong(given, "pictures upside down", "rows in their order", why)
-    straight = ((rows == top + across[:, None]) & (columns == left + across)).all(2).all(1)
-    turned = ((rows == top + across[:, None]) & (columns == left + across.flip(0))).all(2).all(1)
+    top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
+    across = torch.arange(float(side))
+    straight, turned = (
+        ((rows == top + across[:, None]) & (columns == left + way)).all(2).all(1)
+        for way in (across, across.flip(0))
+    )
     if not (straight | turned).all() or not torch.equal(new_y[:, 1], -new_y[:, 0]):
-        why = """Pixels are to stay what they are and where they are beside each other: one square
-            of the picture, cut out whole."""
-        raise Wrong(
-            given, "pixels that are mixed, moved or made up", "a square of the picture", why
-        )
+        why = """Pixels are to stay what they are, each beside its neighbours: cut out one whole
+            square."""
+        got = "pixels that are mixed, moved or made up"
+        raise Wrong(given, got, "a square of the picture", why)
     return torch.stack([top, left], 1).flatten(1).long(), turned
 
 
@@ -436,7 +404,7 @@ def walk_unet(
     join: Callable[[Tensor, Tensor], Tensor] = pair,
     joined: Callable[[int, int], bool] = lambda i, blocks: i > 0,
 ) -> Tensor:
-    """A U-Net: before block i of the decoder the encoder's map of the same size is joined, or not."""
+    """A U-Net. Before block i of the decoder the encoder's map of its size is joined, or not."""
     maps = []
     for block in down:
         x = block(x)
@@ -459,43 +427,53 @@ def unet_forward(answer: Answer) -> str:
         "2 blocks down, 2 up, a picture (2, 3, 8, 4)": (draws(2, 3, 8, 4, seed=3), *blocks(2)),
     }
     sizes = """Two maps of different size were to be joined. The decoder begins at the smallest:
-        which map of the encoder is as large as the one that it holds, after one block, after two?"""
+        which map of the encoder is as large as the one it holds, after one block, after two?"""
     why = """Keep every map on the way down. On the way up the last one is where you begin, and the
         others wait for their turn, from the smallest to the largest."""
-    shapes = "The decoder doubles as often as the encoder has halved, and its last block has the last word."
-    compare(about_sizes(answer, sizes), cases, walk_unet, why, read=tensor, shapes=shapes)
+    shapes = (
+        "The decoder doubles as often as the encoder halves, and its last block has the last word."
+    )
+    probes.compare(
+        about_sizes(answer, sizes), cases, walk_unet, why, read=probes.tensor, shapes=shapes
+    )
     cut = "The way back to the encoder was cut."
-    why = """The output is right, the way back is not: through the maps handed across the encoder
-        should learn too."""
-    compare_gradients(answer, walk_unet, (x, *blocks(3)), why, given="3 blocks down, 3 up", cut=cut)
+    why = """The output is right, the way back is not: the encoder learns through the joined maps
+        too."""
+    probes.compare_gradients(
+        answer, walk_unet, (x, *blocks(3)), why, given="3 blocks down, 3 up", cut=cut
+    )
     return """Large shapes by the long way, lines by the short one: every map of the encoder met its
         equal."""
 
 
-unet_forward.mistake("""No map was handed across: everything has passed the bottleneck, and lines
-    are lost there.""")(partial(walk_unet, joined=lambda i, blocks: False))
+unet_forward.mistake("No map was joined: all passes the bottleneck, and lines are lost there.")(
+    partial(walk_unet, joined=lambda i, blocks: False)
+)
 unet_forward.mistake("""The encoder's map stands before the decoder's. A network would learn just as
     well, but trained weights expect the other order.""")(
     partial(walk_unet, join=lambda x, skip: pair(skip, x))
 )
-unet_forward.mistake("""The bottleneck is joined to itself: the first block of the decoder already
-    gets that map, and nothing else.""")(partial(walk_unet, joined=lambda i, blocks: True))
-unet_forward.mistake("""The last block of the decoder got no map: just the largest one, which knows
-    where every line is.""")(partial(walk_unet, joined=lambda i, blocks: 0 < i < blocks - 1))
+unet_forward.mistake("The bottleneck is joined to itself: the first block already gets that map.")(
+    partial(walk_unet, joined=lambda i, blocks: True)
+)
+unet_forward.mistake("""The last block got no map: just the largest, which knows where every line
+    is.""")(partial(walk_unet, joined=lambda i, blocks: 0 < i < blocks - 1))
 unet_forward.mistake(
     "The second block of the decoder got no map. Only the first has none to wait for."
 )(partial(walk_unet, joined=lambda i, blocks: i > 1))
 unet_forward.mistake("Only the last block got a map; each but the first has its own.")(
     partial(walk_unet, joined=lambda i, blocks: i == blocks - 1)
 )
-unet_forward.mistake("""The maps are added, as in a ResNet. A U-Net puts them behind each other: the
-    next layer can weigh them.""")(partial(walk_unet, join=torch.add))
-unet_forward.mistake("""The decoder's own map is thrown away for the encoder's: nothing that was
-    decided lower down arrives.""")(partial(walk_unet, join=lambda x, skip: skip))
+unet_forward.mistake("The maps are added, as in a ResNet. Joined, the next layer can weigh them.")(
+    partial(walk_unet, join=torch.add)
+)
+unet_forward.mistake("The decoder's own map is thrown away, with all that was decided lower down.")(
+    partial(walk_unet, join=lambda x, skip: skip)
+)
 
 
-@unet_forward.mistake("""The blocks of the decoder are called from the last to the first. They are
-    listed in the order of their turns.""")
+@unet_forward.mistake("""The decoder's blocks are called from last to first. They are listed in the
+    order of their turns.""")
 def decoder_backwards(x, down, up):
     return walk_unet(x, down, up[::-1])
 
@@ -506,7 +484,8 @@ def decoder_backwards(x, down, up):
 class Opinions:
     """A translator of known pictures with an opinion per seed; it remembers what it was asked.
 
-    A picture's first seed, whatever its number, gives the first opinion, the next one the second.
+    A picture's first seed, whatever its number, gives the first opinion, the next one the
+    second.
     """
 
     def __init__(self, n: int, most: int):
@@ -542,14 +521,14 @@ def spread(answer: Answer) -> str:
 
     def asked(pictures: int, n: int) -> Tensor:
         room = Opinions(pictures, n)
-        value = number(answer(room.translate, room.line_art, n))
+        value = probes.number(answer(room.translate, room.line_art, n))
         check_questions(room, n, f"{pictures} pictures, n = {n}")
         return value
 
     cases = {f"{pictures} pictures, n = {n}": (pictures, n) for pictures, n in ((3, 80), (2, 100))}
-    why = """For each value of each picture the standard deviation of what the n seeds gave it; then
-        the mean of them all."""
-    compare(asked, cases, lambda pictures, n: Opinions(pictures, n).said.std(0).mean(), why)
+    why = """For each value of each picture the standard deviation over the seeds; then the mean of
+        all."""
+    probes.compare(asked, cases, lambda pictures, n: Opinions(pictures, n).said.std(0).mean(), why)
     return """0 would mean that the noise is ignored. The paper found it small: ask where in the
         picture it is, and you see what the network is unsure of."""
 
@@ -570,8 +549,8 @@ def check_questions(room: Opinions, n: int, given: str) -> None:
         if count != n:
             why = f"{n} different seeds are asked for, no more and no fewer."
             if count == 1:
-                why = """One seed gives one opinion, however often it is asked. Give each
-                    translation its own."""
+                why = """One seed gives one opinion, however often you ask. Give each translation
+                    its own."""
             raise Wrong(given, f"{count} different seed{'s' * (count != 1)}", f"{n}", why)
 
 
@@ -585,30 +564,33 @@ def of_opinions(fold: Callable) -> Callable:
 
 
 CONTRAST = "That is the contrast within each picture. Opinions are compared over the seeds."
-MEAN_FIRST = """The mean over the pixels came first. Red here and blue there, and the other way
-    round, would be no difference."""
+MEAN_FIRST = """The mean over the pixels came first: red here and blue there would equal blue here
+    and red there."""
 spread.mistake("""That is the spread of all values together: of bright and dark places, of one
     picture and the next. One and the same place has to be compared over the seeds.""")(
     of_opinions(lambda y: y.std())
 )
-spread.mistake("""That is the mean of the variances; the standard deviation is in the units of the
-    picture.""")(of_opinions(lambda y: y.var(0).mean()))
-spread.mistake("""The root is taken after the mean. Asked is the mean of the standard deviations,
-    place by place.""")(of_opinions(lambda y: y.var(0).mean().sqrt()))
+spread.mistake("That is the mean variance; a deviation has the units of the picture.")(
+    of_opinions(lambda y: y.var(0).mean())
+)
+spread.mistake("The root is taken after the mean. Average the deviations, place by place.")(
+    of_opinions(lambda y: y.var(0).mean().sqrt())
+)
 spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((2, 3, 4)).mean()))
 spread.mistake(CONTRAST)(of_opinions(lambda y: y.std((3, 4)).mean()))
 spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((2, 3, 4)).std(0).mean()))
 spread.mistake(MEAN_FIRST)(of_opinions(lambda y: y.mean((1, 2, 3, 4)).std(0)))
-spread.mistake("""That is how much the pictures differ from each other. Compare a picture with
-    itself under another seed.""")(of_opinions(lambda y: y.std(1).mean()))
+spread.mistake("""That compares one picture with another. Compare each with itself under another
+    seed.""")(of_opinions(lambda y: y.std(1).mean()))
 spread.mistake("That is a sum over all pixels. Take the mean.")(
     of_opinions(lambda y: y.std(0).sum())
 )
 spread.mistake("That is the place where it is most in doubt; asked is the mean.")(
     of_opinions(lambda y: y.std(0).amax())
 )
-spread.mistake("""That is the range, which grows with every seed that is tried. A standard deviation
-    does not.""")(of_opinions(lambda y: (y.amax(0) - y.amin(0)).mean()))
+spread.mistake("That is the range, which grows with every seed; a deviation does not.")(
+    of_opinions(lambda y: (y.amax(0) - y.amin(0)).mean())
+)
 spread.mistake("That is in grey levels; leave the units as they are.")(
     of_opinions(lambda y: 127.5 * y.std(0).mean())
 )
@@ -616,7 +598,7 @@ spread.mistake("That is in grey levels; leave the units as they are.")(
 
 @exercise(minutes=15, difficulty="medium", call="(predicted, truth, classes)")
 def class_iou(answer: Answer) -> str:
-    """Two maps of classes (N, S, S) -> the mean over classes of intersection over union, one number.
+    """Two maps of classes (N, S, S) -> intersection over union, averaged over the classes.
 
     Pixels of all pictures are counted together. A class that the truth does not have is left out.
     """
@@ -631,15 +613,15 @@ def class_iou(answer: Answer) -> str:
         "all paper, though two of 16 px are red, 2 classes": (paper, spot, 2),
         "two red px in 16, one of them in its place, 2 classes": (half, spot, 2),
     }
-    why = """For each class: the pixels that both maps give to it, divided by those that at least
-        one map gives to it."""
-    compare(answer, cases, iou, why)
+    why = """For each class: the pixels that both maps give it, over those that at least one gives
+        it."""
+    probes.compare(answer, cases, iou, why)
     given = "4 classes of which the truth has 2, and a third one was painted"
-    why = """Leave the classes that the truth does not have out of the mean: 0 / 0 is nan, and a
-        mean with a nan is one."""
-    compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
-    return """With two classes, a page left white scores half of the paper's share, not nine in ten:
-        rare colours count."""
+    why = """Leave out the classes that the truth does not have: 0 / 0 is nan, and so is a mean with
+        nan."""
+    probes.compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
+    return """A page left white scores half of the paper's share, not nine in ten: rare colours
+        count."""
 
 
 def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
@@ -647,7 +629,7 @@ def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
 
 
 def of_areas(score: Callable) -> Callable:
-    """An answer made of the pixels of each class that are (right, there, painted), (classes,) each."""
+    """An answer made of how many pixels of each class are (right, there, painted)."""
 
     def answer(predicted, truth, classes):
         maps = predicted[predicted == truth], truth.flatten(), predicted.flatten()
@@ -669,14 +651,17 @@ class_iou.mistake("""That is the fraction of each class's pixels that were found
     everything red finds all red: pixels wrongly given to a class have to cost something.""")(
     where_there(lambda right, there, painted: right / there)
 )
-class_iou.mistake("""This is divided by what was painted alone: a class that is hardly ever dared
-    would look perfect.""")(where_there(lambda right, there, painted: right / painted))
-class_iou.mistake("""The pixels that are in both maps are counted twice below the line. A union has
-    each once.""")(where_there(lambda right, there, painted: right / (there + painted)))
-class_iou.mistake("""That is Dice's coefficient, F1, which is never below the IoU. A relative, and
-    another number.""")(where_there(lambda right, there, painted: 2 * right / (there + painted)))
-class_iou.mistake("""Intersections and unions are added up over the classes first. Then the paper,
-    with most pixels, decides.""")(
+class_iou.mistake("Divided by what was painted alone, a class hardly ever painted looks perfect.")(
+    where_there(lambda right, there, painted: right / painted)
+)
+class_iou.mistake("Pixels in both maps are counted twice below the line; a union has each once.")(
+    where_there(lambda right, there, painted: right / (there + painted))
+)
+class_iou.mistake("That is Dice's coefficient (F1), a relative that is never below the IoU.")(
+    where_there(lambda right, there, painted: 2 * right / (there + painted))
+)
+class_iou.mistake("""Intersections and unions are added over the classes first: the paper, with most
+    pixels, decides.""")(
     of_areas(lambda right, there, painted: right.sum() / (there + painted - right).sum())
 )
 class_iou.mistake("The classes are weighed by their size: the paper decides again.")(
@@ -710,16 +695,16 @@ class_iou.mistake(
 
 @exercise(minutes=5, difficulty="easy", call="(step, steps, lr)")
 def learning_rate(answer: Answer) -> str:
-    """step (from 0), steps (even), lr -> the rate: lr for half of the steps, then a line to 0 at `steps`."""
+    """step (from 0), steps (even), lr -> lr for half of the steps, then a line to 0 at `steps`."""
     at = 0, 49, 50, 60, 75, 99
-    why = """Halfway through the run it is still lr, a quarter before the end half of it, and 0 at
-        step `steps`."""
+    why = """Halfway through it is still lr, a quarter before the end half of it, and 0 at step
+        `steps`."""
     cases = [*((step, 100, 1.0) for step in at), (6, 8, 20.0)]
-    compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
+    probes.compare(answer, cases, rate(lambda t: min(1, 2 - 2 * t)), why)
     why = "A run may be made longer than its schedule. A rate below 0 would walk uphill; stay at 0."
-    compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
-    return """Large steps while the game moves, small ones at the end; a function of the step alone,
-        so a resume cannot lose it."""
+    probes.compare(answer, [(100, 100, 1.0), (120, 100, 1.0)], lambda step, steps, lr: 0.0, why)
+    return """Large steps while the game moves, small ones at the end; it depends on the step alone,
+        so a resumed run cannot lose it."""
 
 
 def rate(share: Callable[[float], float]) -> Callable:
@@ -732,17 +717,21 @@ def late(share: Callable[[float], float]) -> Callable:
     return rate(lambda t: share(t) if t >= 0.5 else 1)
 
 
-learning_rate.mistake("""The rate falls from the first step on. For half of the run it stays as it
-    is.""")(rate(lambda t: 1 - t))
+learning_rate.mistake("The rate falls from the first step on; it should stay for half of the run.")(
+    rate(lambda t: 1 - t)
+)
 learning_rate.mistake("The rate never falls.")(rate(lambda t: 1))
-learning_rate.mistake("""Halfway there is a jump, from the full rate to half of it: the line should
-    begin where the flat part ends.""")(late(lambda t: 1 - t))
-learning_rate.mistake("""In the first half this is more than the rate itself, twice as much at the
-    start.""")(rate(lambda t: 2 - 2 * t))
+learning_rate.mistake("There is a jump halfway: the line should begin where the flat part ends.")(
+    late(lambda t: 1 - t)
+)
+learning_rate.mistake("In the first half this is more than the rate, twice as much at the start.")(
+    rate(lambda t: 2 - 2 * t)
+)
 learning_rate.mistake("The rate is halved once. Asked is a line down to 0.")(late(lambda t: 0.5))
 learning_rate.mistake("The rate drops once. Asked is a line down to 0.")(late(lambda t: 0.1))
-learning_rate.mistake("""The rate drops to 0 at once: the second half of the run would change
-    nothing.""")(late(lambda t: 0))
+learning_rate.mistake("The rate drops to 0: the second half of the run would change nothing.")(
+    late(lambda t: 0)
+)
 learning_rate.mistake("That is half a wave of a cosine: a good schedule, and another one.")(
     late(lambda t: 0.5 - 0.5 * math.cos(2 * math.pi * t))
 )
@@ -756,14 +745,4 @@ def the_share_alone(step, steps, lr):
     return min(1, 2 - 2 * step / steps)
 
 
-# In the order of the notebook.
-EXERCISES = (
-    receptive_field,
-    judge_input,
-    generator_loss,
-    jitter,
-    unet_forward,
-    spread,
-    class_iou,
-    learning_rate,
-)
+EXERCISES = in_order(globals())

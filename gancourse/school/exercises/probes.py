@@ -37,14 +37,13 @@ def tensor(returned, what: str = "a tensor") -> Tensor:
     Raises:
         Wrong: it holds no real numbers.
     """
+    found = returned
     try:
-        if isinstance(returned, (list, tuple)):
-            some = any(isinstance(each, Tensor) for each in returned)
-            returned = (
-                torch.stack([*map(torch.as_tensor, returned)]) if some else np.array(returned)
-            )
-        if isinstance(returned, (Tensor, np.ndarray, np.generic, bool, int, float)):
-            found = torch.as_tensor(returned).detach().cpu()
+        if isinstance(found, (list, tuple)):
+            some = any(isinstance(each, Tensor) for each in found)
+            found = torch.stack([*map(torch.as_tensor, found)]) if some else np.array(found)
+        if isinstance(found, (Tensor, np.ndarray, np.generic, bool, int, float)):
+            found = torch.as_tensor(found).detach().cpu()
             if not found.is_complex():
                 return found
     except (TypeError, ValueError, RuntimeError):
@@ -84,6 +83,8 @@ def loss_value(returned) -> Tensor:
 
 # --- values ---
 
+SIGN = "The sign is flipped: going downhill on this leads to the worst answer, not the best."
+BITS = "That is in bits; nats, as everywhere in this course, take the natural logarithm."
 SUM = "That is a sum over the batch: twice the batch would make twice the step. Take the mean."
 
 
@@ -95,7 +96,6 @@ def compare(
     *,
     read: Callable[..., Tensor] = number,
     shapes: str = "",
-    tolerance: float = 1e-3,
 ) -> None:
     """Hold the answer against a right one on every case. All that came back is evidence.
 
@@ -110,17 +110,17 @@ def compare(
     """
     if not isinstance(cases, Mapping):
         cases = {answer.given(*inputs): inputs for inputs in cases}
-    got = [read(answer(*inputs)) for inputs in cases.values()]
-    right = [read(truth(*inputs)) for inputs in cases.values()]
+    got = [read(answer(*inputs)).double() for inputs in cases.values()]
+    right = [read(truth(*inputs)).double() for inputs in cases.values()]
     for given, a, b in zip(cases, got, right, strict=True):
         if a.shape != b.shape:
             raise Wrong(given, f"shape {tuple(a.shape)}", f"shape {tuple(b.shape)}", shapes)
     sizes = [torch.full_like(b, rows(*x)) for x, b in zip(cases.values(), right, strict=True)]
     evidence, all_right, n = (
-        torch.cat([each.flatten().double() for each in part]) for part in (got, right, sizes)
+        torch.cat([each.flatten() for each in part]) for part in (got, right, sizes)
     )
     for given, a, b in zip(cases, got, right, strict=True):
-        if (row := differing_row(a, b, tolerance)) is not None:
+        if (row := differing_row(a, b)) is not None:
             where = f" at {list(row)}" if row else ""
             why = f"{relation(evidence, all_right, n)} {why}"
             raise Wrong(given, f"{show(a[row])}{where}", show(b[row]), why, evidence)
@@ -139,12 +139,11 @@ def rows(*inputs) -> int:
 
 def relation(got: Tensor, right: Tensor, n: Tensor | int) -> str:
     """How wrong numbers (N,) follow from the right ones, or ""; n is the batch size."""
-    nats = "That is in bits; nats, as everywhere in this course, take the natural logarithm."
     relations = {
-        "The sign is flipped: the better the answer, the worse its number.": -right,
+        SIGN: -right,
         SUM: n * right,
         "That is half of it.": right / 2,
-        nats: right / math.log(2),
+        BITS: right / math.log(2),
         "That is in percent; give a fraction, 0 to 1.": 100 * right,
         "That is 1 minus the right number.": 1 - right,
         "That is the square of the right number.": right.square(),
@@ -157,12 +156,10 @@ def relation(got: Tensor, right: Tensor, n: Tensor | int) -> str:
 ROUNDING = """In float32 sigmoid(100) is exactly 1, so log(1 - sigmoid(100)) is log 0; a small
     number added inside the logarithm only hides it. There is a form that starts from the logit and
     never makes the probability."""
-FLAT = """The value is right, but the slope is gone: neither a clamp nor a probability that rounds
-    to 0 or 1 passes one on."""
-SIGMOID_TWICE = """A sigmoid seems to be taken twice, once by you and once inside a function that
-    takes logits."""
-CUT = """Going through .item(), NumPy, detach or no_grad cuts this off from its inputs. Nobody can
-    learn from it."""
+FLAT = """The value is right, but the slope is gone, as after a clamp or a probability that rounds
+    to 0 or 1."""
+SIGMOID_TWICE = "A sigmoid seems to be taken twice, by you and by a function that takes logits."
+CUT = "Going through .item(), NumPy, detach or no_grad cuts this off: nothing can learn from it."
 
 
 def compare_gradients(
@@ -186,7 +183,7 @@ def compare_gradients(
         )
     for got, right, why in zip(*slopes, whys, strict=True):
         if (row := differing_row(got, right, 1e-4)) is not None:
-            got, right = (f"the gradient {show(slope[row])}" for slope in (got, right))
+            got, right = (f"the gradient {show(slope[row][:4])} ..." for slope in (got, right))
             raise Wrong(given, got, right, why)
 
 

@@ -136,7 +136,7 @@ def check_turn(
     if not slope.any():
         got = f"the {player.name} did not move"
         why = """Nothing was learned. Was the step taken, and after the new gradient was there? Or
-            was the graph cut (detach, no_grad) before it reached the weights?"""
+            was the graph cut (detach, no_grad) before the weights?"""
         raise Wrong(given, got, "one step down its gradient", why)
     if optimizer.count > 1:
         why = "One turn, one step: the second follows a gradient taken at weights that are gone."
@@ -145,8 +145,8 @@ def check_turn(
         why = f"""The {player.name} moved, but not down the gradient of its loss by the optimizer
             that it was given."""
         if torch.allclose(slope, right + OLD, rtol=1e-2):
-            why = """The old gradient was still there, and the new one was added to it: PyTorch adds
-                gradients up until they are cleared."""
+            why = """The old gradient was still there: PyTorch adds gradients up until they are
+                cleared."""
         elif torch.allclose(slope, torch.full_like(right, OLD), rtol=1e-2):
             why = "It followed the old gradient. Was the new one computed before the step?"
         elif known := relation(slope, right, len(data[0])):
@@ -154,6 +154,6 @@ def check_turn(
         cosine = torch.cosine_similarity(slope, right, dim=0).clamp(-1, 1)
         angle = f"{cosine.acos().rad2deg():.0f} degrees off"
         got = f"a step along a gradient of length {slope.norm():.2g}, {angle}"
-        # A flat loss makes a tiny step, which is recognised by its direction.
-        evidence = torch.cat([slope / slope.norm(), slope.norm().log()[None]])
+        # A flat loss makes a tiny step, so steps are compared by direction and length, to 2 %.
+        evidence = torch.cat([slope / slope.norm(), slope.norm().log()[None]]) / 20
         raise Wrong(given, got, f"length {right.norm():.2g}, 0 degrees off", why, evidence)

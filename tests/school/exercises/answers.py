@@ -1,14 +1,15 @@
-"""What every chapter's checkers are tested for, written once; a chapter's file holds its answers and what is special.
+"""What every chapter's exercises are tested for, once; a chapter's file holds what is special.
 
     answers = Answers(check.EXERCISES)
     wrong, right = answers.wrong, answers.right
 
-    @wrong(check.one_hot, "shouts")
-    def the_number_itself(labels, classes): ...
+    @wrong(check.one_hot, "-1 from the end")
+    def rows_of_the_identity(labels, classes): ...
 
-    TestCheckers = answers.tests(giveaways=["F.one_hot", "scatter"])
+    TestExercises = answers.tests(giveaways=["F.one_hot", "scatter"])
 
-pytest finds `TestCheckers` in the chapter's file like any class of tests, and a failure names that file and the answer.
+The mistakes that an exercise registers are wrong answers too. pytest finds `TestExercises` in the
+chapter's file like any class of tests, and a failure names that file and the answer.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ UNDONE = {
 
 @cache
 def run(exercise: Exercise, answer: Callable) -> tuple[Result, bool]:
-    """What a checker says of an answer, and whether it left the dice alone. Several tests ask; it runs once."""
+    """What an exercise says of an answer, and whether it left the dice alone. It runs once."""
     before = torch.get_rng_state()
     result = exercise(answer)
     return result, torch.equal(torch.get_rng_state(), before)
@@ -55,20 +56,27 @@ def of(exercise: Exercise, cases: list) -> list:
     return [case for case in cases if case.values[0] is exercise]
 
 
+def case(exercise: Exercise, answer: Callable, *words: str):
+    name = getattr(answer, "__name__", "<lambda>")  # a `partial` has none
+    label = (
+        " ".join(words)[:40] if name in {"<lambda>", "turn", "update", "mix", "answer"} else name
+    )
+    return pytest.param(exercise, answer, words, id=f"{exercise.name}-{label}")
+
+
 class Answers:
-    """A chapter's answers, collected by the decorators `wrong` and `right`, and the tests that they are there for."""
+    """A chapter's answers, collected by `wrong` and `right`, and the tests that they are for."""
 
     def __init__(self, exercises: Sequence[Exercise]):
         self.exercises = exercises
-        self.all_wrong, self.all_right = [], []
+        self.all_wrong = [case(x, *mistake) for x in exercises for mistake in x.mistakes]
+        self.all_right = []
 
     def wrong(self, exercise: Exercise, *words: str) -> Callable[[Callable], Callable]:
         """Mark an answer that `exercise` must refuse, with these words in the explanation."""
 
         def collect(answer):
-            self.all_wrong.append(
-                pytest.param(exercise, answer, words, id=f"{exercise.name}-{answer.__name__}")
-            )
+            self.all_wrong.append(case(exercise, answer, *words))
             return answer
 
         return collect
@@ -77,15 +85,13 @@ class Answers:
         """Mark an answer that `exercise` must accept."""
 
         def collect(answer):
-            self.all_right.append(
-                pytest.param(exercise, answer, id=f"{exercise.name}-{answer.__name__}")
-            )
+            self.all_right.append(case(exercise, answer))
             return answer
 
         return collect
 
     def tests(self, giveaways: Sequence[str]) -> type:
-        """A class of tests for pytest to find. `giveaways` are words of the solutions, which no explanation may use."""
+        """A class of tests. `giveaways` are words of solutions, which no explanation may use."""
         all_wrong, all_right = self.all_wrong, self.all_right
         each_exercise = pytest.mark.parametrize(
             "exercise", self.exercises, ids=lambda exercise: exercise.name
@@ -94,14 +100,15 @@ class Answers:
         class Tests:
             @pytest.mark.parametrize("exercise, answer, words", all_wrong)
             def test_a_wrong_answer_is_explained(self, exercise, answer, words):
-                result, _ = run(exercise, answer)
+                result, left_alone = run(exercise, answer)
                 assert not result.passed and result.started, result
                 assert [word for word in words if word not in result.message] == [], result
+                assert left_alone
 
-            @pytest.mark.parametrize("exercise, answer", all_right)
-            def test_a_right_answer_passes_however_it_is_written(self, exercise, answer):
-                result, _ = run(exercise, answer)
-                assert result.passed, result
+            @pytest.mark.parametrize("exercise, answer, words", all_right)
+            def test_a_right_answer_passes_however_it_is_written(self, exercise, answer, words):
+                result, left_alone = run(exercise, answer)
+                assert result.passed and left_alone, result
 
             @pytest.mark.parametrize("answer", UNDONE.values(), ids=UNDONE)
             @each_exercise
@@ -117,15 +124,9 @@ class Answers:
 
             @each_exercise
             def test_no_explanation_gives_the_solution(self, exercise):
-                """Messages hint: they name none of the functions and methods that an answer is made of."""
-                for case in of(exercise, all_wrong):
-                    result, _ = run(*case.values[:2])
-                    why = result.message.splitlines()[-1]
-                    assert [word for word in giveaways if word in why] == [], f"{case.id}: {why}"
-
-            def test_a_check_leaves_the_dice_alone(self):
-                for case in [*all_wrong, *all_right]:
-                    _, left_alone = run(*case.values[:2])
-                    assert left_alone, case.id
+                """Messages hint: they name none of the functions that an answer is made of."""
+                for each in of(exercise, all_wrong):
+                    why = run(*each.values[:2])[0].message.splitlines()[-1]
+                    assert [word for word in giveaways if word in why] == [], f"{each.id}: {why}"
 
         return Tests

@@ -2,5 +2,5 @@
 
 import pytest
 
-# pytest explains a failed `assert` ("assert ['detach()'] == []") in test files only, unless it is told of a helper too.
+# pytest explains a failed `assert` in test files only, unless it is told of a helper too.
 pytest.register_assert_rewrite("tests.school.exercises.answers")

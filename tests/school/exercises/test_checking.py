@@ -9,21 +9,25 @@ import pytest
 import torch
 
 from gancourse.school.exercises import checking
-from gancourse.school.exercises.checking import Wrong, compare, exercise, near, number, show
+from gancourse.school.exercises.checking import Wrong, exercise, near, show
+from gancourse.school.exercises.probes import compare
 
 
 @exercise(minutes=5, difficulty="easy", call="(x, y)")
 def hypotenuse(answer):
     """Two sides of a right angle -> the third."""
-    mistakes = [(lambda x, y: x + y, "That is the way round the corner.")]
-    compare(
-        answer,
-        [(3.0, 4.0), (5.0, 12.0)],
-        lambda x, y: (x * x + y * y) ** 0.5,
-        mistakes,
-        "Think of the squares.",
-    )
+    compare(answer, [(3.0, 4.0), (5.0, 12.0)], right, "Think of the squares.")
     return "`hypotenuse` knows Pythagoras."
+
+
+@hypotenuse.mistake("That is the way round the corner.")
+def around_the_corner(x, y):
+    return x + y
+
+
+@hypotenuse.mistake("No answer at all.")
+def fails(x, y):
+    raise ValueError
 
 
 def right(x, y):
@@ -49,7 +53,7 @@ def test_a_wrong_answer_is_shown_with_its_input():
 
 
 def test_a_usual_mistake_is_recognised():
-    assert "round the corner" in hypotenuse(lambda x, y: x + y).message
+    assert hypotenuse(lambda x, y: y + x).message.endswith("That is the way round the corner.")
 
 
 def test_a_mistake_is_recognised_only_when_every_case_agrees():
@@ -141,6 +145,14 @@ def test_an_operation_that_pytorch_lacks_is_no_stub():
     assert hypotenuse(of_whole_numbers).started
 
 
+def test_a_result_that_breaks_the_check_is_no_traceback():
+    class Strange(torch.Tensor):
+        def detach(self):
+            raise OSError("not even detached")
+
+    assert "not even detached" in hypotenuse(lambda x, y: Strange()).message
+
+
 def test_keyboard_interrupt_is_not_swallowed():
     def endless(x, y):
         raise KeyboardInterrupt
@@ -158,6 +170,16 @@ def test_inputs_are_copies():
         return "fine"
 
     assert unchanged(lambda x: x.add_(1)).passed
+
+
+def test_one_exercise_can_take_over_the_mistakes_of_another():
+    @exercise(minutes=1, difficulty="easy", call="(x)")
+    def half(answer):
+        compare(answer, [(8.0,)], lambda x: x / 2, "Try again.")
+        return "fine"
+
+    half.inherit(hypotenuse, lambda mistake: lambda x: mistake(x, x))
+    assert half(lambda x: 2 * x).message.endswith("That is the way round the corner.")
 
 
 def test_a_check_can_differentiate_inside_no_grad():
@@ -221,28 +243,19 @@ def test_show(value, shown):
     assert show(value) == shown
 
 
-@pytest.mark.parametrize(
-    "value", [2, 2.0, torch.tensor(2), torch.tensor([[2.0]]), np.float32(2), np.array(2)]
-)
-def test_number(value):
-    assert number(value) == 2.0
-
-
-@pytest.mark.parametrize("value", [[2], "2", torch.zeros(2), {"a": 2}])
-def test_what_is_no_number(value):
-    with pytest.raises(Wrong, match="one number"):
-        number(value)
-
-
 def test_near():
-    assert near(1000.5, 1000.0) and near(0.0005, 0.0)
-    assert not near(1.01, 1.0) and not near(0.002, 0.0)
-    assert not near(float("nan"), float("nan")) and not near(1.0, float("inf"))
-    assert not near(float("inf"), float("inf"))
+    def both(a, b):
+        return near(torch.tensor([1.0, a]), torch.tensor([1.0, b]))
+
+    assert both(1000.5, 1000.0) and both(0.0005, 0.0)
+    assert not both(1.01, 1.0) and not both(0.002, 0.0)
+    nan, inf = float("nan"), float("inf")
+    assert not both(nan, nan) and not both(1.0, inf) and not both(inf, inf)
+    assert not near(torch.zeros(2), torch.zeros(1))
 
 
 def test_every_piece_of_advice_is_for_a_real_error():
-    """The signs by which errors are known are PyTorch's and Python's own words, which may change with their versions."""
+    """Errors are known by PyTorch's and Python's words, which may change with their versions."""
     weight = torch.nn.Parameter(torch.ones(2))
 
     def twice():

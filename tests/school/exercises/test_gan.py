@@ -1,6 +1,7 @@
-"""Chapter 1's checkers, each held against stubs, typical wrong answers and right answers that look unusual.
+"""Chapter 1's exercises, held against wrong answers and right ones that look unusual.
 
-A wrong answer must be refused with an explanation that speaks of the mistake: every row names a word of it.
+A wrong answer must be refused with an explanation that speaks of the mistake: every row names a
+word of it.
 """
 
 from __future__ import annotations
@@ -52,30 +53,18 @@ def by_the_formula_and_a_loop(logits_real, logits_fake):
     return sum(terms) / len(logits_real)
 
 
-@right(check.discriminator_loss)
-def as_cross_entropy_of_two_classes(real, fake):
-    pairs = (
-        torch.stack([torch.zeros_like(real), real], 1),
-        torch.stack([torch.zeros_like(fake), fake], 1),
-    )
-    return (
-        F.cross_entropy(pairs[0], torch.ones(len(real), dtype=torch.long)),
-        F.cross_entropy(pairs[1], torch.zeros(len(fake), dtype=torch.long)),
-    )
-
-
 @wrong(check.discriminator_loss, "rounds to 0 or 1", "slope")
 def sigmoid_then_bce(real, fake):
-    """Museum 8. PyTorch clamps the logarithm at -100, so that the value is right and the gradient is not."""
+    """Museum 8. PyTorch clamps the logarithm at -100: the value is right, the gradient is not."""
     one, zero = torch.ones_like(real), torch.zeros_like(fake)
     return F.binary_cross_entropy(real.sigmoid(), one) + F.binary_cross_entropy(
         fake.sigmoid(), zero
     )
 
 
-@wrong(check.discriminator_loss, "log 0", "-100")
-def logarithm_of_a_sigmoid(real, fake):
-    return -(torch.log(real.sigmoid()) + torch.log(1 - fake.sigmoid())).mean()
+wrong(check.discriminator_loss, "log 0", "-100")(
+    lambda real, fake: -(torch.log(real.sigmoid()) + torch.log(1 - fake.sigmoid())).mean()
+)
 
 
 @wrong(check.discriminator_loss, "only hides it")
@@ -89,54 +78,9 @@ def clamped_logits(real, fake):
     return usual(real.clamp(-20, 20), fake.clamp(-20, 20))
 
 
-@wrong(check.discriminator_loss, "half", "1.386")
-def averaged_halves(real, fake):
-    return usual(real, fake) / 2
-
-
-@wrong(check.discriminator_loss, "sum over the batch")
-def summed(real, fake):
-    return (F.softplus(-real) + F.softplus(fake)).sum()
-
-
-@wrong(check.discriminator_loss, "changed places")
-def swapped(real, fake):
-    return F.softplus(real).mean() + F.softplus(-fake).mean()
-
-
-@wrong(check.discriminator_loss, "sign")
-def ascending(real, fake):
-    return -usual(real, fake)
-
-
-@wrong(check.discriminator_loss, "twice")
-def sigmoid_twice(real, fake):
-    return usual(real.sigmoid(), fake.sigmoid())
-
-
-@wrong(check.discriminator_loss, "Only the real")
-def real_only(real, fake):
-    return F.softplus(-real).mean()
-
-
-@wrong(check.discriminator_loss, "Only the fake")
-def fake_only(real, fake):
-    return F.softplus(fake).mean()
-
-
-@wrong(check.discriminator_loss, "same way")
-def all_real(real, fake):
-    return F.softplus(-real).mean() + F.softplus(-fake).mean()
-
-
-@wrong(check.discriminator_loss, "relativistic")
-def pairs(real, fake):
-    return F.softplus(fake - real).mean()
-
-
-@wrong(check.discriminator_loss, "sigmoid(u)")
-def logits_taken_for_probabilities(real, fake):
-    return -(torch.log(real) + torch.log(1 - fake)).mean()
+wrong(check.discriminator_loss, "sigmoid(u)")(
+    lambda real, fake: -(torch.log(real) + torch.log(1 - fake)).mean()
+)
 
 
 @wrong(check.discriminator_loss, "Long", "float", "line")
@@ -148,9 +92,7 @@ def whole_number_targets(real, fake):
     )
 
 
-@wrong(check.discriminator_loss, "gradient", ".item()")
-def as_a_number(real, fake):
-    return usual(real, fake).item()
+wrong(check.discriminator_loss, "gradient", ".item()")(lambda real, fake: usual(real, fake).item())
 
 
 @wrong(check.discriminator_loss, "NumPy")
@@ -159,22 +101,11 @@ def in_numpy(real, fake):
     return np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
 
 
-@wrong(check.discriminator_loss, "Bring these values down")
-def one_for_each(real, fake):
-    return F.softplus(-real) + F.softplus(fake)
-
-
 # --- generator_loss ---
 
 
-@right(check.generator_loss)
-def log_d(fake):
-    return -F.logsigmoid(fake).mean()
-
-
-@right(check.generator_loss)
-def with_the_wrong_label_on_purpose(fake):
-    return nn.BCEWithLogitsLoss()(fake, torch.ones_like(fake))
+right(check.generator_loss)(lambda fake: -F.logsigmoid(fake).mean())
+right(check.generator_loss)(lambda fake: nn.BCEWithLogitsLoss()(fake, torch.ones_like(fake)))
 
 
 @right(check.generator_loss)
@@ -183,54 +114,9 @@ class AsAnObject:
         return torch.stack([u * 0, -u]).logsumexp(0).sum() / u.numel()
 
 
-@wrong(check.generator_loss, "minimax", "saturates")
-def minimax(fake):
-    return -F.softplus(fake).mean()
-
-
-@wrong(check.generator_loss, "minimax", "saturates")
-def minimax_with_logits(fake):
-    return -F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-
-
-@wrong(check.generator_loss, "caught")
-def what_the_discriminator_wants(fake):
-    return F.softplus(fake).mean()
-
-
-@wrong(check.generator_loss, "sign")
-def uphill(fake):
-    return F.logsigmoid(fake).mean()
-
-
-@wrong(check.generator_loss, "twice")
-def g_sigmoid_twice(fake):
-    return F.softplus(-fake.sigmoid()).mean()
-
-
-@wrong(check.generator_loss, "slope", "clamp")
-def sigmoid_then_bce_for_g(fake):
-    return F.binary_cross_entropy(fake.sigmoid(), torch.ones_like(fake))
-
-
-@wrong(check.generator_loss, "log 0")
-def log_of_sigmoid(fake):
-    return -torch.log(fake.sigmoid().clamp(min=1e-7)).mean()
-
-
-@wrong(check.generator_loss, "WGAN")
-def critic(fake):
-    return -fake.mean()
-
-
-@wrong(check.generator_loss, "sum over the batch")
-def g_summed(fake):
-    return F.softplus(-fake).sum()
-
-
-@wrong(check.generator_loss, "without a gradient")
-def g_detached(fake):
-    return F.softplus(-fake.detach()).mean()
+wrong(check.generator_loss, "slope", "clamp")(
+    lambda fake: F.binary_cross_entropy(fake.sigmoid(), torch.ones_like(fake))
+)
 
 
 @wrong(check.generator_loss, "-log")
@@ -247,21 +133,15 @@ def from_a_generator(n, size, seed):
     return torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
 
 
-@right(check.latents)
-def from_numpy(n, size, seed):
-    return np.random.default_rng(seed).standard_normal((n, size), dtype=np.float32)
+right(check.latents)(
+    lambda n, size, seed: np.random.default_rng(seed).standard_normal((n, size), dtype=np.float32)
+)
 
 
 @right(check.latents)
 def from_python(n, size, seed):
     dice = random.Random(seed)
     return torch.tensor([[dice.gauss(0, 1) for _ in range(size)] for _ in range(n)])
-
-
-@right(check.latents)
-def by_box_and_muller(n, size, seed):
-    u, v = torch.rand(2, n, size, generator=torch.Generator().manual_seed(seed))
-    return (-2 * torch.log1p(-u)).sqrt() * torch.cos(2 * math.pi * v)
 
 
 @right(check.latents)
@@ -281,9 +161,9 @@ def uniform_on_both_sides(n, size, seed):
     return 2 * uniform(n, size, seed) - 1
 
 
-@wrong(check.latents, "tails")
-def uniform_of_deviation_1(n, size, seed):
-    return math.sqrt(3) * uniform_on_both_sides(n, size, seed)
+wrong(check.latents, "tails")(
+    lambda n, size, seed: math.sqrt(3) * uniform_on_both_sides(n, size, seed)
+)
 
 
 @wrong(check.latents, "mean")
@@ -292,41 +172,27 @@ def centred_elsewhere(n, size, seed):
     return from_a_generator(n, size, seed) - 1
 
 
-@wrong(check.latents, "dice")
+@wrong(check.latents, "random state")
 def rewinding_the_program(n, size, seed):
     torch.manual_seed(seed)
     return torch.randn(n, size)
 
 
-@wrong(check.latents, "dice")
+@wrong(check.latents, "random state")
 def rewinding_numpy(n, size, seed):
     np.random.seed(seed)  # noqa: NPY002 - the mistake under test
     return np.random.randn(n, size).astype("float32")  # noqa: NPY002
 
 
-@wrong(check.latents, "same latents")
-def unseeded(n, size, seed):
-    return torch.randn(n, size)
-
-
-@wrong(check.latents, "seed used")
-def always_the_same(n, size, seed):
-    return from_a_generator(n, size, 0)
-
-
-@wrong(check.latents, "shape", "changed places")
-def transposed(n, size, seed):
-    return from_a_generator(size, n, seed)
-
-
-@wrong(check.latents, "repeat")
-def one_row_for_all(n, size, seed):
-    return from_a_generator(1, size, seed).expand(n, size)
-
-
-@wrong(check.latents, "repeat")
-def one_column_for_all(n, size, seed):
-    return from_a_generator(n, 1, seed).expand(n, size)
+wrong(check.latents, "same latents")(lambda n, size, seed: torch.randn(n, size))
+wrong(check.latents, "seed used")(lambda n, size, seed: from_a_generator(n, size, 0))
+wrong(check.latents, "shape", "changed places")(
+    lambda n, size, seed: from_a_generator(size, n, seed)
+)
+wrong(check.latents, "repeat")(
+    lambda n, size, seed: from_a_generator(1, size, seed).expand(n, size)
+)
+wrong(check.latents, "repeat")(lambda n, size, seed: from_a_generator(n, 1, seed).expand(n, size))
 
 
 @wrong(check.latents, "correlation")
@@ -335,14 +201,10 @@ def coordinates_that_move_together(n, size, seed):
     return (z + z.roll(1, 1)) / math.sqrt(2)
 
 
-@wrong(check.latents, "float64")
-def doubles(n, size, seed):
-    return np.random.default_rng(seed).standard_normal((n, size))
-
-
-@wrong(check.latents, "tensor")
-def lists(n, size, seed):
-    return from_a_generator(n, size, seed).tolist()
+wrong(check.latents, "float64")(
+    lambda n, size, seed: np.random.default_rng(seed).standard_normal((n, size))
+)
+wrong(check.latents, "tensor")(lambda n, size, seed: from_a_generator(n, size, seed).tolist())
 
 
 # --- discriminator_step ---
@@ -369,15 +231,6 @@ def two_ways_back(generator, discriminator, optimizer, real, z):
     discriminator.zero_grad()
     F.softplus(discriminator(fake)).mean().backward()
     F.softplus(-discriminator(real)).mean().backward()
-    optimizer.step()
-
-
-@right(check.discriminator_step)
-def only_asked_gradients(generator, discriminator, optimizer, real, z):
-    parameters = list(discriminator.parameters())
-    loss = d_loss(discriminator(real), discriminator(generator(z)))
-    for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-        parameter.grad = slope
     optimizer.step()
 
 
@@ -409,7 +262,7 @@ def cleared_afterwards(generator, discriminator, optimizer, real, z):
     generator.zero_grad()
 
 
-@wrong(check.discriminator_step, "old gradient", "adds up")
+@wrong(check.discriminator_step, "old gradient", "adds gradients up")
 def not_cleared(generator, discriminator, optimizer, real, z):
     d_loss(discriminator(real), discriminator(generator(z).detach())).backward()
     optimizer.step()
@@ -453,48 +306,6 @@ def g_left_frozen(generator, discriminator, optimizer, real, z):
 def g_left_in_eval_mode(generator, discriminator, optimizer, real, z):
     generator.eval()
     detached(generator, discriminator, optimizer, real, z)
-
-
-@wrong(check.discriminator_step, "uphill", "180 degrees")
-def d_uphill(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    (-d_loss(discriminator(real), discriminator(generator(z).detach()))).backward()
-    optimizer.step()
-
-
-@wrong(check.discriminator_step, "fakes are real")
-def what_the_generator_wants(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    d_loss(discriminator(real), -discriminator(generator(z).detach())).backward()
-    optimizer.step()
-
-
-@wrong(check.discriminator_step, "only the real")
-def without_fakes(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    F.softplus(-discriminator(real)).mean().backward()
-    optimizer.step()
-
-
-@wrong(check.discriminator_step, "only the fake")
-def fakes_in_a_step_of_their_own(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    F.softplus(discriminator(generator(z).detach())).mean().backward()
-    optimizer.step()
-
-
-@wrong(check.discriminator_step, "changed places")
-def d_swapped(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    d_loss(discriminator(generator(z).detach()), discriminator(real)).backward()
-    optimizer.step()
-
-
-@wrong(check.discriminator_step, "Half")
-def d_half(generator, discriminator, optimizer, real, z):
-    optimizer.zero_grad()
-    (d_loss(discriminator(real), discriminator(generator(z).detach())) / 2).backward()
-    optimizer.step()
 
 
 @wrong(check.discriminator_step, "2 steps")
@@ -551,31 +362,6 @@ def by_the_chain_rule(generator, discriminator, optimizer, z):
     optimizer.step()
 
 
-@right(check.generator_step)
-def without_the_optimizer(generator, discriminator, optimizer, z):
-    """Plain descent by hand, at the optimizer's rate."""
-    slopes = torch.autograd.grad(
-        F.softplus(-discriminator(generator(z))).mean(), list(generator.parameters())
-    )
-    with torch.no_grad():
-        for parameter, slope in zip(generator.parameters(), slopes, strict=True):
-            parameter -= optimizer.param_groups[0]["lr"] * slope
-
-
-@wrong(check.generator_step, "flat", "non-saturating")
-def g_minimax(generator, discriminator, optimizer, z):
-    optimizer.zero_grad()
-    (-F.softplus(discriminator(generator(z)))).mean().backward()
-    optimizer.step()
-
-
-@wrong(check.generator_step, "caught")
-def g_caught(generator, discriminator, optimizer, z):
-    optimizer.zero_grad()
-    F.softplus(discriminator(generator(z))).mean().backward()
-    optimizer.step()
-
-
 @wrong(check.generator_step, "did not move", "graph cut")
 def g_fake_detached(generator, discriminator, optimizer, z):
     optimizer.zero_grad()
@@ -588,25 +374,6 @@ def g_without_graph(generator, discriminator, optimizer, z):
     with torch.no_grad():
         loss = F.softplus(-discriminator(generator(z))).mean()
     loss.backward()
-
-
-@wrong(check.generator_step, "old gradient", "adds up")
-def g_not_cleared(generator, discriminator, optimizer, z):
-    F.softplus(-discriminator(generator(z))).mean().backward()
-    optimizer.step()
-
-
-@wrong(check.generator_step, "eval mode", "running statistics")
-def g_in_eval_mode(generator, discriminator, optimizer, z):
-    generator.eval()
-    g_usual(generator, discriminator, optimizer, z)
-    generator.train()
-
-
-@wrong(check.generator_step, "generator was left in eval mode")
-def g_left_in_eval(generator, discriminator, optimizer, z):
-    g_usual(generator, discriminator, optimizer, z)
-    generator.eval()
 
 
 @wrong(check.generator_step, "discriminator was left frozen")
@@ -631,9 +398,9 @@ def twice_an_iteration(generator, discriminator, optimizer, z):
 # --- modes_covered ---
 
 
-@right(check.modes_covered)
-def by_distances(points, centres, std):
-    return (torch.cdist(centres, points) <= 3 * std).any(1).sum()
+right(check.modes_covered)(
+    lambda points, centres, std: (torch.cdist(centres, points) <= 3 * std).any(1).sum()
+)
 
 
 @right(check.modes_covered)
@@ -653,52 +420,9 @@ def by_mahalanobis_in_numpy(points, centres, std):
     return np.sum(np.min(np.sum(away**2, axis=-1), axis=1) <= 9)
 
 
-@right(check.modes_covered)
-def with_complex_numbers(points, centres, std):
-    p, c = torch.view_as_complex(points.contiguous()), torch.view_as_complex(centres.contiguous())
-    nearest = (p[:, None] - c).abs().argmin(1)
-    good = (p - c[nearest]).abs() / std <= 3
-    return float(nearest[good].bincount(minlength=len(c)).count_nonzero())
-
-
-@wrong(check.modes_covered, "however far")
-def nearest_only(points, centres, std):
-    return torch.cdist(points, centres).argmin(1).unique().numel()
-
-
-@wrong(check.modes_covered, "number of points")
-def counts_points(points, centres, std):
-    return (torch.cdist(points, centres).min(1).values <= 3 * std).sum()
-
-
-@wrong(check.modes_covered, "square", "circle")
-def a_square(points, centres, std):
-    return ((points[:, None] - centres).abs() <= 3 * std).all(2).any(0).sum()
-
-
-@wrong(check.modes_covered, "39 %")
-def one_deviation(points, centres, std):
-    return (torch.cdist(points, centres) <= std).any(0).sum()
-
-
-@wrong(check.modes_covered, "squared distance")
-def squared(points, centres, std):
-    return ((points[:, None] - centres).square().sum(2) <= 3 * std).any(0).sum()
-
-
-@wrong(check.modes_covered, "whatever the points are")
-def eight(points, centres, std):
-    return 8
-
-
-@wrong(check.modes_covered, "each mode in turn")
-def one_std_for_all(points, centres, std):
-    return (torch.cdist(points, centres) <= 0.06).any(0).sum()
-
-
-@wrong(check.modes_covered, "Bring these values down")
-def which_modes(points, centres, std):
-    return (torch.cdist(points, centres) <= 3 * std).any(0)
+wrong(check.modes_covered, "each mode in turn")(
+    lambda points, centres, std: (torch.cdist(points, centres) <= 0.06).any(0).sum()
+)
 
 
 # --- ema_update ---
@@ -732,16 +456,6 @@ def as_a_new_module(average, network, decay):
 
 
 @right(check.ema_update)
-def by_the_library(average, network, decay):
-    update = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)
-    for kind in nn.Module.parameters, nn.Module.buffers:
-        ours, theirs = (
-            [x.detach() for x in kind(m) if x.is_floating_point()] for m in (average, network)
-        )
-        update(ours, theirs, None)
-
-
-@right(check.ema_update)
 def of_a_frozen_average(average, network, decay):
     average.requires_grad_(False)
     by_state_dict(average, network, decay)
@@ -752,15 +466,6 @@ def copy_buffers(average, network):
         a.copy_(b)
 
 
-@wrong(check.ema_update, "changed places", "forgets")
-@torch.no_grad()
-def weights_swapped(average, network, decay):
-    """Museum 7."""
-    for a, b in zip(average.parameters(), network.parameters(), strict=True):
-        a.mul_(1 - decay).add_(b, alpha=decay)
-    copy_buffers(average, network)
-
-
 @wrong(check.ema_update, "buffers", "running_mean")
 @torch.no_grad()
 def parameters_only(average, network, decay):
@@ -768,32 +473,9 @@ def parameters_only(average, network, decay):
         a.lerp_(b, 1 - decay)
 
 
-@wrong(check.ema_update, "copy")
-def copied(average, network, decay):
-    average.load_state_dict(network.state_dict())
-
-
-@wrong(check.ema_update, "parameters stayed")
-def buffers_only(average, network, decay):
-    copy_buffers(average, network)
-
-
 @wrong(check.ema_update, "network changed", "never the other way")
 def the_other_way(average, network, decay):
     by_lerp(network, average, decay)
-
-
-@wrong(check.ema_update, "add up to 1")
-@torch.no_grad()
-def growing(average, network, decay):
-    for a, b in zip(average.parameters(), network.parameters(), strict=True):
-        a += (1 - decay) * b
-    copy_buffers(average, network)
-
-
-@wrong(check.ema_update, "decay of 0.9")
-def fixed_decay(average, network, decay):
-    by_lerp(average, network, 0.9)
 
 
 @wrong(check.ema_update, "in-place", "not part of a loss")
@@ -816,7 +498,7 @@ def names_bound_anew(average, network, decay):
     return average.state_dict()
 
 
-@wrong(check.ema_update, "whole numbers")
+@wrong(check.ema_update, "in integers")
 @torch.no_grad()
 def lerp_of_everything(average, network, decay):
     for name, value in average.state_dict().items():
@@ -847,16 +529,6 @@ def as_a_mixture(samples, points, sigma):
 
 
 @right(check.parzen)
-def in_a_loop(samples, points, sigma):
-    total = 0.0
-    for x in points.tolist():
-        logs = [-((x - s) ** 2) / (2 * sigma**2) for s in samples.tolist()]
-        top = max(logs)
-        total += top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
-    return total / len(points) - 0.5 * math.log(2 * math.pi * sigma**2)
-
-
-@right(check.parzen)
 def in_numpy_by_reduction(samples, points, sigma):
     away = (points.numpy()[:, None] - samples.numpy()[None]) / sigma
     return np.logaddexp.reduce(
@@ -868,56 +540,15 @@ def gaussians(samples, points, sigma):
     return torch.distributions.Normal(samples, sigma).log_prob(points[:, None]).exp()
 
 
-@wrong(check.parzen, "rounds to 0", "largest term")
-def by_the_definition(samples, points, sigma):
-    return gaussians(samples, points, sigma).mean(1).log().mean()
-
-
-@wrong(check.parzen, "average over the samples")
-def kernels_added(samples, points, sigma):
-    return gaussians(samples, points, sigma).sum(1).log().mean()
-
-
-@wrong(check.parzen, "factor", "wide")
-def without_the_factor(samples, points, sigma):
-    return with_logsumexp(samples, points, sigma) + math.log(sigma * math.sqrt(2 * math.pi))
-
-
-@wrong(check.parzen, "mean of logarithms")
-def mean_of_logs(samples, points, sigma):
-    return torch.distributions.Normal(samples, sigma).log_prob(points[:, None]).mean()
-
-
-@wrong(check.parzen, "sum over the points")
-def points_summed(samples, points, sigma):
-    return with_logsumexp(samples, points, sigma) * len(points)
-
-
-@wrong(check.parzen, "a mean over the points too")
-def log_of_the_whole_mean(samples, points, sigma):
-    return gaussians(samples, points, sigma).mean().log()
-
-
-@wrong(check.parzen, "minus")
-def negated(samples, points, sigma):
-    return -with_logsumexp(samples, points, sigma)
-
-
-@wrong(check.parzen, "variance")
-def sigma_as_variance(samples, points, sigma):
-    return with_logsumexp(samples, points, math.sqrt(sigma))
-
-
-@wrong(check.parzen, "2 sigma^2")
-def without_the_two(samples, points, sigma):
-    exponents = -((points[:, None] - samples) / sigma).square()
-    return (exponents.logsumexp(1) - math.log(len(samples) * sigma * math.sqrt(2 * math.pi))).mean()
+wrong(check.parzen, "rounds to 0", "largest term")(
+    lambda samples, points, sigma: gaussians(samples, points, sigma).mean(1).log().mean()
+)
 
 
 # --- the tests ---
 
 
-TestCheckers = answers.tests(
+TestExercises = answers.tests(
     giveaways=[
         "softplus",
         "logsigmoid",

@@ -1,11 +1,11 @@
-"""Chapter 6's checkers, each held against stubs, typical wrong answers and right answers that look unusual.
+"""Chapter 6's exercises, held against wrong answers and right ones that look unusual.
 
-A wrong answer must be refused with an explanation that speaks of the mistake: every row names a word of it.
+A wrong answer must be refused with an explanation that speaks of the mistake: every row names a
+word of it.
 """
 
 from __future__ import annotations
 
-import math
 import random
 
 import numpy as np
@@ -34,14 +34,6 @@ def from_the_picture(layers):
 
 
 @right(check.receptive_field)
-def from_the_logit(layers):
-    px = 1
-    for kernel, stride in reversed(layers):
-        px = (px - 1) * stride + kernel
-    return px
-
-
-@right(check.receptive_field)
 def emptying_the_list_in_numpy(layers):
     if not layers:
         return np.array([1.0])
@@ -59,60 +51,13 @@ def by_its_gradient(layers):
     return x.grad.count_nonzero()
 
 
-@wrong(check.receptive_field, "listed from the picture on")
-def read_from_the_wrong_end(layers):
-    return from_the_picture(layers[::-1])
-
-
-@wrong(check.receptive_field, "own stride")
-def own_stride_first(layers):
-    px, jump = 1, 1
-    for kernel, stride in layers:
-        jump *= stride
-        px += (kernel - 1) * jump
-    return px
-
-
-@wrong(check.receptive_field, "strides have no effect")
-def without_strides(layers):
-    return 1 + sum(kernel - 1 for kernel, _ in layers)
-
-
-@wrong(check.receptive_field, "overlap")
-def kernels_added(layers):
-    return sum(kernel for kernel, _ in layers)
-
-
-@wrong(check.receptive_field, "one pixel too many")
-def without_the_one(layers):
-    px, jump = 1, 1
-    for kernel, stride in layers:
-        px += kernel * jump
-        jump *= stride
-    return px
-
-
-@wrong(check.receptive_field, "neighbouring logits")
-def the_jump(layers):
-    return math.prod(stride for _, stride in layers)
-
-
-@wrong(check.receptive_field, "its side")
-def squared(layers):
-    return from_the_picture(layers) ** 2
-
-
-@wrong(check.receptive_field, "Begin with one pixel")
-def always_seventy(layers):
-    return 70
+wrong(check.receptive_field, "Begin with one pixel")(lambda layers: 70)
 
 
 # --- judge_input ---
 
 
-@right(check.judge_input)
-def by_cat(input, picture):
-    return torch.cat([input, picture], dim=1)
+right(check.judge_input)(lambda input, picture: torch.cat([input, picture], dim=1))
 
 
 @right(check.judge_input)
@@ -130,55 +75,18 @@ class PairByPair:
         return torch.stack([torch.vstack(list(pair)) for pair in zip(input, picture, strict=True)])
 
 
-@right(check.judge_input)
-def padded_and_added(input, picture):
-    c, d = input.shape[1], picture.shape[1]
-    return F.pad(input, (0, 0, 0, 0, 0, d)) + F.pad(picture, (0, 0, 0, 0, c, 0))
-
-
-@wrong(check.judge_input, "input comes first")
-def picture_first(input, picture):
-    return torch.cat([picture, input], 1)
-
-
-@wrong(check.judge_input, "in the batch")
-def one_after_the_other(input, picture):
-    return torch.cat([input, picture])
-
-
-@wrong(check.judge_input, "at the seam only")
-def side_by_side(input, picture):
-    return torch.cat([input, picture], 3)
-
-
-@wrong(check.judge_input, "at the seam only")
-def one_above_the_other(input, picture):
-    return torch.cat([input, picture], 2)
-
-
-@wrong(check.judge_input, "input is missing")
-def unconditional(input, picture):
-    return picture
-
-
-@wrong(check.judge_input, "picture is missing")
-def the_input_alone(input, picture):
-    return input
-
-
-@wrong(check.judge_input, "cannot be told apart")
-def added(input, picture):
-    return input + picture
-
-
-@wrong(check.judge_input, "input stands there twice")
-def input_twice(input, picture):
-    return torch.cat([input, input], 1)
-
-
-@wrong(check.judge_input, "Here it was cut")
-def detached(input, picture):
-    return torch.cat([input, picture.detach()], 1)
+wrong(check.judge_input, "in the batch")(lambda input, picture: torch.cat([input, picture]))
+wrong(check.judge_input, "at the seam only")(lambda input, picture: torch.cat([input, picture], 3))
+wrong(check.judge_input, "at the seam only")(lambda input, picture: torch.cat([input, picture], 2))
+wrong(check.judge_input, "input is missing")(lambda input, picture: picture)
+wrong(check.judge_input, "picture is missing")(lambda input, picture: input)
+wrong(check.judge_input, "cannot be told apart")(lambda input, picture: input + picture)
+wrong(check.judge_input, "input stands there twice")(
+    lambda input, picture: torch.cat([input, input], 1)
+)
+wrong(check.judge_input, "Here it was cut")(
+    lambda input, picture: torch.cat([input, picture.detach()], 1)
+)
 
 
 @wrong(check.judge_input, "whatever C and D are")
@@ -209,91 +117,6 @@ def as_a_tuple_by_logsigmoid(logits, output, target, weight):
     ).mean()
 
 
-@right(check.generator_loss)
-class ByLogAddExp:
-    def __call__(self, logits, output, target, weight):
-        game = torch.logaddexp(-logits, torch.zeros(())).mean()
-        return (
-            game
-            + weight
-            * torch.stack(
-                [(a - b).abs().mean() for a, b in zip(output, target, strict=True)]
-            ).mean()
-        )
-
-
-@wrong(check.generator_loss, "before the wrong term")
-def weight_on_the_game(logits, output, target, weight):
-    return weight * F.softplus(-logits).mean() + (target - output).abs().mean()
-
-
-@wrong(check.generator_loss, "balance")
-def weight_on_both(logits, output, target, weight):
-    return weight * (F.softplus(-logits).mean() + (target - output).abs().mean())
-
-
-@wrong(check.generator_loss, "whatever its weight is")
-def weight_forgotten(logits, output, target, weight):
-    return F.softplus(-logits).mean() + (target - output).abs().mean()
-
-
-@wrong(check.generator_loss, "L1 is missing")
-def game_alone(logits, output, target, weight):
-    return F.softplus(-logits).mean()
-
-
-@wrong(check.generator_loss, "game is missing")
-def l1_alone(logits, output, target, weight):
-    return weight * F.l1_loss(output, target)
-
-
-@wrong(check.generator_loss, "L2")
-def l2(logits, output, target, weight):
-    return F.softplus(-logits).mean() + weight * F.mse_loss(output, target)
-
-
-@wrong(check.generator_loss, "added up over the pixels")
-def l1_summed(logits, output, target, weight):
-    return F.softplus(-logits).mean() + weight * F.l1_loss(output, target, reduction="sum")
-
-
-@wrong(check.generator_loss, "pixels of a picture")
-def l1_summed_within_a_picture(logits, output, target, weight):
-    return F.softplus(-logits).mean() + weight * (output - target).abs().flatten(1).sum(1).mean()
-
-
-@wrong(check.generator_loss, "absolute value is missing")
-def differences_cancel(logits, output, target, weight):
-    return F.softplus(-logits).mean() + weight * (target - output).mean()
-
-
-@wrong(check.generator_loss, "Who wants what")
-def pays_for_being_believed(logits, output, target, weight):
-    return F.softplus(logits).mean() + weight * F.l1_loss(output, target)
-
-
-@wrong(check.generator_loss, "saturates")
-def saturating(logits, output, target, weight):
-    return -F.softplus(logits).mean() + weight * F.l1_loss(output, target)
-
-
-@wrong(check.generator_loss, "taken twice")
-def sigmoid_twice(logits, output, target, weight):
-    return F.binary_cross_entropy_with_logits(
-        logits.sigmoid(), torch.ones_like(logits)
-    ) + weight * F.l1_loss(output, target)
-
-
-@wrong(check.generator_loss, "verdicts are added up")
-def verdicts_summed(logits, output, target, weight):
-    return F.softplus(-logits).sum() + weight * F.l1_loss(output, target)
-
-
-@wrong(check.generator_loss, "discriminator's loss")
-def halved(logits, output, target, weight):
-    return F.softplus(-logits).mean() / 2 + weight * F.l1_loss(output, target)
-
-
 @wrong(check.generator_loss, "float32", "log 0")
 def by_the_formula(logits, output, target, weight):
     return -logits.sigmoid().log().mean() + weight * F.l1_loss(output, target)
@@ -308,11 +131,6 @@ def clamped(logits, output, target, weight):
 @wrong(check.generator_loss, "no slope at the output")
 def output_detached(logits, output, target, weight):
     return F.softplus(-logits).mean() + weight * F.l1_loss(output.detach(), target)
-
-
-@wrong(check.generator_loss, "cuts the loss off")
-def as_a_number(logits, output, target, weight):
-    return usual_loss(logits, output, target, weight).item()
 
 
 # --- jitter ---
@@ -360,16 +178,6 @@ def mirrors_first_with_pythons_dice(input, target, side):
     return [torch.from_numpy(np.stack(each)) for each in zip(*out, strict=True)]
 
 
-def each_pair(input, target, side, place, coin):
-    """A jitter made of a rule for the corner and one for the mirror."""
-    pairs = []
-    for i, both in enumerate(zip(input, target, strict=True)):
-        corner = place(i, input.shape[-1] - side)
-        both = [cut(each, *corner, side) for each in both]
-        pairs.append([each.flip(-1) for each in both] if coin(i, corner) else both)
-    return tuple(torch.stack(each) for each in zip(*pairs, strict=True))
-
-
 def anywhere(i, room):
     return torch.randint(room + 1, (2,)).tolist()
 
@@ -378,80 +186,60 @@ def fair(i, corner):
     return torch.rand(()) < 0.5
 
 
-@wrong(check.jitter, "Draw once a pair")
-def apart(input, target, side):
-    return pair_by_pair(input, input, side)[0], pair_by_pair(target, target, side)[0]
+def jittered(place=anywhere, coin=fair):
+    """A jitter made of a rule for the corner and one for the mirror."""
+
+    def answer(input, target, side):
+        pairs = []
+        for i, both in enumerate(zip(input, target, strict=True)):
+            corner = place(i, input.shape[-1] - side)
+            both = [cut(each, *corner, side) for each in both]
+            pairs.append([each.flip(-1) for each in both] if coin(i, corner) else both)
+        return tuple(torch.stack(each) for each in zip(*pairs, strict=True))
+
+    return answer
 
 
-@wrong(check.jitter, "Draw once a pair")
-def mirrors_apart(input, target, side):
-    x, y = each_pair(input, target, side, anywhere, lambda i, corner: False)
-    return x, torch.where(torch.rand(len(y), 1, 1, 1) < 0.5, y, y.flip(3))
+def mirrored(pictures, axis):
+    """Half of the pictures, mirrored along the axis."""
+    return torch.where(torch.rand(len(pictures), 1, 1, 1) < 0.5, pictures, pictures.flip(axis))
 
 
-@wrong(check.jitter, "only one is used", "the centre")
-def the_centre(input, target, side):
-    return each_pair(input, target, side, lambda i, room: (room // 2, room // 2), fair)
-
-
-@wrong(check.jitter, "only one is used")
-def one_place_for_all(input, target, side):
-    corner = anywhere(0, input.shape[-1] - side)
-    return each_pair(input, target, side, lambda i, room: corner, fair)
-
-
-@wrong(check.jitter, "a pair that was not in the data")
-def never_mirrored(input, target, side):
-    return each_pair(input, target, side, anywhere, lambda i, corner: False)
-
-
-@wrong(check.jitter, "never seen")
-def always_mirrored(input, target, side):
-    return each_pair(input, target, side, anywhere, lambda i, corner: True)
-
-
-@wrong(check.jitter, "equally likely")
-def rarely_mirrored(input, target, side):
-    return each_pair(input, target, side, anywhere, lambda i, corner: torch.rand(()) < 0.3)
-
-
-@wrong(check.jitter, "both ends included")
-def never_at_the_end(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: torch.randint(max(1, room), (2,)).tolist(), fair
-    )
-
-
-@wrong(check.jitter, "move together")
-def along_the_diagonal(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: 2 * torch.randint(room + 1, (1,)).tolist(), fair
-    )
-
-
-@wrong(check.jitter, "Every place")
-def rounded_places(input, target, side):
-    return each_pair(
-        input, target, side, lambda i, room: (torch.rand(2) * room).round().int().tolist(), fair
-    )
-
-
-@wrong(check.jitter, "one coin")
-def place_decides_the_mirror(input, target, side):
-    return each_pair(
-        input,
-        target,
-        side,
-        anywhere,
-        lambda i, corner: corner[0] == 0 or (corner[0] == 1 and fair(0, 0)),
-    )
+wrong(check.jitter, "Draw once per pair")(
+    lambda x, y, side: (pair_by_pair(x, x, side)[0], pair_by_pair(y, y, side)[0])
+)
+wrong(check.jitter, "Draw once per pair")(
+    lambda x, y, side: (x[..., :side, :side], mirrored(y[..., :side, :side], 3))
+)
+wrong(check.jitter, "only one is used", "the centre")(
+    jittered(lambda i, room: (room // 2, room // 2))
+)
+wrong(check.jitter, "only one is used")(jittered(lambda i, room: (0, room)))
+wrong(check.jitter, "a pair that was not in the data")(jittered(coin=lambda i, corner: False))
+wrong(check.jitter, "never seen")(jittered(coin=lambda i, corner: True))
+wrong(check.jitter, "equally likely")(jittered(coin=lambda i, corner: torch.rand(()) < 0.3))
+wrong(check.jitter, "both ends included")(jittered(lambda i, room: anywhere(i, max(0, room - 1))))
+wrong(check.jitter, "move together")(jittered(lambda i, room: 2 * anywhere(i, room)[:1]))
+wrong(check.jitter, "Every place")(
+    jittered(lambda i, room: (torch.rand(2) * room).round().int().tolist())
+)
+wrong(check.jitter, "one coin")(
+    jittered(coin=lambda i, corner: corner[0] == 0 or (corner[0] == 1 and fair(0, 0)))
+)
+wrong(check.jitter, "input is returned first")(lambda *given: pair_by_pair(*given)[::-1])
+wrong(check.jitter, "Nothing was cut off")(
+    lambda x, y, side: mirrored(torch.cat([x, y], 1), 3).split([1, 3], 1)
+)
+wrong(check.jitter, "Return both pictures")(lambda *given: pair_by_pair(*given)[0])
+wrong(check.jitter, "stay what they are")(
+    lambda x, y, side: (F.interpolate(x, size=(side, side)), F.interpolate(y, size=(side, side)))
+)
 
 
 @wrong(check.jitter, "stand on their head")
 def upside_down(input, target, side):
-    x, y = each_pair(input, target, side, anywhere, lambda i, corner: False)
-    turned = torch.rand(len(x), 1, 1, 1) < 0.5
-    return torch.where(turned, x.flip(2), x), torch.where(turned, y.flip(2), y)
+    both = mirrored(torch.cat([input, target], 1)[..., :side, :side], 2)
+    return both[:, :1], both[:, 1:]
 
 
 @wrong(check.jitter, "Only the pixels are to move")
@@ -460,44 +248,16 @@ def shuffled(input, target, side):
     return pair_by_pair(input[order], target[order], side)
 
 
-@wrong(check.jitter, "input is returned first")
-def target_first(input, target, side):
-    return pair_by_pair(input, target, side)[::-1]
-
-
-@wrong(check.jitter, "Nothing was cut off")
-def mirrored_alone(input, target, side):
-    turned = torch.rand(len(input), 1, 1, 1) < 0.5
-    return torch.where(turned, input.flip(3), input), torch.where(turned, target.flip(3), target)
-
-
-@wrong(check.jitter, "Return both pictures")
-def input_alone(input, target, side):
-    return pair_by_pair(input, target, side)[0]
-
-
 @wrong(check.jitter, "stay what they are")
-def shrunk(input, target, side):
-    return F.interpolate(input, size=(side, side)), F.interpolate(target, size=(side, side))
-
-
-@wrong(check.jitter, "stay what they are")
-def rows_drawn_apart(input, target, side):
+def columns_shuffled(input, target, side):
     across = torch.randperm(input.shape[-1])[:side]
     return input[..., :side, across], target[..., :side, across]
 
 
-@wrong(check.jitter, "stopped with this error")
-def nothing_left_to_draw(input, target, side):
-    """Right, until the picture is as large as the cut: then there is one place, and no number below it."""
-    room = input.shape[-1] - side
-    return each_pair(
-        input,
-        target,
-        side,
-        lambda i, _: [random.randrange(0, room + (room > 0)), anywhere(i, room)[0]],
-        fair,
-    )
+# Right, until the picture is as large as the cut: there is no number below 0.
+wrong(check.jitter, "stopped with this error")(
+    jittered(lambda i, room: (random.randrange(room + (room > 0)), *anywhere(i, room)[1:]))
+)
 
 
 # --- unet_forward ---
@@ -539,84 +299,31 @@ class ByTheSizesOfTheMaps:
         return x
 
 
-def down_and_up(x, down, up, join):
-    maps = []
-    for block in down:
-        x = block(x)
-        maps.append(x)
-    for i, block in enumerate(up):
-        x = block(join(i, x, maps))
-    return x
+def down_and_up(join):
+    """A U-Net that joins so before each block of the decoder: (i, x, the encoder's maps) -> x."""
+
+    def answer(x, down, up):
+        maps = []
+        for block in down:
+            x = block(x)
+            maps.append(x)
+        for i, block in enumerate(up):
+            x = block(join(i, x, maps))
+        return x
+
+    return answer
 
 
-@wrong(check.unet_forward, "passed the bottleneck")
-def without_skips(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: x)
-
-
-@wrong(check.unet_forward, "the other order")
-def skip_first(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: torch.cat([maps[-1 - i], x], 1) if i else x)
-
-
-@wrong(check.unet_forward, "joined to itself")
-def bottleneck_twice(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: torch.cat([x, maps[-1 - i]], 1))
-
-
-@wrong(check.unet_forward, "where every line is")
-def last_skip_forgotten(x, down, up):
-    return down_and_up(
-        x,
-        down,
-        up,
-        lambda i, x, maps: torch.cat([x, maps[-1 - i]], 1) if 0 < i < len(up) - 1 else x,
-    )
-
-
-@wrong(check.unet_forward, "as in a ResNet")
-def added_maps(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: x + maps[-1 - i] if i else x)
-
-
-@wrong(check.unet_forward, "thrown away")
-def skips_alone(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: maps[-1 - i])
-
-
-@wrong(check.unet_forward, "different size", "as large as the one that it holds")
-def largest_first(x, down, up):
-    return down_and_up(x, down, up, lambda i, x, maps: torch.cat([x, maps[i]], 1) if i else x)
-
-
-@wrong(check.unet_forward, "order of their turns")
-def decoder_backwards(x, down, up):
-    return with_a_list_of_maps(x, down, list(up)[::-1])
-
-
-@wrong(check.unet_forward, "the last word")
-def joined_after_the_block(x, down, up):
-    maps = [x]
-    for block in down:
-        x = block(x)
-        maps.append(x)
-    for block, skip in zip(up, reversed(maps[:-1]), strict=True):
-        x = torch.cat([block(x), skip], 1)
-    return x
-
-
-@wrong(check.unet_forward, "way back is not")
-def detached_skips(x, down, up):
-    return down_and_up(
-        x, down, up, lambda i, x, maps: torch.cat([x, maps[-1 - i].detach()], 1) if i else x
-    )
-
-
-@wrong(check.unet_forward, "the last word")
-def encoder_alone(x, down, up):
-    for block in down:
-        x = block(x)
-    return x
+wrong(check.unet_forward, "different size", "as large as the one it holds")(
+    down_and_up(lambda i, x, maps: torch.cat([x, maps[i]], 1) if i else x)
+)
+wrong(check.unet_forward, "way back is not")(
+    down_and_up(lambda i, x, maps: torch.cat([x, maps[-1 - i].detach()], 1) if i else x)
+)
+wrong(check.unet_forward, "the last word")(
+    lambda x, down, up: torch.cat([with_a_list_of_maps(x, down, up), x], 1)
+)
+wrong(check.unet_forward, "the last word")(lambda x, down, up: torch.nn.Sequential(*down)(x))
 
 
 # --- spread ---
@@ -650,14 +357,9 @@ def one_seed(translate, line_art, n):
     return torch.stack([translate(line_art, seed=0) for _ in range(n)]).std(0).mean()
 
 
-@wrong(check.spread, "One seed gives one opinion")
-def seed_forgotten(translate, line_art, n):
-    return torch.stack([translate(line_art) for _ in range(n)]).std(0).mean()
-
-
-@wrong(check.spread, "no more and no fewer")
-def one_too_few(translate, line_art, n):
-    return opinions(translate, line_art, n - 1).std(0).mean()
+wrong(check.spread, "no more and no fewer")(
+    lambda translate, line_art, n: opinions(translate, line_art, n - 1).std(0).mean()
+)
 
 
 @wrong(check.spread, "without noise")
@@ -665,60 +367,10 @@ def in_silence(translate, line_art, n):
     return torch.stack([translate(line_art, seed=k, noise=False) for k in range(n)]).std(0).mean()
 
 
-@wrong(check.spread, "all values together")
-def pooled(translate, line_art, n):
-    return opinions(translate, line_art, n).std()
-
-
-@wrong(check.spread, "mean of the variances")
-def variance(translate, line_art, n):
-    return opinions(translate, line_art, n).var(0).mean()
-
-
-@wrong(check.spread, "root is taken after")
-def root_last(translate, line_art, n):
-    return opinions(translate, line_art, n).var(0).mean().sqrt()
-
-
-@wrong(check.spread, "mean over the pixels came first")
-def of_the_mean_colour(translate, line_art, n):
-    return opinions(translate, line_art, n).flatten(2).mean(2).std(0).mean()
-
-
-@wrong(check.spread, "contrast within")
-def contrast(translate, line_art, n):
-    return opinions(translate, line_art, n).std((3, 4)).mean()
-
-
-@wrong(check.spread, "differ from each other")
-def between_pictures(translate, line_art, n):
-    return opinions(translate, line_art, n).std(1).mean()
-
-
-@wrong(check.spread, "sum over all pixels")
-def summed_spread(translate, line_art, n):
-    return opinions(translate, line_art, n).std(0).sum()
-
-
-@wrong(check.spread, "the range")
-def the_range(translate, line_art, n):
-    y = opinions(translate, line_art, n)
-    return (y.amax(0) - y.amin(0)).mean()
-
-
-@wrong(check.spread, "one number")
-def a_map(translate, line_art, n):
-    return opinions(translate, line_art, n).std(0)
-
-
-@wrong(check.spread, "have to be asked for")
-def never_asked(translate, line_art, n):
-    return line_art.std()
-
-
-@wrong(check.spread, "not asked about every picture")
-def first_picture_alone(translate, line_art, n):
-    return opinions(translate, line_art[:1], n).std(0).mean()
+wrong(check.spread, "have to be asked for")(lambda translate, line_art, n: line_art.std())
+wrong(check.spread, "not asked about every picture")(
+    lambda translate, line_art, n: opinions(translate, line_art[:1], n).std(0).mean()
+)
 
 
 @wrong(check.spread, "as it is")
@@ -749,17 +401,6 @@ def by_a_table(predicted, truth, classes):
 
 
 @right(check.class_iou)
-def by_sets_of_places(predicted, truth, classes):
-    found = []
-    for k in set(truth.flatten().tolist()):
-        ours, theirs = (
-            {*map(tuple, (each == k).nonzero().tolist())} for each in (predicted, truth)
-        )
-        found.append(len(ours & theirs) / len(ours | theirs))
-    return np.mean(found)
-
-
-@right(check.class_iou)
 class ByNanmeanOfOneHot:
     def __call__(self, predicted, truth, classes):
         p, t = (F.one_hot(each.flatten(), classes).bool() for each in (predicted, truth))
@@ -773,81 +414,10 @@ def areas(predicted, truth, classes):
     return (p & t).sum(0).float(), t.sum(0).float(), p.sum(0).float()
 
 
-@wrong(check.class_iou, "share of right pixels")
-def accuracy(predicted, truth, classes):
-    return (predicted == truth).float().mean()
-
-
-@wrong(check.class_iou, "finds all red")
-def recall(predicted, truth, classes):
-    both, there, _ = areas(predicted, truth, classes)
-    return (both / there)[there > 0].mean()
-
-
-@wrong(check.class_iou, "hardly ever dared")
-def precision(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return (both / painted.clamp(min=1))[there > 0].mean()
-
-
-@wrong(check.class_iou, "counted twice")
-def union_without_subtracting(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return (both / (there + painted))[there > 0].mean()
-
-
-@wrong(check.class_iou, "Dice")
-def dice_coefficient(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return (2 * both / (there + painted))[there > 0].mean()
-
-
-@wrong(check.class_iou, "picture by picture")
-def a_mean_over_pictures(predicted, truth, classes):
-    return np.mean([class_by_class(p, t, classes) for p, t in zip(predicted, truth, strict=True)])
-
-
-@wrong(check.class_iou, "first")
-def micro(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return both.sum() / (there + painted - both).sum()
-
-
-@wrong(check.class_iou, "weighed by their size")
-def weighed(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return ((both / (there + painted - both).clamp(min=1)) * there).sum() / there.sum()
-
-
 @wrong(check.class_iou, "0 / 0 is nan")
 def over_all_classes_with_nan(predicted, truth, classes):
     both, there, painted = areas(predicted, truth, classes)
     return (both / (there + painted - both)).mean()
-
-
-@wrong(check.class_iou, "take part in the mean")
-def absent_as_zero(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return (both / (there + painted - both).clamp(min=1)).mean()
-
-
-@wrong(check.class_iou, "takes part with a 0")
-def with_what_was_painted(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return (both / (there + painted - both)).nanmean()
-
-
-@wrong(check.class_iou, "counts as perfect")
-def absent_as_one(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    union = there + painted - both
-    return torch.where(union > 0, both / union, 1.0).mean()
-
-
-@wrong(check.class_iou, "one number")
-def one_for_each_class(predicted, truth, classes):
-    both, there, painted = areas(predicted, truth, classes)
-    return both / (there + painted - both)
 
 
 # --- learning_rate ---
@@ -858,9 +428,9 @@ def by_min_and_max(step, steps, lr):
     return lr * max(0, min(1, 2 - 2 * step / steps))
 
 
-@right(check.learning_rate)
-def by_interpolation(step, steps, lr):
-    return np.interp(step, [0, steps / 2, steps], [lr, lr, 0])
+right(check.learning_rate)(
+    lambda step, steps, lr: np.interp(step, [0, steps / 2, steps], [lr, lr, 0])
+)
 
 
 @right(check.learning_rate)
@@ -870,65 +440,16 @@ def from_a_table(step, steps, lr):
     return rates[step] if step < steps else 0.0
 
 
-@right(check.learning_rate)
-def as_a_tensor(step, steps, lr):
-    return lr * torch.tensor(2 - 2 * step / steps).clamp(0, 1)
-
-
-@wrong(check.learning_rate, "from the first step on")
-def linear(step, steps, lr):
-    return lr * (1 - step / steps)
-
-
-@wrong(check.learning_rate, "never falls")
-def constant(step, steps, lr):
-    return lr
-
-
-@wrong(check.learning_rate, "there is a jump")
-def with_a_jump(step, steps, lr):
-    return lr if step < steps / 2 else lr * (1 - step / steps)
-
-
-@wrong(check.learning_rate, "more than the rate itself")
-def without_the_min(step, steps, lr):
-    return lr * 2 * (steps - step) / steps
-
-
-@wrong(check.learning_rate, "halved once")
-def halved_once(step, steps, lr):
-    return lr if step < steps / 2 else lr / 2
-
-
-@wrong(check.learning_rate, "cosine")
-def cosine(step, steps, lr):
-    return lr if step < steps / 2 else lr * (1 + math.cos(2 * math.pi * (step / steps - 0.5))) / 2
-
-
-@wrong(check.learning_rate, "warm-up")
-def warm_up(step, steps, lr):
-    return lr * min(1, 2 * step / steps)
-
-
-@wrong(check.learning_rate, "multiply")
-def the_share_alone(step, steps, lr):
-    return max(0, min(1, 2 - 2 * step / steps))
-
-
-@wrong(check.learning_rate, "uphill")
-def without_the_max(step, steps, lr):
-    return lr * min(1, 2 - 2 * step / steps)
-
-
-@wrong(check.learning_rate, "0 at step `steps`")
-def too_late(step, steps, lr):
-    return lr if step < 0.75 * steps else lr * 4 * (1 - step / steps)
+wrong(check.learning_rate, "uphill")(lambda step, steps, lr: lr * min(1, 2 - 2 * step / steps))
+wrong(check.learning_rate, "0 at step `steps`")(
+    lambda step, steps, lr: lr if step < 0.75 * steps else lr * 4 * (1 - step / steps)
+)
 
 
 # --- the tests ---
 
 
-TestCheckers = answers.tests(
+TestExercises = answers.tests(
     giveaways=[
         "torch.",
         "cat(",

@@ -1,4 +1,4 @@
-"""Of every notebook: what a student is handed holds no solution and scores nothing, and the solutions score 100 %."""
+"""In every notebook the student's copy holds no solution and scores nothing; the solutions pass."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 
 def checkers(path: Path) -> tuple[Exercise, ...]:
-    """The exercises of a notebook's chapter: 01_gan.ipynb -> gancourse.school.exercises.gan.EXERCISES."""
+    """The exercises of a notebook's chapter: 01_gan.ipynb -> school.exercises.gan.EXERCISES."""
     return importlib.import_module(
         f"gancourse.school.exercises.{path.stem.partition('_')[2]}"
     ).EXERCISES
 
 
 def score(notebook) -> list[Result]:
-    """What the check cells say when only the cells of the exercises are run, in order, in one namespace."""
+    """What the check cells say when only the exercises' cells run, in order, in one namespace."""
     room, results = {"__name__": "__main__"}, []
     for cell in notebook.cells:
         if cell.cell_type == "code" and tags(cell) & {"exercise-setup", "stub", "check"}:
@@ -50,7 +50,7 @@ def test_no_solution_is_handed_out(path):
 
 @each_notebook
 def test_nothing_else_is_left_out(path):
-    """Every stub, every check of one and every cell without a tag of solutions is still there, in order."""
+    """Every stub, every check of one, every cell that is no solution is still there, in order."""
     notebook = read(path)
     kept = [
         cell.source
@@ -89,7 +89,7 @@ def test_each_exercise_says_how_long_and_how_hard(path):
 
 @each_notebook
 def test_what_the_page_shows_is_not_done_and_then_passed(path):
-    """The committed outputs: each stub's check says that it is not done yet, each solution's that it passed."""
+    """The committed outputs: each stub's check says not done yet, each solution's says passed."""
     shown = {True: [], False: []}
     for cell in read(path).cells:
         if "check" in tags(cell):
