@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book serve test test-fast notebooks student bench lint clean build-book
+.PHONY: help environment book serve test test-fast notebooks student house bench lint clean build-book
 
 help:
 	@echo "make book        build the book and say which file to open"
@@ -21,6 +21,7 @@ help:
 	@echo "make notebooks   run the notebooks again and keep their outputs"
 	@echo "make student     write notebooks without solutions to _build/student"
 	@echo "make bench       our training step against the plain form"
+	@echo "make house       draw the picture of the package's rooms again"
 	@echo "make lint        check the code's style"
 	@echo "make clean       remove what was built (not .venv)"
 	@echo
@@ -59,11 +60,15 @@ notebooks: environment
 student: environment
 	"$(VENV)/bin/gancourse" notebooks student $(NOTEBOOKS) --to _build/student
 
+house: environment
+	$(RUN) -c 'from gancourse.press import house; house.draw()'
+
 bench: environment
 	"$(VENV)/bin/gancourse" bench
 
 lint: environment
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 
 clean:
 	rm -rf _build dist .pytest_cache .ruff_cache

@@ -1,4 +1,6 @@
-"""Rewrite data/manifest.json after a bundled file was added or changed: `python data/make_manifest.py`."""
+"""Rewrite data/manifest.json after a bundled file was added or changed: `python
+data/make_manifest.py`.
+"""
 
 from __future__ import annotations
 

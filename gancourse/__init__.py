@@ -1,6 +1,7 @@
 """gancourse: six generative adversarial networks, from the papers to running code.
 
-`gancourse.load("gan").sample(64, seed=0)` gives 64 pictures, (N, C, H, W) floats in [-1, 1], from published weights.
+`gancourse.load("gan").sample(64, seed=0)` gives 64 pictures, (N, C, H, W) floats in [-1, 1], from
+published weights.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a picture can be asked for: labels, codes, captions; read from a command line, checked when given in Python."""
+"""What a picture can be asked for: labels, codes, captions; read from a command line, checked when
+given in Python.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ class Condition:
         name: of the argument.
         kind: int, float or str.
         meaning: for a list of what a model takes.
-        in_turn: several values are given to the pictures in turn. Otherwise they are one value per code. Text is never
-            split, so that it may hold commas.
+        in_turn: several values are given to the pictures in turn. Otherwise they are one value
+            per code. Text is never split, so that it may hold commas.
     """
 
     name: str
@@ -58,7 +60,8 @@ def read(known: Sequence[Condition], given: Iterable[str], n: int) -> dict:
     """Texts such as "label=8,0" as the keyword arguments of `sample` for `n` pictures.
 
     Raises:
-        CourseError: a text of another form, an unknown or repeated name, or a value of another kind.
+        CourseError: a text of another form, an unknown or repeated name, or a value of another
+            kind.
     """
     by_name = {condition.name: condition for condition in known}
     values: dict = {}
@@ -67,7 +70,8 @@ def read(known: Sequence[Condition], given: Iterable[str], n: int) -> dict:
         if name not in by_name:
             takes = "; ".join(f"{each.name} ({each.meaning})" for each in known)
             raise CourseError(
-                f"{pair}: this model has no condition {name!r}; it takes {takes or 'no conditions'}."
+                f"{pair}: this model has no condition {name!r}; it takes "
+                f"{takes or 'no conditions'}."
             )
         if name in values:
             raise CourseError(f"{pair}: {name} was given twice; give it once.")
@@ -81,7 +85,9 @@ def is_count(n) -> bool:
 
 
 def require_count(n, otherwise: str = "") -> None:
-    """Raise a CourseError unless `n` is a number of pictures; `otherwise` says what else would do."""
+    """Raise a CourseError unless `n` is a number of pictures; `otherwise` says what else would
+    do.
+    """
     if not is_count(n):
         raise CourseError(
             f"n={n!r}: not a number of pictures; give a whole number from 1 up{otherwise}."
@@ -123,7 +129,8 @@ def labels(given, n: int, classes: int) -> Tensor:
     """One label per picture: int64 (n,), or float32 weights of a mixture (n, classes).
 
     Args:
-        given: a class for all pictures, one for each, weights (n, classes), or None for the classes in turn.
+        given: a class for all pictures, one for each, weights (n, classes), or None for the
+            classes in turn.
         n: how many pictures.
 
     Raises:
@@ -156,8 +163,8 @@ def checked_labels(label: Tensor, classes: int) -> Tensor:
         return label.float()
     if label.dim() != 1 or label.is_floating_point() or label.dtype == torch.bool:
         raise CourseError(
-            f"label: shape {tuple(label.shape)} and type {label.dtype}; give a whole number, one for each "
-            f"picture, or for mixtures a row of {classes} floats each."
+            f"label: shape {tuple(label.shape)} and type {label.dtype}; give a whole number, one "
+            f"for each picture, or for mixtures a row of {classes} floats each."
         )
     wrong = label[(label < 0) | (label >= classes)]
     if len(wrong):
@@ -194,7 +201,8 @@ def codes(name: str, given, drawn: Tensor, sizes: Sequence[int] | None = None) -
     """`drawn` codes (n, K) with the given ones written over.
 
     Args:
-        given: one value per code, where None keeps the drawn one; a single value for the first code; or a tensor (n, K).
+        given: one value per code, where None keeps the drawn one; a single value for the first
+            code; or a tensor (n, K).
         sizes: for categorical codes, how many values each has. None: continuous codes.
 
     Raises:
@@ -208,8 +216,8 @@ def codes(name: str, given, drawn: Tensor, sizes: Sequence[int] | None = None) -
         is_whole = not table.is_floating_point()
         if table.shape != drawn.shape or not table.isfinite().all() or (sizes and not is_whole):
             raise CourseError(
-                f"{name}: a tensor of shape {tuple(given.shape)} and type {given.dtype}, but {wanted}, "
-                f"or a tensor of shape ({n}, {k})."
+                f"{name}: a tensor of shape {tuple(given.shape)} and type {given.dtype}, but "
+                f"{wanted}, or a tensor of shape ({n}, {k})."
             )
         for i, size in enumerate(sizes or ()):
             require_value(name, i, size, table[:, i].tolist())
@@ -243,19 +251,21 @@ def pictures(given: Tensor, channels: int) -> Tensor:
     """Pictures (N, channels, H, W), uint8 or floats in [-1, 1], as floats in [-1, 1].
 
     Raises:
-        CourseError: no tensor, another number of channels or dimensions, no pictures, or numbers far from [-1, 1].
+        CourseError: no tensor, another number of channels or dimensions, no pictures, or numbers
+            far from [-1, 1].
     """
     require_tensor("pictures", given)
     if given.dim() != 4 or given.shape[1] != channels or not given.numel():
         raise CourseError(
-            f"pictures: shape {tuple(given.shape)}; give (N, {channels}, H, W), uint8 or floats in [-1, 1]."
+            f"pictures: shape {tuple(given.shape)}; give (N, {channels}, H, W), uint8 or floats in "
+            "[-1, 1]."
         )
     x = given / 127.5 - 1 if given.dtype == torch.uint8 else given
     if not (
         x.is_floating_point() and (x.abs() < 2).all()
     ):  # a resized one may go a little beyond 1
         raise CourseError(
-            f"pictures: type {given.dtype}, from {given.min():g} to {given.max():g}; give uint8, 0 to 255, or floats "
-            "in [-1, 1], such as pictures.byte() or pictures / 127.5 - 1."
+            f"pictures: type {given.dtype}, from {given.min():g} to {given.max():g}; give uint8, 0 "
+            "to 255, or floats in [-1, 1], such as pictures.byte() or pictures / 127.5 - 1."
         )
     return x

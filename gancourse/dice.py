@@ -1,4 +1,7 @@
-"""The random numbers of one call. A seed given to `sample` belongs to that call and to no other thread's."""
+"""The random numbers of one call.
+
+A seed given to `sample` belongs to that call and to no other thread's.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from torch.nn.functional import dropout
 
 
 class Dice:
-    """Random numbers from `seed`, drawn by a generator for each device, which nobody else draws from.
+    """Random numbers from `seed`, drawn by a generator for each device, which nobody else draws
+    from.
 
     Attributes:
         silent: draw nothing: noise is left out.
@@ -41,7 +45,8 @@ def thrown(dice: Dice):
 
 
 def drop(x: Tensor, p: float) -> Tensor:
-    """Dropout that is always on, drawn from the dice of the call under way, else from torch's global generator.
+    """Dropout that is always on, drawn from the dice of the call under way, else from torch's
+    global generator.
 
     With the same seed both give the same numbers on a CPU.
     """

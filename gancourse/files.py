@@ -1,4 +1,6 @@
-"""Files on disk: where the bundled ones lie, how their hash is checked, how a new one is written whole or not at all."""
+"""Files on disk: where the bundled ones lie, how their hash is checked, how a new one is written
+whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
-# An installed wheel carries the repository's data/ and runs/ inside the package; a checkout has them beside it.
+# An installed wheel carries the repository's data/ and runs/ inside the package; a checkout has
+# them beside it.
 BUNDLED = _PACKAGE / "_bundled" if (_PACKAGE / "_bundled").is_dir() else _PACKAGE.parent / "data"
 DOSSIERS = _PACKAGE / "_runs" if (_PACKAGE / "_runs").is_dir() else _PACKAGE.parent / "runs"
 NOTEBOOKS = _PACKAGE.parent / "notebooks"  # a checkout has them, an installed wheel does not
 
 
 class CourseError(Exception):
-    """A mistake a person can mend. Its message says what was given, what was expected and what to do."""
+    """A mistake a person can mend.
+
+    Its message says what was given, what was expected and what to do.
+    """
 
 
 class DamagedFile(CourseError):
@@ -58,7 +64,9 @@ def verify(
 
 @contextmanager
 def writing(path: Path, *troubles: type[Exception]):
-    """An OSError, or one of `troubles`, while `path` is written becomes an `Unwritable` that says why and what to do."""
+    """An OSError, or one of `troubles`, while `path` is written becomes an `Unwritable` that says
+    why and what to do.
+    """
     try:
         yield
     except Unwritable:  # said already, by what was called
@@ -74,7 +82,8 @@ def make_folder(path: Path) -> None:
     """Make a folder, and those above it, unless it is there."""
     if os.path.exists(path) and not os.path.isdir(path):
         raise Unwritable(
-            f"{path} cannot be written: it is a file, and a folder is needed there. Give another place."
+            f"{path} cannot be written: it is a file, and a folder is needed there. Give another "
+            "place."
         )
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -82,13 +91,15 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def replacing(path: str | Path):
-    """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`, else remove it.
+    """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`,
+    else remove it.
 
-    A reader sees the old file or the new one, never half of either, even if the power fails in between. What processes
-    killed while writing `path` left behind is removed.
+    A reader sees the old file or the new one, never half of either, even if the power fails in
+    between. What processes killed while writing `path` left behind is removed.
 
     Raises:
-        Unwritable: the folder cannot be made, may not be written to or is full, or no file can stand at `path`.
+        Unwritable: the folder cannot be made, may not be written to or is full, or no file can
+            stand at `path`.
     """
     path = Path(path)
     make_folder(path.parent)
@@ -96,11 +107,13 @@ def replacing(path: str | Path):
         path
     ):  # renamed over by root, /dev/null would be gone for everyone
         raise Unwritable(
-            f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}. Give the name of a file."
+            f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}. Give "
+            "the name of a file."
         )
     with writing(path):
         sweep(path)
-    # The suffix stays last: savers that choose a format by it (pictures, archives) must not be misled.
+    # The suffix stays last: savers that choose a format by it (pictures, archives) must not be
+    # misled.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
@@ -130,7 +143,8 @@ FULL = (
 def sweep(path: Path, age: float = 86_400) -> None:
     """Remove temporary files of `path` that nobody has written to for `age` seconds.
 
-    Age decides, not the process number in the name: the writer may run on another machine of a shared disk.
+    Age decides, not the process number in the name: the writer may run on another machine of a
+        shared disk.
     """
     for found in path.parent.glob(".*.part*"):
         middle = found.name.removeprefix(f".{path.stem}.").removesuffix(f".part{path.suffix}")

@@ -1,8 +1,9 @@
 """The one abstraction: a game is networks and the phases in which they learn.
 
-GAN training is a two-player game played in turns. A `Game` holds the players and describes each turn as data, a `Phase`;
-the training loop plays any list of phases and knows no chapter. A super-resolution network that only regresses has one
-phase, a GAN two, and a two-stage model is two games, the second of which borrows the first.
+GAN training is a two-player game played in turns. A `Game` holds the players and describes each
+turn as data, a `Phase`; the training loop plays any list of phases and knows no chapter. A
+super-resolution network that only regresses has one phase, a GAN two, and a two-stage model is
+two games, the second of which borrows the first.
 """
 
 from __future__ import annotations
@@ -34,12 +35,16 @@ class Phase:
     Attributes:
         name: how the record calls it, e.g. "discriminator".
         parameters: what this turn may change. Everything else is frozen while it lasts.
-        loss: batch -> named terms, scalars with a gradient. The loop sums them, differentiates and logs each.
+        loss: batch -> named terms, scalars with a gradient. The loop sums them, differentiates
+            and logs each.
         optimizer: parameters -> optimizer; `functools.partial(torch.optim.Adam, lr=2e-4)` is one.
-        schedule: step (from 0) -> numbers written into the optimizer before that step, such as {"lr": 1e-4}. A function
-            of the step alone has no state, so there is none to save and none to lose.
-        every: the turn is played at steps every - 1, 2 every - 1, ...; WGAN's generator plays every fifth.
-        twice: the loss holds a gradient that is differentiated again, such as r1's. torch.compile cannot do that.
+        schedule: step (from 0) -> numbers written into the optimizer before that step, such as
+            {"lr": 1e-4}. A function of the step alone has no state, so there is none to save and
+            none to lose.
+        every: the turn is played at steps every - 1, 2 every - 1, ...; WGAN's generator plays
+            every fifth.
+        twice: the loss holds a gradient that is differentiated again, such as r1's. torch.compile
+            cannot do that.
     """
 
     name: str
@@ -52,7 +57,9 @@ class Phase:
 
 
 def falling(lr: float, step: int, steps: int, last: int) -> dict[str, float]:
-    """A schedule: `lr`, then over the `last` of all `steps` along a line to 0; 0 leaves it constant."""
+    """A schedule: `lr`, then over the `last` of all `steps` along a line to 0; 0 leaves it
+    constant.
+    """
     return {"lr": lr * max(0.0, min(1.0, (steps - step) / last if last else 1.0))}
 
 
@@ -67,8 +74,9 @@ class Game(nn.Module, ABC):
 
     Attributes:
         config: every number of the game.
-        borrowed: networks by name that the game uses and does not own. They are frozen and in eval mode, they move with
-            the game between devices, and no checkpoint and no published file holds them.
+        borrowed: networks by name that the game uses and does not own. They are frozen and in
+            eval mode, they move with the game between devices, and no checkpoint and no published
+            file holds them.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -87,7 +95,9 @@ class Game(nn.Module, ABC):
         """The turns of one training step, in order."""
 
     def turn(self, name: str, loss: Callable[[Batch], Terms], *how, **more) -> Phase:
-        """The phase of a player by its network's name; `how` and `more` are a Phase's further arguments."""
+        """The phase of a player by its network's name; `how` and `more` are a Phase's further
+        arguments.
+        """
         return Phase(name, tuple(getattr(self, name).parameters()), loss, *how, **more)
 
     @abstractmethod
@@ -98,7 +108,9 @@ class Game(nn.Module, ABC):
         """
 
     def preview(self) -> Tensor:
-        """What the pictures of progress show: (N, C, H, W) in [-1, 1], always from the same latents."""
+        """What the pictures of progress show: (N, C, H, W) in [-1, 1], always from the same
+        latents.
+        """
         return self.sample(64, seed=0)
 
     def start_from(self, first: Game) -> None:
@@ -118,7 +130,8 @@ class Game(nn.Module, ABC):
             ) from error
         if not shared:
             raise CourseError(
-                f"starts_from={self.config.starts_from}: it has no network that this game has; choose another run."
+                f"starts_from={self.config.starts_from}: it has no network that this game has; "
+                "choose another run."
             )
         self.origin = fingerprint(first)
 
@@ -127,31 +140,40 @@ class Game(nn.Module, ABC):
         self.borrowed[name] = network.requires_grad_(False).eval()
 
     def lineage(self) -> dict[str, str]:
-        """Fingerprints of the foreign weights that a run depends on: of what it borrows, and of what it began with."""
+        """Fingerprints of the foreign weights that a run depends on: of what it borrows, and of
+        what it began with.
+        """
         found = {
             f"borrowed {name}": fingerprint(network) for name, network in self.borrowed.items()
         }
         return found | ({"starts_from": self.origin} if self.origin else {})
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        """Called with the whole data before training; override it to check them, or to start from their statistics.
+        """Called with the whole data before training; override it to check them, or to start from
+        their statistics.
 
         A run that goes on calls it too, and then takes its checkpoint's weights.
         """
 
     def augment(self, batch: Batch) -> Batch:
-        """Override it to change the pictures of a training batch at random: floats in [-1, 1], on the device."""
+        """Override it to change the pictures of a training batch at random: floats in [-1, 1], on
+        the device.
+        """
         return batch
 
     def share(self, batch: Batch) -> Batch:
-        """Called once a step, after `augment` and before the first turn, with every player's weights learning.
+        """Called once a step, after `augment` and before the first turn, with every player's
+        weights learning.
 
-        Override it to add what several turns need, such as a picture that one judges and the other is judged by.
+        Override it to add what several turns need, such as a picture that one judges and the
+        other is judged by.
         """
         return batch
 
     def with_networks(self, **networks: nn.Module) -> Game:
-        """A second view of this game in which the named networks are replaced and all others are shared."""
+        """A second view of this game in which the named networks are replaced and all others are
+        shared.
+        """
         view = copy.copy(self)
         view._modules = {**self._modules, **networks}
         return view
@@ -178,13 +200,15 @@ def require_rows(data, expected: Mapping[str, tuple[int, ...]]) -> None:
     for name, shape in expected.items():
         if found.get(name) != tuple(shape):
             raise CourseError(
-                f"shape={tuple(shape)}: this game learns from {name!r} of this shape, and the data have {found}; "
-                "give shape= the shape of the data, or other data."
+                f"shape={tuple(shape)}: this game learns from {name!r} of this shape, and the data "
+                f"have {found}; give shape= the shape of the data, or other data."
             )
 
 
 def to_float(batch: Batch) -> Batch:
-    """A batch as stored -> as networks take it: uint8 pictures 0..255 become floats in [-1, 1], the rest stays."""
+    """A batch as stored -> as networks take it: uint8 pictures 0..255 become floats in [-1, 1], the
+    rest stays.
+    """
 
     def as_float(value):
         is_picture = isinstance(value, Tensor) and value.dtype == torch.uint8
@@ -207,8 +231,8 @@ def fingerprint(network: nn.Module) -> str:
 def sampling(game: Game, seed: int = 0, *, noise: bool = True):
     """Inference mode and eval mode, with the game's noise drawn from `seed`, or left out.
 
-    On leaving, every module is back in its mode. Nobody else's random numbers are touched, so that several threads may
-    sample at once.
+    On leaving, every module is back in its mode. Nobody else's random numbers are touched, so
+    that several threads may sample at once.
     """
     learning = [module for module in game.modules() if module.training]
     for module in learning:
@@ -222,7 +246,9 @@ def sampling(game: Game, seed: int = 0, *, noise: bool = True):
 
 
 def in_parts(network: Callable[..., Tensor], *inputs: Tensor, size: int = 500) -> Tensor:
-    """`network(*inputs)` as float32, run on `size` rows at a time so that memory does not grow with the inputs."""
+    """`network(*inputs)` as float32, run on `size` rows at a time so that memory does not grow with
+    the inputs.
+    """
     parts = zip(*(each.split(size) for each in inputs), strict=True)
     return torch.cat([network(*part).float() for part in parts])
 

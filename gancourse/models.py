@@ -39,11 +39,13 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
         device: where to put it, such as "cuda" (default: the CPU).
 
     Returns:
-        The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword arguments. A published model
-        holds the networks that drawing needs; of others, such as the discriminator, only a run's folder knows the weights.
+        The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword
+        arguments. A published model holds the networks that drawing needs; of others, such as the
+        discriminator, only a run's folder knows the weights.
 
     Raises:
-        CourseError: no model has this name, and no folder either; or this machine has no such device.
+        CourseError: no model has this name, and no folder either; or this machine has no such
+            device.
         DamagedFile: the weights are not the published ones.
     """
     import torch
@@ -61,7 +63,8 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
         game.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         raise CourseError(
-            f"{name}: its weights do not fit the networks of its config.json ({error}); train it anew."
+            f"{name}: its weights do not fit the networks of its config.json ({error}); train it "
+            "anew."
         ) from error
     lend(game)
     return game.requires_grad_(False).eval().to(on(device))
@@ -90,7 +93,8 @@ def stored(name: str | Path) -> tuple[dict, dict[str, Tensor]]:
 
     if not isinstance(name, (str, os.PathLike)):
         raise CourseError(
-            f"name={name!r}: no name; give that of a published model, or the path of a run's folder."
+            f"name={name!r}: no name; give that of a published model, or the path of a run's "
+            "folder."
         )
     if str(name) in published():
         path = bundled(f"weights/{name}/model.safetensors")
@@ -105,13 +109,15 @@ def stored(name: str | Path) -> tuple[dict, dict[str, Tensor]]:
     ):  # an empty text would be the folder one is in
         return of_run(Path(name))
     raise CourseError(
-        f"{str(name)!r}: neither a published model nor the folder of a run (which holds a config.json); "
-        f"choose one of: {', '.join(published()) or 'none is published'}."
+        f"{str(name)!r}: neither a published model nor the folder of a run (which holds a "
+        f"config.json); choose one of: {', '.join(published()) or 'none is published'}."
     )
 
 
 def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
-    """(settings, tensors) of a run's newest whole checkpoint, with the averaged networks in place of the last ones."""
+    """(settings, tensors) of a run's newest whole checkpoint, with the averaged networks in place
+    of the last ones.
+    """
     from gancourse.training import checkpoint
 
     found = checkpoint.latest(folder / "checkpoints")
@@ -136,7 +142,9 @@ def lend(game: Game) -> Game:
 
 
 def begin(config: Recipe, seed: int = 0) -> Game:
-    """A game ready to be trained: fresh weights that `seed` decides, or those that it starts from, and what it borrows."""
+    """A game ready to be trained: fresh weights that `seed` decides, or those that it starts from,
+    and what it borrows.
+    """
     import torch
 
     torch.manual_seed(seed)

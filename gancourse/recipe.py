@@ -1,7 +1,9 @@
-"""Every number of a run, stated once: its default, its bounds, its meaning and where it is used, in one line.
+"""Every number of a run, stated once: its default, its bounds, its meaning and where it is used, in
+one line.
 
-A chapter's Config is a frozen dataclass on top of `Recipe`, with one recipe for each form and scale. What a command line,
-a model card or a notebook's parameter says is read by `read`, and written by `spell`.
+A chapter's Config is a frozen dataclass on top of `Recipe`, with one recipe for each form and
+scale. What a command line, a model card or a notebook's parameter says is read by `read`, and
+written by `spell`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """What a setting may be, and what it means. `only` says where it is used: elsewhere it must keep its default."""
+    """What a setting may be, and what it means.
+
+    `only` says where it is used: elsewhere it must keep its default.
+    """
 
     meaning: str = ""
     least: float = -math.inf
@@ -58,7 +63,9 @@ class Rule:
 
 
 def setting(default, meaning: str, **rule):
-    """A field of a Config: its default, its meaning, and `Rule`'s bounds, choices and places where it is used."""
+    """A field of a Config: its default, its meaning, and `Rule`'s bounds, choices and places where
+    it is used.
+    """
     return field(default=default, metadata={"rule": Rule(meaning, **rule)})
 
 
@@ -103,7 +110,8 @@ class Recipe:
         usual = self.FORMS[self.form].get("shape", type(self).shape)
         if len(self.shape) != len(usual):
             raise CourseError(
-                f"shape={self.shape}: {len(self.shape)} numbers; form={self.form!r} has {len(usual)}, as in {usual}."
+                f"shape={self.shape}: {len(self.shape)} numbers; form={self.form!r} has "
+                f"{len(usual)}, as in {usual}."
             )
 
     def check(self, name: str, kind: str) -> None:
@@ -111,7 +119,8 @@ class Recipe:
         value, rule = getattr(self, name), self.rule(name)
         if not is_a(kind, value):
             raise CourseError(
-                f"{name}={value!r}: not {KINDS[kind]}; give a value such as {type(self).default(name)!r}."
+                f"{name}={value!r}: not {KINDS[kind]}; give a value such as "
+                f"{type(self).default(name)!r}."
             )
         choices = self.FORMS if name == "form" else rule.choices
         if choices is not None and value not in choices:
@@ -127,13 +136,14 @@ class Recipe:
             return
         if name in self.unused:
             raise CourseError(
-                f"{name}={value!r}: the game of chapter {self.chapter} does not use it; leave it out."
+                f"{name}={value!r}: the game of chapter {self.chapter} does not use it; leave it "
+                "out."
             )
         for other, values in rule.only.items():
             if getattr(self, other) not in values:
                 raise CourseError(
-                    f"{name}={value!r}: {other}={getattr(self, other)!r} does not use it; leave it out, or "
-                    f"choose {other}={' or '.join(map(str, values))}."
+                    f"{name}={value!r}: {other}={getattr(self, other)!r} does not use it; leave it "
+                    f"out, or choose {other}={' or '.join(map(str, values))}."
                 )
 
     @classmethod
@@ -151,7 +161,8 @@ class Recipe:
 
     @classmethod
     def at(cls, scale: str = "full", form: str | None = None, **changes) -> Self:
-        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (hours, or a GPU).
+        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (hours,
+        or a GPU).
 
         Raises:
             CourseError: an unknown form or scale, or a value that is not allowed.
@@ -167,7 +178,8 @@ class Recipe:
 
     @classmethod
     def read(cls, scale: str, changes: Iterable[str]) -> Self:
-        """The recipe at a scale with changes such as "steps=500", each value read as its setting's type.
+        """The recipe at a scale with changes such as "steps=500", each value read as its setting's
+        type.
 
         Raises:
             CourseError: no such setting, or a value that is not allowed.
@@ -177,7 +189,8 @@ class Recipe:
         for name, text in values.items():
             if name not in kinds:
                 raise CourseError(
-                    f"{name}={text}: chapter {cls.chapter} has no such setting; it has {', '.join(kinds)}."
+                    f"{name}={text}: chapter {cls.chapter} has no such setting; it has "
+                    f"{', '.join(kinds)}."
                 )
         return cls.at(
             scale, **{name: read(name, text, kinds[name]) for name, text in values.items()}
@@ -207,12 +220,16 @@ class Recipe:
 
     @property
     def options(self) -> dict:
-        """What `gancourse.data.load` must be told besides the name and the split of the pictures."""
+        """What `gancourse.data.load` must be told besides the name and the split of the
+        pictures.
+        """
         return {}
 
     @property
     def borrows(self) -> dict[str, str]:
-        """Networks that the game uses frozen and does not own: name -> a published model, or a run's folder."""
+        """Networks that the game uses frozen and does not own: name -> a published model, or a
+        run's folder.
+        """
         return {}
 
     @classmethod
@@ -239,7 +256,10 @@ def split_pair(text: str) -> tuple[str, str]:
 
 
 def is_a(kind: str, value) -> bool:
-    """Whether a value is of a setting's declared type. True and False are no numbers, whole numbers are floats."""
+    """Whether a value is of a setting's declared type.
+
+    True and False are no numbers, whole numbers are floats.
+    """
     if kind == "tuple[int, ...]":
         return isinstance(value, tuple) and all(is_a("int", each) for each in value)
     if kind == "bool":
@@ -249,7 +269,8 @@ def is_a(kind: str, value) -> bool:
 
 
 def read(name: str, text: str, kind: str):
-    """A setting's value from text, by its declared type: "int", "float", "bool", "str" or "tuple[int, ...]".
+    """A setting's value from text, by its declared type: "int", "float", "bool", "str" or
+    "tuple[int, ...]".
 
     Raises:
         CourseError: the text is no value of this type.

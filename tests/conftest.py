@@ -1,4 +1,6 @@
-"""What every test stands on: one thread, no display, no network, no cache and no settings of the person who runs it."""
+"""What every test stands on: one thread, no display, no network, no cache and no settings of the
+person who runs it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
-# Before anything imports torch or matplotlib: these are read once. Processes that a test starts inherit them.
+# Before anything imports torch or matplotlib: these are read once. Processes that a test starts
+# inherit them.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -34,7 +37,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def nobody_elses_settings(monkeypatch, tmp_path_factory):
-    """An empty home (so an empty cache), none of the course's environment variables, and no proxy as a way out."""
+    """An empty home (so an empty cache), none of the course's environment variables, and no proxy
+    as a way out.
+    """
     home = tmp_path_factory.mktemp("home")
     # Tools that keep their own files in the home may go on using them.
     monkeypatch.setenv(
@@ -51,7 +56,10 @@ def nobody_elses_settings(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def same_random_numbers():
-    """Global generators start at 0, for a library that draws from them unasked. Our own code takes a seed."""
+    """Global generators start at 0, for a library that draws from them unasked.
+
+    Our own code takes a seed.
+    """
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
@@ -61,7 +69,10 @@ def same_random_numbers():
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
-    """A connection to any other machine fails at once, with a name for the culprit. This machine may talk to itself."""
+    """A connection to any other machine fails at once, with a name for the culprit.
+
+    This machine may talk to itself.
+    """
     real = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex")}
 
     def guarded(name):
@@ -111,7 +122,9 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def repository_files() -> list[Path]:
-    """Every file that belongs to the repository: what git tracks or would add, or all but caches outside a checkout."""
+    """Every file that belongs to the repository: what git tracks or would add, or all but caches
+    outside a checkout.
+    """
     found = None
     if shutil.which("git") and (ROOT / ".git").exists():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

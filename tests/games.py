@@ -1,4 +1,6 @@
-"""What tests need to play a game of their own or a chapter's: settings, and one call that trains."""
+"""What tests need to play a game of their own or a chapter's: settings, and one call that
+trains.
+"""
 
 from __future__ import annotations
 

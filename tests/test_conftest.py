@@ -1,4 +1,6 @@
-"""The fences around the tests hold: a network that is out of reach, a home and settings that are nobody's."""
+"""The fences around the tests hold: a network that is out of reach, a home and settings that are
+nobody's.
+"""
 
 from __future__ import annotations
 

@@ -63,5 +63,6 @@ def test_the_published_generator_in_onnx_equals_pytorch(name, tmp_path):
         (images,) = session.run(None, {key: value.numpy() for key, value in some.items()})
         with torch.inference_mode():
             expected = game.generator(*some.values()).numpy()
-        # Sums are taken in another order, and a steep edge multiplies that; one of 256 shades is 8e-3.
+        # Sums are taken in another order, and a steep edge multiplies that; one of 256 shades is
+        # 8e-3.
         np.testing.assert_allclose(images, expected, atol=1e-4)

@@ -80,7 +80,9 @@ def test_replacing_syncs_the_bytes_before_the_name_and_the_name_after(tmp_path, 
 
 
 def test_replacing_sweeps_what_killed_processes_left_and_nothing_else(tmp_path):
-    """Only its own target's, and only what nobody has touched for a day: another process may be writing right now."""
+    """Only its own target's, and only what nobody has touched for a day: another process may be
+    writing right now.
+    """
     long_ago = time.time() - 90_000
     names = {
         ".a[1].41.part.json": True,

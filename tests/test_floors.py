@@ -1,7 +1,7 @@
 """The house has floors: a module imports from below or from its own room, never upward.
 
-`gancourse.press.house` reads every import from the source, those inside functions and for type checking too. What else the
-contract forbids is grepped for here.
+`gancourse.press.house` reads every import from the source, those inside functions and for type
+checking too. What else the contract forbids is grepped for here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ def test_the_picture_leaves_out_what_is_implied():
 
 
 def test_nothing_but_its_own_files_and_one_table_names_a_chapter(repository):
-    """A chapter's own files bear its name, in any room. Docstrings and comments may name it as an example."""
+    """A chapter's own files bear its name, in any room.
+
+    Docstrings and comments may name it as an example.
+    """
     names = re.compile(rf"\b({'|'.join([*CHAPTERS, 'stackgan', 'srgan'])})\b")
     found = []
     for module, path in house.modules(repository).items():
@@ -144,7 +147,8 @@ def built(folder, module: str, source: str):
         ),
         (
             "show/grids",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from gancourse.game import Game",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from gancourse.game import "
+            "Game",
         ),
         ("files", "from gancourse import losses"),
         ("game", "from gancourse import data"),
@@ -177,7 +181,8 @@ def test_a_wrong_arrow_is_seen(tmp_path, module, source):
         ),
         (
             "cli",
-            "import gancourse\nfrom gancourse import runs, published\nfrom gancourse.training.loop import train",
+            "import gancourse\nfrom gancourse import runs, published\nfrom "
+            "gancourse.training.loop import train",
         ),
         (
             "school/exercises/gan",

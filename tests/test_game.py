@@ -42,7 +42,9 @@ def test_to_float_maps_bytes_onto_minus_1_to_1_and_leaves_the_rest():
 
 
 def test_a_borrowed_network_stays_in_eval_mode_and_its_statistics_stand_still():
-    """Museum 10: a frozen Stage I left in train mode; no gradient reaches it, and its BatchNorm drifts all the same."""
+    """Museum 10: a frozen Stage I left in train mode; no gradient reaches it, and its BatchNorm
+    drifts all the same.
+    """
     game, lender = Pair(), Pair().train()
     game.borrow("first", lender)
     assert game.train() is game

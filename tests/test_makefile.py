@@ -1,6 +1,8 @@
-"""`make` makes its environment once, again when it must, and says in one line what stands in its way.
+"""`make` makes its environment once, again when it must, and says in one line what stands in its
+way.
 
-Nothing is installed here: a make-believe Python plays the system's and the environment's interpreter, and its pip says
+Nothing is installed here: a make-believe Python plays the system's and the environment's
+    interpreter, and its pip says
 what it is told to say.
 """
 
@@ -37,7 +39,8 @@ TOOLS += ["tee", "touch", "uname"]
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
-# $PRETEND is a folder: `version`, `no-venv`, `pip-says` and `pip-waits` in it decide what happens; `calls` notes it.
+# $PRETEND is a folder: `version`, `no-venv`, `pip-says` and `pip-waits` in it decide what
+# happens; `calls` notes it.
 PYTHON = """#!/bin/sh
 case "$*" in
     *version_info*) cat "$PRETEND/version" ;;
@@ -52,7 +55,9 @@ esac
 
 
 class Checkout:
-    """A copy of the Makefile in a folder whose name has a space, on a machine with nothing but the basic tools."""
+    """A copy of the Makefile in a folder whose name has a space, on a machine with nothing but the
+    basic tools.
+    """
 
     def __init__(self, folder: Path):
         self.folder, self.pretend, self.tools = (
@@ -278,8 +283,8 @@ def test_no_network_is_named_and_what_is_there_is_kept(checkout):
     checkout.make()
     (checkout.folder / "pyproject.toml").write_text("# changed while on a train\n")
     (checkout.pretend / "pip-says").write_text(
-        "WARNING: Retrying after connection broken by 'NewConnectionError: Temporary failure in name resolution'\n"
-        "ERROR: No matching distribution found for torch>=2.6\n"
+        "WARNING: Retrying after connection broken by 'NewConnectionError: Temporary failure in "
+        "name resolution'\nERROR: No matching distribution found for torch>=2.6\n"
     )
     assert "no network" in checkout.refusal()
     (checkout.pretend / "pip-says").unlink()

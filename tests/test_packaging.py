@@ -1,4 +1,6 @@
-"""The package is what it says: its metadata agree with each other, and the wheel brings the bundled data along."""
+"""The package is what it says: its metadata agree with each other, and the wheel brings the bundled
+data along.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-# What a package is called where, when the names differ: as imported -> with pip; with conda -> with pip.
+# What a package is called where, when the names differ: as imported -> with pip; with conda ->
+# with pip.
 IMPORTED_AS = {
     "PIL": "pillow",
     "IPython": "ipython",
@@ -79,7 +82,9 @@ def test_colabs_python_is_enough():
 
 
 def test_every_import_is_declared(repository):
-    """Whatever gancourse/ imports comes with `pip install gancourse`, not by the luck of another package's needs."""
+    """Whatever gancourse/ imports comes with `pip install gancourse`, not by the luck of another
+    package's needs.
+    """
     imported = set()
     for path in (repository / "gancourse").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -93,7 +98,9 @@ def test_every_import_is_declared(repository):
 
 
 def test_conda_and_pip_ask_for_the_same():
-    """environment.yml repeats the bounds of what it takes from conda-forge and leaves the rest to pyproject.toml."""
+    """environment.yml repeats the bounds of what it takes from conda-forge and leaves the rest to
+    pyproject.toml.
+    """
     from_conda = {}
     from_pip = None
     for entry in CONDA["dependencies"]:
@@ -198,7 +205,9 @@ def test_wheel_has_the_package_and_nothing_else(wheel, repository, repository_fi
 
 @pytest.mark.slow
 def test_installed_package_finds_its_data(built, tmp_path):
-    """Installed elsewhere, started elsewhere: the bundled files are those of the installed package."""
+    """Installed elsewhere, started elsewhere: the bundled files are those of the installed
+    package.
+    """
     target = tmp_path / "site"
     (path,) = built.glob("gancourse-*.whl")
     run("-m", "pip", "install", "--no-deps", "--quiet", "--target", target, path)

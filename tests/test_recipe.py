@@ -1,4 +1,6 @@
-"""Recipe, the base of every Config: forms, scales, rules, and what is refused; and how values are read and written."""
+"""Recipe, the base of every Config: forms, scales, rules, and what is refused; and how values are
+read and written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What lies in the repository is fit for others: nothing of one machine, not too large, notebooks that were run."""
+"""What lies in the repository is fit for others: nothing of one machine, not too large, notebooks
+that were run.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ MACHINE = re.compile(
     r"/(?:root|home/(?!jovyan\b)\w+|Users/\w+|work/(?:main|shared|plan)|opt/(?:pypi|wheels))/|[A-Z]:\\+Users\\+\w+"
     r"|/tmp/(?:ipykernel|tmp|pip)[\w-]+"
 )
-# An install line names a package, never where it is stored: mirrors differ, and lock files keep the wrong one.
+# An install line names a package, never where it is stored: mirrors differ, and lock files keep
+# the wrong one.
 REGISTRY = re.compile(
     r"(?:pythonhosted|pypi|npmjs|yarnpkg|deb\.debian|security\.debian|anaconda)\.(?:org|com)\b|proxy\.golang\.org"
 )
@@ -81,7 +84,9 @@ def test_the_repository_stays_small(repository_files):
 
 
 def test_git_never_changes_a_line_end_of_bundled_files(repository):
-    """Bundled text files are verified by their hash, which a checkout with other line ends would break."""
+    """Bundled text files are verified by their hash, which a checkout with other line ends would
+    break.
+    """
     assert "data/** -text" in (repository / ".gitattributes").read_text(encoding="utf-8")
 
 
@@ -235,7 +240,9 @@ def test_a_broken_notebook_is_caught(change, expected):
 
 
 def modules_loaded_by(statement: str) -> set[str]:
-    """The top-level modules that a fresh interpreter has loaded after a statement, started in the repository."""
+    """The top-level modules that a fresh interpreter has loaded after a statement, started in the
+    repository.
+    """
     code = f"import json, sys\n{statement}\nprint()\nprint(json.dumps(list(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
@@ -262,7 +269,7 @@ def test_importing_the_package_does_not_import_torch():
 )
 def test_the_command_explains_itself_without_torch(arguments):
     loaded = modules_loaded_by(
-        f"from gancourse.cli import main\nsys.argv = ['gancourse', *{arguments}]\ntry:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code, end.code"
+        f"from gancourse.cli import main\nsys.argv = ['gancourse', *{arguments}]\ntry:\n    "
+        "main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
     )
     assert not loaded & {"torch", "torchvision", "matplotlib"}

@@ -1,4 +1,6 @@
-"""One seed, one picture, whoever else draws at the same moment: several threads may sample at once."""
+"""One seed, one picture, whoever else draws at the same moment: several threads may sample at
+once.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ class Seen(nn.Module):
 
 
 def enlarger(scale: int) -> Seen:
-    """Three padded convolutions, of 3, 5 and 3 pixels: an output pixel depends on 4 input pixels to each side."""
+    """Three padded convolutions, of 3, 5 and 3 pixels: an output pixel depends on 4 input pixels to
+    each side.
+    """
     torch.manual_seed(0)
     return Seen(
         nn.Sequential(

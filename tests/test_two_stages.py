@@ -1,4 +1,6 @@
-"""A second game on a first: it borrows a frozen game, starts from another run, and keeps neither in its files."""
+"""A second game on a first: it borrows a frozen game, starts from another run, and keeps neither in
+its files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A chapter of two stages, as small as one can be: the second paints over what a frozen first has drawn."""
+"""A chapter of two stages, as small as one can be: the second paints over what a frozen first has
+drawn.
+"""
 
 from __future__ import annotations
 

@@ -4,8 +4,10 @@
     dpkg-deb -x dataset-fashion-mnist_*.deb unpacked
     python data/FashionMNIST/make.py unpacked/usr/share/datasets/fashion-mnist
 
-Kept are the first 600 of each class of the training part and the first 100 of each class of the test part, dealt in
-rounds: the first of each class, the second of each, and so on, so that any cut leaves the classes balanced. The .gz
+Kept are the first 600 of each class of the training part and the first 100 of each class of the
+test part, dealt in
+rounds: the first of each class, the second of each, and so on, so that any cut leaves the classes
+    balanced. The .gz
 files may come from elsewhere: what counts is the SHA-256 of what is in them.
 """
 
@@ -29,7 +31,9 @@ PIXELS = 28 * 28
 
 
 def rounds(labels: bytes, each: int) -> list[int]:
-    """The places of the first `each` entries of every class, round by round, in the official order within a round."""
+    """The places of the first `each` entries of every class, round by round, in the official
+    order within a round.
+    """
     seen, kept = dict.fromkeys(range(10), 0), []
     for place, label in enumerate(labels):
         if seen[label] < each:
@@ -39,7 +43,10 @@ def rounds(labels: bytes, each: int) -> list[int]:
 
 
 def files(images: bytes, labels: bytes, part: str) -> dict[str, bytes]:
-    """A part's official files -> the same two cut down: name -> contents. Headers are 16 and 8 bytes long."""
+    """A part's official files -> the same two cut down: name -> contents.
+
+    Headers are 16 and 8 bytes long.
+    """
     pixels, classes = images[16:], labels[8:]
     kept = rounds(classes, EACH[part])
     chosen = b"".join(pixels[place * PIXELS : (place + 1) * PIXELS] for place in kept)

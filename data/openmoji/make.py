@@ -4,8 +4,9 @@ Needs resvg-py 0.5.0 and the course.
 
     python data/openmoji/make.py openmoji-17.0.0.tgz
 
-takes the npm package, or the folder it was unpacked into, and writes pairs.zip beside this file: the same bytes each time.
-With --check nothing is written: what would be is compared with the file that lies there.
+takes the npm package, or the folder it was unpacked into, and writes pairs.zip beside this file:
+the same bytes each time. With --check nothing is written: what would be is compared with the file
+that lies there.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ def concept(emoji: dict) -> str:
 
 
 class Package:
-    """The npm package: a .tgz, or the folder it was unpacked into (the one that holds black/ and color/)."""
+    """The npm package: a .tgz, or the folder it was unpacked into (the one that holds black/
+    and color/).
+    """
 
     def __init__(self, path: Path) -> None:
         self.files: dict[str, bytes] = {}
@@ -148,7 +151,9 @@ def unsuited(emoji: dict) -> str | None:
 
 
 def choose(package: Package) -> tuple[list[dict], np.ndarray, Counter]:
-    """(chosen emojis in OpenMoji's order, their line art (N, 128, 128) uint8, how many were left out for which reason)."""
+    """(chosen emojis in OpenMoji's order, their line art (N, 128, 128) uint8, how many were
+    left out for which reason).
+    """
     chosen, drawn, seen, left_out = [], [], set(), Counter()
     for emoji in tqdm(package.emojis, desc="pairs", leave=False):
         reason, pair = unsuited(emoji), package.art(emoji["hexcode"])
@@ -172,7 +177,9 @@ def choose(package: Package) -> tuple[list[dict], np.ndarray, Counter]:
 
 
 def overlaps(drawn: np.ndarray) -> np.ndarray:
-    """Line arts (N, 128, 128) -> (N, N): intersection over union of their strokes at 64 px, thickened by a pixel."""
+    """Line arts (N, 128, 128) -> (N, N): intersection over union of their strokes at 64 px,
+    thickened by a pixel.
+    """
     pooled = drawn.reshape(len(drawn), 64, 2, 64, 2).mean(axis=(2, 4)) < 160
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
     flat = (
@@ -186,7 +193,10 @@ def overlaps(drawn: np.ndarray) -> np.ndarray:
 
 
 def concepts(chosen: list[dict], alike: np.ndarray, limit: float = TWINS) -> list[str]:
-    """The concept of each emoji. Concepts with near-identical line art are one, under the name that comes first."""
+    """The concept of each emoji.
+
+    Concepts with near-identical line art are one, under the name that comes first.
+    """
     names = [concept(emoji) for emoji in chosen]
     leader = {name: name for name in names}
     place = {name: i for i, name in reversed(list(enumerate(names)))}

@@ -1,4 +1,7 @@
-"""The chapters, in one table. A new chapter is a row here, and files of its own that bear its name."""
+"""The chapters, in one table.
+
+A new chapter is a row here, and files of its own that bear its name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The `gancourse` command: one door to everything that a user starts. Its commands lie in a file for each room.
+"""The `gancourse` command: one door to everything that a user starts.
 
-Nothing heavy is imported until a command needs it, so that --help answers at once. A mistake that a person can mend is
-one message and exit status 1, Ctrl-C is 130, and a wrong option is 2.
+Its commands lie in a file for each room.
+
+Nothing heavy is imported until a command needs it, so that --help answers at once. A mistake that
+a person can mend is one message and exit status 1, Ctrl-C is 130, and a wrong option is 2.
 """
 
 from __future__ import annotations
@@ -55,7 +57,10 @@ app.add_typer(notebooks.app, name="notebooks", rich_help_panel=panel)
 
 
 def main() -> None:
-    """Run the command that sys.argv names. A mistake that a person can mend never ends in a traceback."""
+    """Run the command that sys.argv names.
+
+    A mistake that a person can mend never ends in a traceback.
+    """
     print_anything(sys.stdout, sys.stderr)
     warnings.formatwarning = warned
     try:
@@ -77,7 +82,9 @@ def fail(message: str) -> None:
 
 
 def print_anything(*streams) -> None:
-    """Let characters that a stream cannot encode, as in the name of somebody's file, be printed as escapes."""
+    """Let characters that a stream cannot encode, as in the name of somebody's file, be printed as
+    escapes.
+    """
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -94,7 +101,9 @@ USUAL = warnings.formatwarning
 
 
 def refuse_empty(arguments: list[str]) -> None:
-    """Raise a CourseError at an empty text, which an unset shell variable leaves, and which means the current folder."""
+    """Raise a CourseError at an empty text, which an unset shell variable leaves, and which means
+    the current folder.
+    """
     for before, text in pairwise(["", *arguments]):
         name, equals, value = text.partition("=")
         if not text or (name.startswith("--") and equals and not value):

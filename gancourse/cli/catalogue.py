@@ -16,7 +16,9 @@ def chapters(
     name: Annotated[str | None, typer.Argument(help="A chapter, to list its settings.")] = None,
     scale: Scale = "class",
 ) -> None:
-    """List the chapters, their forms and the published models; or, with a name, a chapter's settings."""
+    """List the chapters, their forms and the published models; or, with a name, a chapter's
+    settings.
+    """
     if name:
         settings(name, scale)
     else:

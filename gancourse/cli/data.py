@@ -30,7 +30,8 @@ def data(
 ) -> None:
     """List the data sets on this machine, or download one: `gancourse data digits --source full`.
 
-    facades, maps and edges2shoes are the official pairs of pix2pix: `gancourse data facades` downloads them, and prints
+    facades, maps and edges2shoes are the official pairs of pix2pix: `gancourse data facades`
+        downloads them, and prints
     the command that trains on them.
     """
     from gancourse import data as room

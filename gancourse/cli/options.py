@@ -56,7 +56,10 @@ Make = Annotated[
 
 
 def loading(root: Path | None, source: str) -> dict:
-    """How `gancourse.data.load` finds the pictures. Whoever asks for the full set gets it, or an error."""
+    """How `gancourse.data.load` finds the pictures.
+
+    Whoever asks for the full set gets it, or an error.
+    """
     return {"root": root, "source": source, "strict": source == "full"}
 
 

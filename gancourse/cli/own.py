@@ -1,7 +1,7 @@
 """Your own pictures on the command line: `--data FOLDER`, and how a run finds them again.
 
-A run that was trained on them keeps data.json in its folder: where they were, and how they were read. Whether they are
-still the same is decided by the checksum in its config.json.
+A run that was trained on them keeps data.json in its folder: where they were, and how they were
+read. Whether they are still the same is decided by the checksum in its config.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ RECORD = "data.json"
 HOLDS = {
     "pictures": "pictures",
     "classes": "one folder of pictures for each class",
-    "pairs": "files with A left of B, or folders A and B (give --direction); or photos (give --make)",
+    "pairs": "files with A left of B, or folders A and B (give --direction); or photos (give "
+    "--make)",
     "captions": "pictures and captions.json, or cat.txt beside each cat.jpg",
     "photos": "photos of any size",
 }
@@ -26,7 +27,9 @@ HOLDS = {
 
 @dataclass(frozen=True)
 class Own:
-    """A folder of your own pictures, and of which half of its pairs, or of what, the inputs are made."""
+    """A folder of your own pictures, and of which half of its pairs, or of what, the inputs are
+    made.
+    """
 
     folder: Path
     direction: str | None = None
@@ -44,7 +47,8 @@ class Own:
         for name, value in (("direction", direction), ("make", make)):
             if value:
                 raise CourseError(
-                    f"--{name} {value}: is for pictures of your own; add --data FOLDER, or leave it out."
+                    f"--{name} {value}: is for pictures of your own; add --data FOLDER, or leave "
+                    "it out."
                 )
         return None
 
@@ -70,7 +74,9 @@ class Own:
         return HOW
 
     def read(self, config: Recipe) -> Any:
-        """The pictures as a game with this config learns from them: see `gancourse.data.folders.own`."""
+        """The pictures as a game with this config learns from them: see
+        `gancourse.data.folders.own`.
+        """
         from gancourse.data import folders
 
         how = {"direction": self.direction, "make": self.make}
@@ -80,10 +86,12 @@ class Own:
         """(config, pictures): a chapter's recipe for the pictures, and the pictures for the recipe.
 
         Args:
-            changes: such as "steps=500"; they outrank what the chapter sets for a reader's own pictures.
+            changes: such as "steps=500"; they outrank what the chapter sets for a reader's own
+                pictures.
 
         Raises:
-            CourseError: the form draws no pictures, a change contradicts the pictures, or they cannot be read.
+            CourseError: the form draws no pictures, a change contradicts the pictures, or they
+                cannot be read.
         """
         asked = dict(map(split_pair, changes))
         refuse_other_games(recipe, scale, asked.get("form"))
@@ -104,13 +112,15 @@ def refuse_other_games(recipe: type[Recipe], scale: str, form: str | None) -> No
     """Raise a CourseError unless a chapter's form learns from pictures that a reader may bring."""
     if not recipe.OWN:
         raise CourseError(
-            f"--data: chapter {recipe.chapter} cannot learn from pictures of your own; leave it out."
+            f"--data: chapter {recipe.chapter} cannot learn from pictures of your own; leave it "
+            "out."
         )
     config = recipe.at(scale, form)
     if len(config.shape) != 3:
         able = [each for each in recipe.FORMS if len(recipe.at(scale, each).shape) == 3]
         raise CourseError(
-            f"--data: form={config.form} draws points, not pictures; choose -s form={' or '.join(able)}."
+            f"--data: form={config.form} draws points, not pictures; choose -s "
+            f"form={' or '.join(able)}."
         )
 
 

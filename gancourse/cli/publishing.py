@@ -1,4 +1,6 @@
-"""Run a chapter's notebook into a dossier, publish runs, and train the network that judges digits."""
+"""Run a chapter's notebook into a dossier, publish runs, and train the network that judges
+digits.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def judge(
     data_root: Root = None,
     seed: Annotated[int, typer.Option(**SEEDS, help="Seed of the weights and the order.")] = 0,
 ) -> None:
-    """Train the digit classifier that the metrics use, on MNIST's training digits 10,000 to 59,999."""
+    """Train the digit classifier that the metrics use, on MNIST's training digits 10,000 to
+    59,999.
+    """
     # Said now, not after eight minutes.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder}: is not an empty folder; give another with --folder.")

@@ -67,7 +67,8 @@ def train(
 ) -> None:
     """Train a chapter's game. Stop it with Ctrl-C; the same command goes on from there.
 
-    `gancourse chapters` lists the chapters and their forms, `gancourse chapters CHAPTER` the settings of one.
+    `gancourse chapters` lists the chapters and their forms, `gancourse chapters CHAPTER` the
+    settings of one.
     """
     from gancourse import chapters, models
     from gancourse.cli import own

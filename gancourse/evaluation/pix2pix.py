@@ -63,8 +63,8 @@ class Translations(Protocol):
     def use(self, name: str, config: Recipe) -> str:
         return (
             f'`gancourse.load("{name}").translate(line_art)` takes (N, {config.inputs}, H, W), '
-            f"uint8 or floats in [-1, 1], and returns (N, {config.shape[0]}, H, W), floats in [-1, 1]; "
-            "`gancourse colour drawing.png` does it for files."
+            f"uint8 or floats in [-1, 1], and returns (N, {config.shape[0]}, H, W), floats in [-1, "
+            "1]; `gancourse colour drawing.png` does it for files."
         )
 
     def showcase(self, game: Game, where: Where) -> Tensor:

@@ -1,4 +1,5 @@
-"""The house as it is: every import between our modules, the floors they may not climb, and one picture of both.
+"""The house as it is: every import between our modules, the floors they may not climb, and one
+picture of both.
 
 The picture is book/assets/diagrams/house.svg; `make house` draws it anew.
 """
@@ -12,9 +13,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from gancourse.chapters import CHAPTERS
+from gancourse.files import write_text
 
 PACKAGE = "gancourse"
-# From the ground up: a module imports from its own room and from lower floors. "" is the package's front.
+# From the ground up: a module imports from its own room and from lower floors. "" is the
+# package's front.
 FLOORS: list[tuple[str, ...]] = [
     ("files",),
     ("dice", "recipe", "losses"),
@@ -43,7 +46,10 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def forbidden(module: str, target: str) -> str | None:
-    """Why `module` may not import `target`, or None when it may. Names are without the package's."""
+    """Why `module` may not import `target`, or None when it may.
+
+    Names are without the package's.
+    """
     room, other = module.partition(".")[0], target.partition(".")[0]
     if unknown := {room, other} - LEVEL.keys():
         return f"{min(unknown)} stands on no floor: give it one in press/house.py"
@@ -71,9 +77,11 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
-    """Every (line, dotted name) that a module imports; `package` is where its relative imports start from.
+    """Every (line, dotted name) that a module imports; `package` is where its relative imports
+    start from.
 
-    `from a import b` yields a.b, since b may be a module. Names given to import_module as plain text count as well.
+    `from a import b` yields a.b, since b may be a module. Names given to import_module as plain
+    text count as well.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -94,7 +102,9 @@ def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def arrows(root: Path) -> list[tuple[str, str, int]]:
-    """Every (module, module of ours that it imports, line), imports inside functions and for type checking too."""
+    """Every (module, module of ours that it imports, line), imports inside functions and for type
+    checking too.
+    """
     known, found = modules(root), []
     for module, path in known.items():
         inside = [PACKAGE, *filter(None, module.split("."))]
@@ -113,7 +123,8 @@ def arrows(root: Path) -> list[tuple[str, str, int]]:
 def wrong_arrows(root: Path) -> list[str]:
     """In words, every import that climbs."""
     return [
-        f"{PACKAGE}/{module.replace('.', '/') or '__init__'}, line {line}, imports {target or PACKAGE}: {why}"
+        f"{PACKAGE}/{module.replace('.', '/') or '__init__'}, line {line}, imports "
+        f"{target or PACKAGE}: {why}"
         for module, target, line in arrows(root)
         if (why := forbidden(module, target))
     ]
@@ -137,7 +148,8 @@ text { font: 15px "Source Sans 3", sans-serif; fill: #1d1d1f; text-anchor: middl
 
 
 def picture(root: Path) -> str:
-    """The rooms on their floors as SVG, with their lines of code, and an arrow from each room to those it imports from.
+    """The rooms on their floors as SVG, with their lines of code, and an arrow from each room to
+    those it imports from.
 
     An arrow that a way along others implies is left out.
     """
@@ -157,11 +169,13 @@ def picture(root: Path) -> str:
         start, end = y + HEIGHT - 14, v
         bend = (end - start) / 2
         parts.append(
-            f'<path class="arrow" d="M{x:.0f} {start} C{x:.0f} {start + bend:.0f} {u:.0f} {end - bend:.0f} {u:.0f} {end}"/>'
+            f'<path class="arrow" d="M{x:.0f} {start} '
+            f'C{x:.0f} {start + bend:.0f} {u:.0f} {end - bend:.0f} {u:.0f} {end}"/>'
         )
     for room, (x, y) in place.items():
         parts.append(
-            f'<rect class="room" x="{x - BOX / 2:.0f}" y="{y}" width="{BOX}" height="{HEIGHT - 14}" rx="6"/>'
+            f'<rect class="room" x="{x - BOX / 2:.0f}" y="{y}" '
+            f'width="{BOX}" height="{HEIGHT - 14}" rx="6"/>'
         )
         parts.append(f'<text x="{x:.0f}" y="{y + 17}">{escape(room)}</text>')
         parts.append(f'<text class="lines" x="{x:.0f}" y="{y + 33}">{lines[room]:,} lines</text>')
@@ -170,6 +184,12 @@ def picture(root: Path) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
         f"<title>The rooms of the package on their floors</title>\n"
-        f"<desc>From the ground up: {escape(said)}. Every arrow goes down: a room imports from lower floors only.</desc>\n"
-        f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+        f"<desc>From the ground up: {escape(said)}. Every arrow goes down: a room imports from "
+        f"lower floors only.</desc>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
     )
+
+
+def draw() -> None:
+    """Draw the picture of this checkout anew."""
+    root = Path(__file__).resolve().parents[2]
+    write_text(root / "book" / "assets" / "diagrams" / "house.svg", picture(root))

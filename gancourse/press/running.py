@@ -167,7 +167,9 @@ def notebook(chapter: str) -> Path:
 
 
 def parameters(chapter: str) -> dict[str, dict[str, str]]:
-    """Name -> "inferred_type_name", "default" and "help" of each parameter of the chapter's notebook."""
+    """Name -> "inferred_type_name", "default" and "help" of each parameter of the chapter's
+    notebook.
+    """
     import papermill
 
     return papermill.inspect_notebook(read(notebook(chapter)))

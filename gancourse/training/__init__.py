@@ -1,4 +1,6 @@
-"""The training room: the loop, exact checkpoints, the record of a run, and the hardware it ran on."""
+"""The training room: the loop, exact checkpoints, the record of a run, and the hardware it ran
+on.
+"""
 
 from gancourse.training.hardware import Machine
 from gancourse.training.loop import train

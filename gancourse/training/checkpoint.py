@@ -2,9 +2,11 @@
 
     step-00001000/
         tensors.safetensors   networks, averages, optimizers' moments, random states
-        state.json            step, numbers, hyper-parameters, the SHA-256 of the tensors, and its own
+        state.json            step, numbers, hyper-parameters, the SHA-256 of the tensors, and its
+        own
 
-safetensors and JSON hold data only, so opening somebody's checkpoint runs nothing (a pickle can run anything).
+safetensors and JSON hold data only, so opening somebody's checkpoint runs nothing (a pickle can
+run anything).
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ from gancourse.files import (
 def save(
     folder: str | Path, step: int, tensors: dict[str, torch.Tensor], numbers: dict, keep: int = 2
 ) -> Path:
-    """Write `folder/step-NNNNNNNN` under a temporary name, sync and rename it; then drop all but the last `keep`."""
+    """Write `folder/step-NNNNNNNN` under a temporary name, sync and rename it; then drop all but
+    the last `keep`.
+    """
     folder = Path(folder)
     final = folder / f"step-{step:08d}"
     temporary = folder / f".{final.name}.{os.getpid()}.part"
@@ -72,7 +76,10 @@ def sealed(numbers: dict) -> dict:
 
 
 def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
-    """(tensors, numbers) of one checkpoint. Raises `DamagedFile` when its bytes are not those that were written."""
+    """(tensors, numbers) of one checkpoint.
+
+    Raises `DamagedFile` when its bytes are not those that were written.
+    """
     path, remedy = Path(path), "Delete this checkpoint; training goes on from the one before."
     numbers = read_json(path / STATE)
     verify(path / TENSORS, numbers["sha256"], remedy)
@@ -87,7 +94,9 @@ def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
 
 
 def latest(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict] | None:
-    """The newest checkpoint that is whole, with a warning for each newer one that is not; None when there is none."""
+    """The newest checkpoint that is whole, with a warning for each newer one that is not; None when
+    there is none.
+    """
     for path in sorted(Path(folder).glob("step-*"), reverse=True):
         try:
             return load(path)
@@ -121,7 +130,10 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, t
 def unpack_optimizer(
     prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Put `pack_optimizer`'s tensors back. Learning rates are the phase's, not state: they come from its schedule."""
+    """Put `pack_optimizer`'s tensors back.
+
+    Learning rates are the phase's, not state: they come from its schedule.
+    """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict] = {}
     for key, value in with_prefix(tensors, prefix).items():

@@ -36,7 +36,8 @@ def offered(device: str | torch.device | None = None) -> torch.device:
         wanted = None
     if wanted is None or (wanted.index or 0) >= counts.get(wanted.type, 0):
         raise CourseError(
-            f"device={str(device)!r}: this machine's torch does not offer it; choose {' or '.join(counts)}."
+            f"device={str(device)!r}: this machine's torch does not offer it; choose "
+            f"{' or '.join(counts)}."
         )
     return torch.device("cpu") if wanted.type == "cpu" else wanted
 
@@ -80,7 +81,8 @@ def accelerator(device: str | None = None, precision: str = "auto", **options) -
 
     Args:
         device: as `offered` takes it.
-        precision: "bf16", "no" (float32) or "auto": bf16 autocast on GPUs that compute in it, which needs no loss scaler.
+        precision: "bf16", "no" (float32) or "auto": bf16 autocast on GPUs that compute in it,
+            which needs no loss scaler.
 
     Raises:
         CourseError: a device or precision that this machine does not offer.
@@ -93,7 +95,8 @@ def accelerator(device: str | None = None, precision: str = "auto", **options) -
         precision = "bf16" if bf16 else "no"
     if chosen.type == "cuda" and chosen.index is not None:
         torch.cuda.set_device(chosen)
-    # Accelerate keeps one state per process; a notebook trains many times, each time as it was asked.
+    # Accelerate keeps one state per process; a notebook trains many times, each time as it was
+    # asked.
     AcceleratorState._reset_state(reset_partial_state="RANK" not in os.environ)
     asked_for_cpu = device is not None and chosen.type == "cpu"
     return Accelerator(cpu=asked_for_cpu, mixed_precision=precision, **options)

@@ -1,6 +1,7 @@
 """The training loop. It plays a game's phases in turn and knows no chapter.
 
-Fast by construction: pictures stay uint8 on the device, each turn differentiates with respect to its own player only,
+Fast by construction: pictures stay uint8 on the device, each turn differentiates with respect to
+    its own player only,
 Adam is fused, and nothing waits for the device but a log line.
 """
 
@@ -39,18 +40,21 @@ def train(
     save_every: int = 1000,
     progress: bool = True,
 ) -> Record:
-    """Play `game` on `data` for the steps of its config, going on from `folder`'s last checkpoint if there is one.
+    """Play `game` on `data` for the steps of its config, going on from `folder`'s last checkpoint
+    if there is one.
 
     Args:
         game: networks and phases; it is moved to the device and trained in place.
-        data: tensors by name, (rows, ...) each, pictures as uint8; or a data set that `feed.Feed` takes.
+        data: tensors by name, (rows, ...) each, pictures as uint8; or a data set that `feed.Feed`
+            takes.
         seed: of the order of the data and of every random draw.
         folder: where the record and the checkpoints go; None keeps the record in memory only.
         watch: called with a `Progress` at log-spaced steps.
         log_every, save_every: in steps; both also happen at the end and on Ctrl-C.
 
     Raises:
-        CourseError: another process trains in the folder, it holds another run, or a loss is no longer finite.
+        CourseError: another process trains in the folder, it holds another run, or a loss is no
+            longer finite.
         KeyboardInterrupt: the run was stopped; its checkpoint is written.
     """
     machine = machine or Machine()
@@ -134,7 +138,9 @@ class Play:
         return value.contiguous(memory_format=self.format) if is_picture else value
 
     def share_gradients(self, phase: Phase) -> None:
-        """Mean gradient over all processes: what DistributedDataParallel does, for any subset of a game's networks."""
+        """Mean gradient over all processes: what DistributedDataParallel does, for any subset of a
+        game's networks.
+        """
         if self.handle.num_processes > 1:
             gradients = [p.grad for p in phase.parameters if p.grad is not None]
             mean = self.handle.reduce(
@@ -146,7 +152,9 @@ class Play:
                 gradient.copy_(part.view_as(gradient))
 
     def means(self) -> dict[str, float]:
-        """Mean of each term since the last call, over all processes: all see a NaN that one has, and all stop."""
+        """Mean of each term since the last call, over all processes: all see a NaN that one has,
+        and all stop.
+        """
         sums, counts, self.sums, self.counts = self.sums, self.counts, {}, {}
         if self.handle.num_processes > 1:
             sums = self.handle.reduce(sums, "mean")
@@ -158,7 +166,10 @@ class Play:
         )
 
     def state(self) -> tuple[dict[str, Tensor], dict]:
-        """(tensors, numbers) that `restore` takes. All processes call it, and the first one's answer is whole."""
+        """(tensors, numbers) that `restore` takes.
+
+        All processes call it, and the first one's answer is whole.
+        """
         states = gather_object([hardware.random_state()])
         tensors = {f"game/{name}": value for name, value in self.game.state_dict().items()}
         for name, averaged in self.averages.items():
@@ -193,8 +204,9 @@ def fused(phase: Phase) -> torch.optim.Optimizer:
 def compiled(phase: Phase) -> Callable:
     if phase.twice:
         raise CourseError(
-            f"compile=True: the {phase.name}'s loss differentiates a gradient once more (a penalty such as r1), which "
-            "torch.compile cannot do; train without compile, or without the penalty."
+            f"compile=True: the {phase.name}'s loss differentiates a gradient once more (a penalty "
+            "such as r1), which torch.compile cannot do; train without compile, or without the "
+            "penalty."
         )
     return torch.compile(phase.loss, fullgraph=True)
 
@@ -211,7 +223,9 @@ def learning(*phases: Phase):
 
 
 def average(network: nn.Module, decay: float) -> AveragedModel:
-    """Exponential moving average of parameters and buffers, with a warm-up: decay (1 + n) / (10 + n) at first."""
+    """Exponential moving average of parameters and buffers, with a warm-up: decay (1 + n) / (10 +
+    n) at first.
+    """
 
     def update(averaged, current, n):
         get_ema_multi_avg_fn(min(decay, (1 + int(n)) / (10 + int(n))))(averaged, current, n)
@@ -224,7 +238,10 @@ def average(network: nn.Module, decay: float) -> AveragedModel:
 
 
 def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
-    """Whether to stop now. Several processes stop together or wait for each other for ever, so they ask rarely."""
+    """Whether to stop now.
+
+    Several processes stop together or wait for each other for ever, so they ask rarely.
+    """
     if handle.num_processes == 1:
         return stop.is_set()
     asked = torch.tensor(float(stop.is_set()), device=handle.device)
@@ -233,9 +250,11 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
 
 @contextmanager
 def asked_to_stop():
-    """An event that Ctrl-C or a scheduler's SIGTERM sets, so that the step under way is finished and saved.
+    """An event that Ctrl-C or a scheduler's SIGTERM sets, so that the step under way is finished
+    and saved.
 
-    A second Ctrl-C stops at once. Outside the main thread signals cannot be caught, and the event is never set.
+    A second Ctrl-C stops at once. Outside the main thread signals cannot be caught, and the event
+    is never set.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -37,7 +37,8 @@ class Record:
     """A run's numbers and pictures, in memory and, if it has a folder, on disk.
 
     Attributes:
-        metrics: one dict a line: step, seconds, images_per_second, and the mean of each loss term since the line before.
+        metrics: one dict a line: step, seconds, images_per_second, and the mean of each loss term
+            since the line before.
         summary: step, seconds, images_per_second, peak_memory (bytes) of the whole run.
         game: the game with its averaged networks in place, ready for `sample`.
     """
@@ -48,7 +49,9 @@ class Record:
     game: Game | None = None
 
     def rewind(self, step: int) -> None:
-        """Forget lines after `step`: the run was stopped there, and is about to write them again."""
+        """Forget lines after `step`: the run was stopped there, and is about to write them
+        again.
+        """
         if self.folder:
             self.metrics = [line for line in read_metrics(self.folder) if line["step"] <= step]
             write_text(
@@ -63,7 +66,9 @@ class Record:
                 file.write(json.dumps(line) + "\n")
 
     def pictures(self, step: int, images: Tensor) -> None:
-        """Save a grid of (N, C, H, W) pictures in [-1, 1]; anything else, such as points, is left to the watchers."""
+        """Save a grid of (N, C, H, W) pictures in [-1, 1]; anything else, such as points, is left
+        to the watchers.
+        """
         if self.folder and images.dim() == 4:
             columns = math.ceil(math.sqrt(len(images)))
             grid = make_grid(
@@ -87,7 +92,8 @@ class Record:
 def alone_in(folder: Path | None):
     """Make a folder and hold its .lock, so that a second process is refused; None holds nothing.
 
-    The operating system lets go of the lock when the process ends, killed or not. The empty file stays.
+    The operating system lets go of the lock when the process ends, killed or not. The empty file
+    stays.
 
     Raises:
         CourseError: another process trains in the folder, or it cannot be written to.
@@ -113,7 +119,8 @@ def hold(lock: int, folder: Path) -> None:
         )  # flock's would live on in a killed run's data loaders
     except (BlockingIOError, PermissionError) as error:
         raise CourseError(
-            f"Another process is training in {folder}. Wait for its end, or stop it, or choose another folder."
+            f"Another process is training in {folder}. Wait for its end, or stop it, or choose "
+            "another folder."
         ) from error
     except OSError:  # a network disk that knows no locks
         pass
@@ -123,7 +130,10 @@ METRICS = "metrics.jsonl"
 
 
 def read_metrics(folder: str | Path) -> list[dict]:
-    """The lines of a run's metrics.jsonl. A last line that a killed process left half-written is passed over."""
+    """The lines of a run's metrics.jsonl.
+
+    A last line that a killed process left half-written is passed over.
+    """
     path = Path(folder) / METRICS
     lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
     return [json.loads(line) for line in lines[:-1] if line]

@@ -1,4 +1,5 @@
-"""A run under way, and its watchers: each is begun once, called after every step, and does one thing.
+"""A run under way, and its watchers: each is begun once, called after every step, and does one
+thing.
 
 Log writes a line of means, Look draws pictures, Save writes checkpoints, Bar shows how far it is.
 """
@@ -26,7 +27,9 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass
 class Progress:
-    """What a function in `watch` sees: `watch=[print]` is one. `pictures` are the game's preview."""
+    """What a function in `watch` sees: `watch=[print]` is one. `pictures` are the game's
+    preview.
+    """
 
     step: int
     steps: int
@@ -41,7 +44,8 @@ class Run:
     Attributes:
         play: the game with its optimizers, a `loop.Play`.
         record: what the run leaves behind.
-        settings: what it is known by when it goes on: its config, seed, data, and the weights that it borrows or began with.
+        settings: what it is known by when it goes on: its config, seed, data, and the weights
+            that it borrows or began with.
         order: which rows each coming step sees.
         step: how many steps are done.
         over: no further step will be taken.
@@ -73,7 +77,9 @@ class Run:
         return time.perf_counter() - self.began
 
     def begin(self) -> None:
-        """Go on from the folder's newest whole checkpoint if there is one, and write down what is run on what."""
+        """Go on from the folder's newest whole checkpoint if there is one, and write down what is
+        run on what.
+        """
         seconds = self.resume() if self.folder else 0.0
         if self.is_main:
             self.record.write("config", self.settings)
@@ -85,8 +91,8 @@ class Run:
         """Restore the newest checkpoint, and return the seconds that were spent until then.
 
         Raises:
-            CourseError: the folder's run had other settings, data or foreign weights. It may be made longer, if the
-                steps that it has done would have been the same.
+            CourseError: the folder's run had other settings, data or foreign weights. It may be
+                made longer, if the steps that it has done would have been the same.
         """
         found = checkpoint.latest(self.folder / CHECKPOINTS)
         config = self.folder / "config.json"
@@ -99,8 +105,9 @@ class Run:
             longer = before["steps"] != self.steps
             if longer and numbers["scheduled"] != self.play.scheduled(numbers["step"] - 1):
                 raise CourseError(
-                    f"{self.folder}: holds a run of {before['steps']:,} steps whose rates fall towards its end, and of "
-                    f"{self.steps:,} steps it would have been another run; choose another folder."
+                    f"{self.folder}: holds a run of {before['steps']:,} steps whose rates fall "
+                    f"towards its end, and of {self.steps:,} steps it would have been another run; "
+                    "choose another folder."
                 )
             self.play.restore(tensors, numbers)
             self.step, seconds = numbers["step"], numbers["seconds"]
@@ -109,19 +116,22 @@ class Run:
         return seconds
 
     def refuse_another(self, before: dict) -> None:
-        """Raise a CourseError unless the folder's run was this one; it may have had fewer steps to do, or more."""
+        """Raise a CourseError unless the folder's run was this one; it may have had fewer steps to
+        do, or more.
+        """
         now = {**self.settings, "steps": 0, "lineage": {}}
         changed = checkpoint.differences({**before, "steps": 0, "lineage": {}}, now)
         if changed:
             raise CourseError(
-                f"{self.folder}: holds a run with other settings or data; go on with the same ones, or choose another "
+                f"{self.folder}: holds a run with other settings or data; go on with the same "
+                "ones, or choose another "
                 "folder.\n  " + "\n  ".join(changed)
             )
         for name, weights in self.settings["lineage"].items():
             if before["lineage"].get(name) != weights:
                 raise CourseError(
-                    f"{name}: these weights are not those that the run in {self.folder} was begun with; put the old ones "
-                    "back, or choose another folder."
+                    f"{name}: these weights are not those that the run in {self.folder} was begun "
+                    "with; put the old ones back, or choose another folder."
                 )
 
     def end(self) -> Record:
@@ -148,7 +158,9 @@ class Run:
 
 
 class Watcher:
-    """Called after each step, it acts at multiples of any number in `every`, and after the last step."""
+    """Called after each step, it acts at multiples of any number in `every`, and after the last
+    step.
+    """
 
     def __init__(self, run: Run, *every: int):
         self.run, self.every = run, every or (1,)
@@ -165,7 +177,9 @@ class Watcher:
 
 
 class Log(Watcher):
-    """A line of means, before each checkpoint too; and the end of a run whose losses are no longer numbers."""
+    """A line of means, before each checkpoint too; and the end of a run whose losses are no longer
+    numbers.
+    """
 
     def begin(self) -> None:
         self.since, self.step = time.perf_counter(), self.run.step
@@ -191,13 +205,16 @@ class Log(Watcher):
             if run.folder:
                 where = f"in a new folder; checkpoints in {run.folder} are from before"
             raise CourseError(
-                f"step {run.step}: {', '.join(bad)} is no longer a finite number; lower the learning rate, or the "
-                f"weight of a penalty such as r1 if there is one, and train {where}."
+                f"step {run.step}: {', '.join(bad)} is no longer a finite number; lower the "
+                "learning rate, or the weight of a penalty such as r1 if there is one, and train "
+                f"{where}."
             )
 
 
 class Look(Watcher):
-    """Pictures from always the same latents at log-spaced steps, into the record and to the functions in `watch`."""
+    """Pictures from always the same latents at log-spaced steps, into the record and to the
+    functions in `watch`.
+    """
 
     def __init__(self, run: Run, watch: Iterable[Callable[[Progress], None]]):
         super().__init__(run)

@@ -1,4 +1,5 @@
-"""The built book as a browser gets it: nobody else is asked, every link leads somewhere, every picture has words.
+"""The built book as a browser gets it: nobody else is asked, every link leads somewhere, every
+picture has words.
 
 Each check is a function of a page's HTML, and is itself tried on a page that is wrong.
 """
@@ -57,14 +58,18 @@ def is_foreign(address: str) -> bool:
 
 
 def foreign(page: BeautifulSoup) -> list[str]:
-    """Addresses on other hosts that the page fetches, and scripts in it that name one to fetch from."""
+    """Addresses on other hosts that the page fetches, and scripts in it that name one to fetch
+    from.
+    """
     scripts = " ".join(tag.get_text() for tag in page.find_all("script", src=False))
     named = re.findall(r"https?://[\w.-]*(?:unpkg|cdn|googleapis)[\w.-]*", scripts)
     return [address for address in wanted(page) if is_foreign(address)] + named
 
 
 def wordless(page: BeautifulSoup) -> list[str]:
-    """Pictures without words: an empty or missing alt, one that is a file's name, a drawing without a name."""
+    """Pictures without words: an empty or missing alt, one that is a file's name, a drawing without
+    a name.
+    """
 
     def says_nothing(words: str) -> bool:
         return not words.strip() or bool(
@@ -105,7 +110,9 @@ def anchors(page: BeautifulSoup) -> set[str]:
 
 
 def broken(page: BeautifulSoup, at: Path, anchors_of) -> list[str]:
-    """Links and files inside the book that lead nowhere; `anchors_of(path)` gives the ids of another page."""
+    """Links and files inside the book that lead nowhere; `anchors_of(path)` gives the ids of
+    another page.
+    """
     found = []
     for address in wanted(page) + [tag["href"] for tag in page.find_all("a", href=True)]:
         parts = urlsplit(address)
@@ -221,7 +228,9 @@ def is_current(index: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory) -> Path:
-    """The folder of pages that `make book` wrote, or else one built here with every warning an error."""
+    """The folder of pages that `make book` wrote, or else one built here with every warning an
+    error.
+    """
     built = ROOT / "_build" / "html"
     if is_current(built / "index.html"):
         return built

@@ -1,4 +1,6 @@
-"""What the book is made of, read without building it: pages, glossary, bibliography, diagrams, colours, vendored files."""
+"""What the book is made of, read without building it: pages, glossary, bibliography, diagrams,
+colours, vendored files.
+"""
 
 from __future__ import annotations
 
@@ -165,7 +167,9 @@ def test_there_are_diagrams():
 
 @pytest.mark.parametrize("path", DIAGRAMS, ids=lambda path: path.stem)
 def test_diagram_can_be_read_by_all(path):
-    """Words for those who do not see it, real text, colours from the page's theme, wide enough type on a phone."""
+    """Words for those who do not see it, real text, colours from the page's theme, wide enough type
+    on a phone.
+    """
     svg = ET.parse(path).getroot()
     title, description = svg.find(f"{SVG}title"), svg.find(f"{SVG}desc")
     assert svg.get("role") == "img"

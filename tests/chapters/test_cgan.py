@@ -34,7 +34,9 @@ def count(network: nn.Module) -> int:
 
 
 def test_parameter_counts_of_the_paper():
-    """Section 4.1: z -> 200, y -> 1000, joint 1200 -> 784; x -> maxout 240 x 5, y -> 50 x 5, joint 240 x 4 -> 1."""
+    """Section 4.1: z -> 200, y -> 1000, joint 1200 -> 784; x -> maxout 240 x 5, y -> 50 x 5, joint
+    240 x 4 -> 1.
+    """
     game = Config().build()
     joint, output = 1200 * 1200 + 1200, 1200 * 784 + 784
     assert (
@@ -51,7 +53,9 @@ def test_parameter_counts_of_the_paper():
 
 
 def test_parameter_counts_of_radfords_conditional_networks():
-    """5x5 kernels and no bias; 10 more inputs for the label at the door of each layer; 2 a channel for BatchNorm."""
+    """5x5 kernels and no bias; 10 more inputs for the label at the door of each layer; 2 a channel
+    for BatchNorm.
+    """
     game = Config.at("full", "conv").build()
     generator = 110 * 1024 + 2 * 1024 + 1034 * 6272 + 2 * 6272 + 138 * 64 * 25 + 2 * 64 + 74 * 25
     discriminator = 11 * 64 * 25 + 74 * 128 * 25 + 2 * 128 + 6282 * 1024 + 2 * 1024 + 1034 + 1

@@ -58,7 +58,9 @@ def test_parameter_counts_of_the_64_px_dcgan():
 
 
 def test_parameter_counts_of_the_28_px_dcgan():
-    """Radford et al.'s networks for MNIST: a full layer of 1024 in G and in D, no bias, 2 a channel for BatchNorm."""
+    """Radford et al.'s networks for MNIST: a full layer of 1024 in G and in D, no bias, 2 a channel
+    for BatchNorm.
+    """
     game = Config.at("full", "dcgan").build()
     convolutions = 128 * 64 * 16 + 64 * 1 * 16
     generator = 100 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 2 * 64 + convolutions
@@ -231,7 +233,10 @@ def louder(module: nn.Module) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_every_layer_is_called(form, player):
-    """Museum 13: an up-block that never calls its ReLU. Every leaf module runs exactly once a forward."""
+    """Museum 13: an up-block that never calls its ReLU.
+
+    Every leaf module runs exactly once a forward.
+    """
     game = small(form)
     network, calls = getattr(game, player), []
     leaves = {
@@ -245,7 +250,9 @@ def test_every_layer_is_called(form, player):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_two_layers_collapse_into_one(form):
-    """Museum 13 from the other side: between any two layers with weights stands something that is not linear."""
+    """Museum 13 from the other side: between any two layers with weights stands something that is
+    not linear.
+    """
     linear = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
     bends = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
     for network in (small(form).generator, small(form).discriminator):
@@ -285,7 +292,9 @@ def test_ds_turn_builds_no_graph_through_g_even_where_g_asks_for_gradients(form)
 
 
 def test_real_and_fake_are_two_batches_for_batchnorm():
-    """Museum 16: joined in one batch, each is normalised by the statistics of both, and D reads the mixture."""
+    """Museum 16: joined in one batch, each is normalised by the statistics of both, and D reads the
+    mixture.
+    """
     game, seen = small("dcgan").train(), []
     norm = next(
         module for module in game.discriminator.modules() if isinstance(module, nn.BatchNorm2d)
@@ -344,7 +353,9 @@ def test_a_penalty_is_a_term_of_its_own_with_its_weight(number, term):
 
 
 def test_r1_is_measured_on_real_and_r2_on_fake():
-    """A discriminator whose slope is x itself: the penalty is half the mean squared length of what it was shown."""
+    """A discriminator whose slope is x itself: the penalty is half the mean squared length of what
+    it was shown.
+    """
 
     class Bowl(nn.Module):
         def forward(self, x):
@@ -388,7 +399,9 @@ def test_annealed_rates_fall_along_a_line_at_the_end_each_from_its_own(form):
 
 
 def test_the_papers_schedule():
-    """lr .1 / 1.000004^t down to 1e-6; momentum .5 to .7 over 250 epochs of 500 updates, then constant."""
+    """lr .1 / 1.000004^t down to 1e-6; momentum .5 to .7 over 250 epochs of 500 updates, then
+    constant.
+    """
     for step in (0, 1, 500, 62_500, 125_000):
         expected = {
             "lr": 0.1 * math.exp(-step * math.log(1.000004)),
@@ -467,7 +480,9 @@ def test_a_larger_sample_of_an_mlp_goes_on_where_the_smaller_one_ends():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_sampling_ignores_train_mode_and_leaves_no_trace(form):
-    """Museum 15: BatchNorm by batch statistics and live dropout make a picture depend on its neighbours and on chance."""
+    """Museum 15: BatchNorm by batch statistics and live dropout make a picture depend on its
+    neighbours and on chance.
+    """
     game = small(form)
     for module in game.modules():
         if isinstance(module, nn.BatchNorm2d):

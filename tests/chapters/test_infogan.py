@@ -32,7 +32,9 @@ def count(network: nn.Module) -> int:
 
 
 def test_parameter_counts_of_the_mnist_networks():
-    """Appendix C.1: G 74 -> 1024 -> 7x7x128 -> 14x14x64 -> 28x28; trunk 64, 128, 1024; D 1; Q 128 -> 10 + 2."""
+    """Appendix C.1: G 74 -> 1024 -> 7x7x128 -> 14x14x64 -> 28x28; trunk 64, 128, 1024; D 1; Q 128
+    -> 10 + 2.
+    """
     game = Config().build()
     generator = 74 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1
     trunk = 64 * 16 + 64 + 64 * 128 * 16 + 2 * 128 + 6272 * 1024 + 2 * 1024
@@ -97,7 +99,9 @@ def test_codes_of_any_number_and_size(categories, continuous):
 
 
 def test_pixel_art_is_made_and_judged_in_blocks():
-    """A block is one pixel to both networks: even to the eye, and no way for D to win by looking inside one."""
+    """A block is one pixel to both networks: even to the eye, and no way for D to win by looking
+    inside one.
+    """
     game = small("faces")
     assert game.config.block == 2
     pictures = game.sample(3)
@@ -138,7 +142,9 @@ def test_the_generator_takes_noise_then_categories_one_hot_then_continuous_codes
 
 
 def test_q_is_asked_for_the_very_code_that_was_drawn():
-    """A code drawn again for the loss would be independent of the picture: nothing to be learned."""
+    """A code drawn again for the loss would be independent of the picture: nothing to be
+    learned.
+    """
     game, codes, asked = small().train(), [], []
     draw, surprise = game.draw, game.surprise
     game.draw = lambda *args, **options: codes.append(draw(*args, **options)) or codes[-1]
@@ -153,7 +159,9 @@ def test_q_is_asked_for_the_very_code_that_was_drawn():
 
 
 def test_the_information_terms_are_minus_log_q():
-    """Closed forms: log of the number of values for a Q that knows nothing, 0 for one that is sure and right."""
+    """Closed forms: log of the number of values for a Q that knows nothing, 0 for one that is sure
+    and right.
+    """
     game = small(categories=(10, 4), continuous=2, information=3.0)
     code = (None, torch.tensor([[3, 1], [7, 0]]), torch.tensor([[0.5, -1.0], [0.0, 1.0]]))
     knows_nothing = game.surprise(torch.zeros(2, 16), code, 1.0)
@@ -277,7 +285,9 @@ def test_augment_has_limits(amount):
 
 
 def test_the_control_is_a_gan_that_q_only_watches():
-    """lambda = 0: neither the generator nor the trunk hears of the code, and Q learns what it can."""
+    """lambda = 0: neither the generator nor the trunk hears of the code, and Q learns what it
+    can.
+    """
     game = small(information=0.0).train()
     assert set(game.generator_loss(batch_of(game))) == {"fake"}
     terms = game.discriminator_loss(batch_of(game))

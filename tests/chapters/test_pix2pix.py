@@ -76,7 +76,8 @@ C64_ON = [64, 128, 256, 512, 512, 512, 512, 512]  # appendix 6.1.1, encoder
 def test_parameter_counts_of_the_papers_networks():
     game = Config().build()
     kernel = 4 * 4
-    # C64 and the bottleneck have a bias and no BatchNorm, all between two numbers a channel of BatchNorm and no bias.
+    # C64 and the bottleneck have a bias and no BatchNorm, all between two numbers a channel of
+    # BatchNorm and no bias.
     encoder = (
         sum(a * b * kernel for a, b in pairwise([3, *C64_ON])) + 64 + 2 * sum(C64_ON[1:-1]) + 512
     )
@@ -95,7 +96,9 @@ def test_parameter_counts_of_the_papers_networks():
 
 
 def test_the_papers_channels():
-    """Appendix 6.1.1 names the U-Net's decoder by what its blocks take, and the plain one's by what they give."""
+    """Appendix 6.1.1 names the U-Net's decoder by what its blocks take, and the plain one's by what
+    they give.
+    """
     for form in Config.FORMS:
         with torch.device("meta"):
             network = UNet(3, 3, 256, 64, 0.5, "batch", skips=form == "unet")
@@ -154,7 +157,9 @@ def test_which_layers_have_norm_and_noise(norm):
 
 
 def test_the_instance_norm_is_pytorchs_own():
-    """A group a channel is the same function with the same parameters, and on a CPU the faster kernel."""
+    """A group a channel is the same function with the same parameters, and on a CPU the faster
+    kernel.
+    """
     ours, theirs = pix2pix.NORMS["instance"](5), nn.InstanceNorm2d(5, affine=True)
     weights = {name: torch.randn(5) for name in ("weight", "bias")}
     x = torch.randn(3, 5, 4, 6) * 3 + 1
@@ -192,7 +197,9 @@ def test_first_weights(norm):
 @pytest.mark.parametrize("norm", pix2pix.NORMS)
 @pytest.mark.parametrize("form", Config.FORMS)
 def test_it_computes_what_the_authors_code_computes(form, norm):
-    """Their models.lua joins a map before its LeakyReLU; the ReLU that follows makes that the same."""
+    """Their models.lua joins a map before its LeakyReLU; the ReLU that follows makes that the
+    same.
+    """
     network = small(form=form, norm=norm).generator
     with torch.no_grad():  # larger than at first, so that no path is lost in rounding
         for parameter in network.parameters():
@@ -218,7 +225,9 @@ def test_it_computes_what_the_authors_code_computes(form, norm):
 
 
 def test_without_skips_everything_passes_the_bottleneck():
-    """With the bottleneck held still, the plain decoder draws one picture whatever it is shown; the U-Net sees past it."""
+    """With the bottleneck held still, the plain decoder draws one picture whatever it is shown; the
+    U-Net sees past it.
+    """
     x = batch_of(2)["input"]
     for form in Config.FORMS:
         game = small(form=form, norm="instance", noise=0.0)
@@ -381,7 +390,9 @@ def at_chance(game: pix2pix.Pix2Pix) -> pix2pix.Pix2Pix:
 
 
 def test_losses_at_chance():
-    """D's objective is halved (section 3.3): a discriminator that knows nothing pays ln 2, not 2 ln 2. G's is not."""
+    """D's objective is halved (section 3.3): a discriminator that knows nothing pays ln 2, not 2 ln
+    2. G's is not.
+    """
     game = at_chance(small())
     batch = game.share(batch_of())
     discriminator, generator = game.discriminator_loss(batch), game.generator_loss(batch)
@@ -607,7 +618,9 @@ def test_a_game_trained_without_noise_has_one_answer_too():
 
 @pytest.mark.parametrize("norm", pix2pix.NORMS)
 def test_a_translation_does_not_depend_on_its_neighbours(norm):
-    """The batch's statistics would make it: with norm="batch" pictures go one at a time, at test as in the paper."""
+    """The batch's statistics would make it: with norm="batch" pictures go one at a time, at test as
+    in the paper.
+    """
     game = small(norm=norm).train()
     a, b, c = line_art(3).split(1)
     together = game.translate(torch.cat([a, b]), noise=False)
@@ -618,7 +631,9 @@ def test_a_translation_does_not_depend_on_its_neighbours(norm):
 
 
 def test_batch_statistics_stay_on_and_averages_stand_still():
-    """In eval mode too: "batch" is normalised by the picture at hand, "running" by what training has seen."""
+    """In eval mode too: "batch" is normalised by the picture at hand, "running" by what training
+    has seen.
+    """
     x = line_art(1)
     batch, instance = (small(norm=norm) for norm in ("batch", "instance"))
     instance.load_state_dict(batch.state_dict())
@@ -856,7 +871,9 @@ def stored(folder) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path):
-    """Dropout, jitter, the schedule, both optimizers, the averages and the examples, past the middle of the run."""
+    """Dropout, jitter, the schedule, both optimizers, the averages and the examples, past the
+    middle of the run.
+    """
     whole = play(tmp_path / "whole")
     play(tmp_path / "parts", stop_at=5)
     torch.manual_seed(123)

@@ -35,7 +35,9 @@ def wide(monkeypatch):
 
 @pytest.fixture
 def photos(tmp_path):
-    """photos/ with eight pictures, classes/ with the same by two names, pairs/ with the same beside white."""
+    """photos/ with eight pictures, classes/ with the same by two names, pairs/ with the same beside
+    white.
+    """
     for i in range(8):
         picture = Image.radial_gradient("L").resize((40, 40)).rotate(45 * i)
         layers = (picture, Image.new("L", (40, 40), 30 * i), picture.rotate(45))

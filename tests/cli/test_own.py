@@ -1,4 +1,6 @@
-"""Your own pictures: `gancourse train CHAPTER --data FOLDER`, and what can be done with such a run."""
+"""Your own pictures: `gancourse train CHAPTER --data FOLDER`, and what can be done with such a
+run.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def painter(tmp_path_factory):
 
 @pytest.fixture
 def drawings(tmp_path, monkeypatch):
-    """Four drawings of different formats and sizes in a folder of their own, which is the working folder."""
+    """Four drawings of different formats and sizes in a folder of their own, which is the working
+    folder.
+    """
     place = tmp_path / "drawings"
     place.mkdir()
     monkeypatch.chdir(place)

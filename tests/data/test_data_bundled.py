@@ -1,4 +1,6 @@
-"""The files in data/: what the manifest, the READMEs, torchvision and the script that made them say must agree."""
+"""The files in data/: what the manifest, the READMEs, torchvision and the script that made them say
+must agree.
+"""
 
 from __future__ import annotations
 

@@ -117,7 +117,9 @@ def test_glasses_change_the_eyes_and_nothing_else(pixel_art):
 
 
 def read_off(train, test, attributes: dict[str, tuple[str, ...]], pool: int) -> dict[str, float]:
-    """Share of test faces whose attribute a linear map of the pixels, fitted by least squares, gets right."""
+    """Share of test faces whose attribute a linear map of the pixels, fitted by least squares, gets
+    right.
+    """
     x, y = (
         torch.cat(
             [avg_pool2d(part["image"].float() / 255, pool).flatten(1), torch.ones(len(part), 1)],
@@ -167,7 +169,10 @@ def test_words_of_a_face(pixel_art):
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """The bundled faces somewhere where they may be damaged. `publish` makes the manifest agree with what lies there."""
+    """The bundled faces somewhere where they may be damaged.
+
+    `publish` makes the manifest agree with what lies there.
+    """
     shutil.copytree(files.BUNDLED / "faces", tmp_path / "faces")
     monkeypatch.setattr(files, "BUNDLED", tmp_path)
 

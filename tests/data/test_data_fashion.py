@@ -46,7 +46,9 @@ def test_the_parts_share_no_picture():
 
 
 def test_words_name_what_is_seen():
-    """Trousers stand upright and leave the sides empty, sneakers lie down and leave the top empty."""
+    """Trousers stand upright and leave the sides empty, sneakers lie down and leave the top
+    empty.
+    """
     found = data.load("fashion", "test")
     ink = {
         word: found["image"][found["label"] == label].float().mean(dim=(0, 1))

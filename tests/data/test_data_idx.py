@@ -1,4 +1,6 @@
-"""Both data sets in MNIST's format, through one reader: what lies in a root, what is damaged, what is downloaded."""
+"""Both data sets in MNIST's format, through one reader: what lies in a root, what is damaged, what
+is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def written(array: torch.Tensor) -> bytes:
 
 @pytest.fixture
 def official(room, monkeypatch) -> dict[str, bytes]:
-    """A stand-in for the official files (60 train, 12 test) whose hashes the module takes for the published ones."""
+    """A stand-in for the official files (60 train, 12 test) whose hashes the module takes for the
+    published ones.
+    """
     random = torch.Generator().manual_seed(0)
     contents = {}
     for part, n in {"train": 60, "t10k": 12}.items():

@@ -85,7 +85,9 @@ def test_photos_are_a_source_of_the_feed(held):
 
 
 class Restorer(Small):
-    """One convolution that fits a crop to its own blur: a regression whose data are random crops."""
+    """One convolution that fits a crop to its own blur: a regression whose data are random
+    crops.
+    """
 
     def __init__(self, seed=0):
         super().__init__(batch_size=4)

@@ -35,7 +35,9 @@ def area_and_centre(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, t
 
 @pytest.mark.parametrize("kind", range(3), ids=sprites.SHAPES)
 def test_area_and_centre_of_mass_are_those_of_the_closed_forms(kind):
-    """At eight times the resolution: a circumference of 80 pixels can be off by a part of a pixel all the way round."""
+    """At eight times the resolution: a circumference of 80 pixels can be off by a part of a pixel
+    all the way round.
+    """
     chosen = factors(shape=kind, x=5, y=22)[::7]
     area, x, y = area_and_centre(sprites.render(chosen, size=512))
     expected = (
@@ -63,7 +65,9 @@ def test_an_upright_square_is_exact():
 
 
 def test_an_ellipse_turns_counter_clockwise():
-    """The axis of inertia points where the orientation says: upright at 0, then falling to the left."""
+    """The axis of inertia points where the orientation says: upright at 0, then falling to the
+    left.
+    """
     chosen = factors(shape=1, scale=5, x=MIDDLE, y=MIDDLE)
     white = sprites.render(chosen, size=256).squeeze(1) > 0
     place = (torch.arange(256) + 0.5) / 4 - 32

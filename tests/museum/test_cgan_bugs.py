@@ -1,8 +1,10 @@
-"""Museum, chapter 2's exhibits: each bug as popular code has it, what it does, and that ours does not.
+"""Museum, chapter 2's exhibits: each bug as popular code has it, what it does, and that ours does
+not.
 
-Numbers as in the museum's list: 2 softmax where none belongs, 8 sigmoid and log, 12 integers where floats belong, 15 samples in
-train mode, 16 real and fake in one BatchNorm batch, 18 the wrong draw of a uniform code. The others are about the label: one
-player is not told, the fakes' labels are drawn twice, a label is a number, a map or a row that it should not be.
+Numbers as in the museum's list: 2 softmax where none belongs, 8 sigmoid and log, 12 integers
+where floats belong, 15 samples in train mode, 16 real and fake in one BatchNorm batch, 18 the
+wrong draw of a uniform code. The others are about the label: one player is not told, the fakes'
+labels are drawn twice, a label is a number, a map or a row that it should not be.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def heard(network: nn.Module) -> list[torch.Tensor]:
 
 @each_kind
 def test_a_player_that_is_not_told_cannot_answer_to_the_label(form, condition):
-    """`D(x)` beside `G(z, y)`: it runs, the curves look well, and the generator learns to ignore y."""
+    """`D(x)` beside `G(z, y)`: it runs, the curves look well, and the generator learns to
+    ignore y.
+    """
     ours = game(form, condition).eval()
     y, other = LABELS, (LABELS + 1) % 10
     z = uniform_latents(8, 6, torch.Generator().manual_seed(1))
@@ -83,7 +87,9 @@ def test_a_label_told_at_the_first_layer_alone_has_to_survive_the_others(conditi
 
 @each_kind
 def test_the_fakes_labels_are_drawn_once(form, condition):
-    """`G(z, randint(10))` judged as `D(fake, y)`: D meets 3s under every name, and cannot learn what a 3 is."""
+    """`G(z, randint(10))` judged as `D(fake, y)`: D meets 3s under every name, and cannot learn
+    what a 3 is.
+    """
     ours = game(form, condition).train()
     batch = {"image": pictures(8), "label": LABELS}
     by_g, by_d = heard(ours.generator), heard(ours.discriminator)
@@ -97,7 +103,9 @@ def test_the_fakes_labels_are_drawn_once(form, condition):
 
 
 def test_pictures_and_labels_in_two_orders():
-    """Two loaders, one for pictures and one for labels, each shuffled by itself: every label is a lie, and nothing fails."""
+    """Two loaders, one for pictures and one for labels, each shuffled by itself: every label is a
+    lie, and nothing fails.
+    """
     label = torch.arange(40) % 10
     image = (25 * label).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).contiguous()
     apart = image[torch.randperm(40)][:, 0, 0, 0].long() // 25
@@ -118,7 +126,9 @@ def test_pictures_and_labels_in_two_orders():
 
 
 def test_a_label_is_a_name_and_no_amount():
-    """`label / 9` as one channel: a 4 is then halfway between a 3 and a 5, and a 9 nine times as much as a 1."""
+    """`label / 9` as one channel: a 4 is then halfway between a 3 and a 5, and a 9 nine times as
+    much as a 1.
+    """
     number = torch.arange(10.0)[:, None] / 9
     assert torch.cdist(number, number)[3, 4] < torch.cdist(number, number)[3, 9], (
         "the bug is cured elsewhere"
@@ -129,14 +139,18 @@ def test_a_label_is_a_name_and_no_amount():
 
 
 def test_2_a_softmax_after_the_one_hot():
-    """It leaves the right class .23 and each wrong one .09: the label is nearly the same for all."""
+    """It leaves the right class .23 and each wrong one .09: the label is nearly the same for
+    all.
+    """
     bug = one_hot(LABELS, 10).float().softmax(1)
     assert bug.max() < 0.25 and torch.cdist(bug, bug).max() < 0.21
     assert torch.equal(as_weights(LABELS, 10), torch.eye(10)[LABELS])
 
 
 def test_12_one_hot_gives_whole_numbers():
-    """torch.one_hot is int64: a layer refuses it, and pasted to float16 features it once made them whole numbers."""
+    """torch.one_hot is int64: a layer refuses it, and pasted to float16 features it once made them
+    whole numbers.
+    """
     with pytest.raises(RuntimeError, match="dtype|Long"):
         nn.Linear(10, 4)(one_hot(LABELS, 10))
     assert as_weights(LABELS, 10).dtype == torch.float32
@@ -145,7 +159,9 @@ def test_12_one_hot_gives_whole_numbers():
 
 
 def test_a_label_that_is_no_class():
-    """eye[-1] is the last class; a comparison makes a row of zeros; on a GPU an embedding ends the process. Ours says so."""
+    """eye[-1] is the last class; a comparison makes a row of zeros; on a GPU an embedding ends the
+    process. Ours says so.
+    """
     assert torch.equal(torch.eye(10)[torch.tensor([-1])], torch.eye(10)[9:]), (
         "the bug is cured elsewhere"
     )
@@ -160,7 +176,9 @@ def test_a_label_that_is_no_class():
 
 
 def test_a_label_dealt_out_over_the_map_by_view():
-    """`y.repeat(1, H * W).view(N, K, H, W)` has the right shape, and every class at every other place."""
+    """`y.repeat(1, H * W).view(N, K, H, W)` has the right shape, and every class at every other
+    place.
+    """
     weights = as_weights(LABELS[:2], 10)
     bug = weights.repeat(1, 49).view(2, 10, 7, 7)
     assert bug.std((2, 3)).max() > 0.2, "the bug is cured elsewhere"
@@ -174,7 +192,10 @@ def test_a_label_dealt_out_over_the_map_by_view():
 
 @each_kind
 def test_8_a_discriminator_that_ends_in_a_sigmoid(form, condition):
-    """With BCELoss: a sure and wrong D has no gradient left to change its mind. Ours ends in a logit."""
+    """With BCELoss: a sure and wrong D has no gradient left to change its mind.
+
+    Ours ends in a logit.
+    """
     logit = torch.full((3,), -120.0, requires_grad=True)
     (lost,) = torch.autograd.grad(binary_cross_entropy(logit.sigmoid(), torch.ones(3)), logit)
     assert not lost.any(), "the bug is cured elsewhere"
@@ -188,7 +209,9 @@ def test_8_a_discriminator_that_ends_in_a_sigmoid(form, condition):
 
 
 def test_15_a_picture_that_depends_on_its_neighbours_labels():
-    """In train mode an 8 drawn beside 0s is another 8 than one beside 8s: BatchNorm averages over what else was asked."""
+    """In train mode an 8 drawn beside 0s is another 8 than one beside 8s: BatchNorm averages over
+    what else was asked.
+    """
     ours, latent = game().train(), uniform_latents(8, 6, torch.Generator().manual_seed(1))
     before = [norm.running_var.clone() for norm in norms(ours.generator)]
     eights, mixed = torch.full((8,), 8), torch.tensor([8, 0, 0, 0, 0, 0, 0, 0])
@@ -218,7 +241,9 @@ def test_16_joined_in_one_batch_the_fakes_change_what_is_said_of_the_real(condit
 
 
 def test_18_noise_from_another_box():
-    """N(-1, 1) or U(0, 1) where U(-1, 1) is meant; and what is sampled must be drawn as what was trained on."""
+    """N(-1, 1) or U(0, 1) where U(-1, 1) is meant; and what is sampled must be drawn as what was
+    trained on.
+    """
     ours, drawn = game(), []
     ours.generator.register_forward_pre_hook(lambda module, inputs: drawn.append(inputs[0]))
     ours.fake({"image": pictures(8).repeat(50, 1, 1, 1), "label": LABELS.repeat(50)})

@@ -70,7 +70,9 @@ def test_4_stacked_digits_for_training_hold_no_test_digit():
 
 
 def test_4_the_parts_are_alike():
-    """Sorted data cut in two would be disjoint and useless: each class has its share in each part."""
+    """Sorted data cut in two would be disjoint and useless: each class has its share in each
+    part.
+    """
     shares = [
         torch.bincount(part["label"], minlength=10) / len(part)
         for part in parts(source="bundled").values()

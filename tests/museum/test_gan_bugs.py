@@ -1,7 +1,9 @@
-"""Museum, chapter 1's exhibits: each bug as popular code has it, what it does, and that ours does not.
+"""Museum, chapter 1's exhibits: each bug as popular code has it, what it does, and that ours does
+not.
 
-Numbers as in the museum's list: 1 BatchNorm's eps, 8 sigmoid and log, 12 integer targets, 13 the forgotten activation,
-15 samples in train mode, 16 real and fake in one BatchNorm batch, 22 clamp in a loss.
+Numbers as in the museum's list: 1 BatchNorm's eps, 8 sigmoid and log, 12 integer targets, 13 the
+forgotten activation, 15 samples in train mode, 16 real and fake in one BatchNorm batch, 22 clamp
+in a loss.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_1_eps_in_momentums_place():
-    """`BatchNorm2d(n, 0.8)`: the output is not normalised at all where the input is small, as it is after N(0, .02)."""
+    """`BatchNorm2d(n, 0.8)`: the output is not normalised at all where the input is small, as it is
+    after N(0, .02).
+    """
     x = 0.1 * torch.randn(256, 3, 4, 4)
     bug, right = nn.BatchNorm2d(3, 0.8), nn.BatchNorm2d(3, momentum=0.8)
     assert (
@@ -45,7 +49,10 @@ def test_1_eps_in_momentums_place():
 
 @pytest.mark.parametrize("logit", [-100.0, 100.0])
 def test_8_and_22_a_probability_forgets_what_a_logit_knows(logit):
-    """Sigmoid, then log: at +-100 float32 has rounded D to 0 or 1. A clamp hides the infinity and leaves no gradient."""
+    """Sigmoid, then log: at +-100 float32 has rounded D to 0 or 1.
+
+    A clamp hides the infinity and leaves no gradient.
+    """
     x = torch.full((3,), logit, requires_grad=True)
     naive = (
         -torch.log(1 - torch.sigmoid(x)).mean()
@@ -66,7 +73,9 @@ def test_8_and_22_a_probability_forgets_what_a_logit_knows(logit):
 
 
 def test_8_one_minus_a_sigmoid_is_not_the_cross_entropy_it_is_called():
-    """`loss = 1 - D(G(z))` on sigmoids is bounded, so its gradient vanishes where the generator is worst."""
+    """`loss = 1 - D(G(z))` on sigmoids is bounded, so its gradient vanishes where the generator is
+    worst.
+    """
     x = torch.tensor([-12.0], requires_grad=True)
     (bug,) = torch.autograd.grad((1 - torch.sigmoid(x)).mean(), x)
     (ours,) = torch.autograd.grad(non_saturating_generator(x)["fake"], x)
@@ -74,7 +83,10 @@ def test_8_one_minus_a_sigmoid_is_not_the_cross_entropy_it_is_called():
 
 
 def test_12_integer_targets():
-    """torch refuses int64 targets today; the older cure, logits.long(), cuts the graph. Ours takes no target at all."""
+    """torch refuses int64 targets today; the older cure, logits.long(), cuts the graph.
+
+    Ours takes no target at all.
+    """
     logits = torch.randn(4, requires_grad=True)
     with pytest.raises(RuntimeError, match="Float|dtype|Long"):
         binary_cross_entropy_with_logits(logits, torch.ones(4, dtype=torch.int64)).backward()
@@ -83,7 +95,9 @@ def test_12_integer_targets():
 
 
 def test_13_an_activation_that_is_built_and_never_called():
-    """An up-block whose forward passes its ReLU by: two linear maps in a row, and nothing crashes."""
+    """An up-block whose forward passes its ReLU by: two linear maps in a row, and nothing
+    crashes.
+    """
 
     class Up(nn.Module):
         def __init__(self):
@@ -114,7 +128,9 @@ def idle(network: nn.Module, x: torch.Tensor) -> list[str]:
 
 
 def test_15_a_picture_that_depends_on_its_neighbours():
-    """Drawn in train mode, the first of 16 pictures is not the first of 2, and drawing moves BatchNorm's statistics."""
+    """Drawn in train mode, the first of 16 pictures is not the first of 2, and drawing moves
+    BatchNorm's statistics.
+    """
     ours, latent = game().train(), torch.randn(16, 6, generator=torch.Generator().manual_seed(1))
     before = [norm.running_var.clone() for norm in norms(ours.generator)]
     assert torch.allclose(ours.sample(latent=latent)[:2], ours.sample(latent=latent[:2]), atol=1e-6)

@@ -1,7 +1,8 @@
-"""Museum, chapter 3's exhibits: each bug as public ports of InfoGAN have it, what it does, and that ours does not.
+"""Museum, chapter 3's exhibits: each bug as public ports of InfoGAN have it, what it does, and that
+ours does not.
 
-Numbers as in the museum's list: 2 softmax before cross-entropy, 3 a third optimizer, 16 real and fake in one BatchNorm
-batch, 18 N(-1, 1) for a uniform code. The others are this chapter's own.
+Numbers as in the museum's list: 2 softmax before cross-entropy, 3 a third optimizer, 16 real and
+fake in one BatchNorm batch, 18 N(-1, 1) for a uniform code. The others are this chapter's own.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ PLAYERS = ("discriminator", "generator")
 
 
 def test_2_a_softmax_before_the_cross_entropy():
-    """The floor is ln(e + 9) - 1 = 1.46 nats, not 0: a Q that is always right and sure looks as if it learned little."""
+    """The floor is ln(e + 9) - 1 = 1.46 nats, not 0: a Q that is always right and sure looks as if
+    it learned little.
+    """
     value = torch.arange(10)
     sure = 100 * one_hot(value, 10).float()
     floor = cross_entropy(sure.softmax(1), value)
@@ -81,7 +84,9 @@ def test_3_no_weight_is_moved_twice():
 
 
 def test_3_a_third_adam_would_make_lambda_mean_nothing():
-    """Adam divides by the gradient's own size: alone with the information, it moves as far at a thousandth of lambda."""
+    """Adam divides by the gradient's own size: alone with the information, it moves as far at a
+    thousandth of lambda.
+    """
 
     def moved(slopes: list[float]) -> float:
         weight = nn.Parameter(torch.zeros(()))
@@ -118,7 +123,9 @@ def test_16_real_and_made_pictures_go_through_the_trunk_apart_and_once():
 
 
 def test_18_two_limits_taken_for_a_mean_and_a_deviation():
-    """`normal_(-1, 1)`: five codes in six lie below 0, so one half of the slider is hardly ever trained."""
+    """`normal_(-1, 1)`: five codes in six lie below 0, so one half of the slider is hardly ever
+    trained.
+    """
     bug = torch.empty(20_000).normal_(-1, 1, generator=torch.Generator().manual_seed(0))
     assert (bug < 0).float().mean() > 0.8 and bug.min() < -3
     for dice in (None, torch.Generator().manual_seed(1)):
@@ -131,7 +138,9 @@ def test_18_two_limits_taken_for_a_mean_and_a_deviation():
 
 @pytest.mark.parametrize("sizes", [(10,), (2, 3, 7)])
 def test_every_value_of_a_category_is_drawn_equally_often(sizes):
-    """`randint(0, 9)` in numpy never draws a 9, and rounding draws the outer values half as often."""
+    """`randint(0, 9)` in numpy never draws a 9, and rounding draws the outer values half as
+    often.
+    """
     _, category, _ = game(categories=sizes).draw(20_000, torch.Generator().manual_seed(0))
     for drawn, size in zip(category.T, sizes, strict=True):
         shares = drawn.bincount(minlength=size) / len(drawn)
@@ -140,7 +149,9 @@ def test_every_value_of_a_category_is_drawn_equally_often(sizes):
 
 @pytest.mark.parametrize("player", PLAYERS)
 def test_q_is_asked_for_the_very_code_that_made_the_picture(player):
-    """Drawn anew for the loss, or asked of real pictures, the code has nothing to do with the picture: Q learns nothing."""
+    """Drawn anew for the loss, or asked of real pictures, the code has nothing to do with the
+    picture: Q learns nothing.
+    """
     ours = game(categories=(10, 3), continuous=2)
     seen = Seen(ours)
     terms = getattr(ours, f"{player}_loss")(pictures())
@@ -161,7 +172,9 @@ def test_q_is_asked_for_the_very_code_that_made_the_picture(player):
 
 @pytest.mark.parametrize("player", PLAYERS)
 def test_both_players_are_paid_for_a_code_that_can_be_read(player):
-    """The term is missing in one player's loss, is cut off by a detach, or has the sign of eq. 6 without its minus."""
+    """The term is missing in one player's loss, is cut off by a detach, or has the sign of eq. 6
+    without its minus.
+    """
     ours = game()
     terms = getattr(ours, f"{player}_loss")(pictures())
     weights = list(getattr(ours, player).parameters())
@@ -174,7 +187,9 @@ def test_both_players_are_paid_for_a_code_that_can_be_read(player):
 
 
 def test_q_shares_the_trunk():
-    """A Q of its own doubles the work and teaches D nothing; in ours, the codes shape what D sees."""
+    """A Q of its own doubles the work and teaches D nothing; in ours, the codes shape what D
+    sees.
+    """
     ours = game()
     trunk = list(ours.discriminator.trunk.parameters())
     terms = ours.discriminator_loss(pictures())
@@ -186,7 +201,9 @@ def test_q_shares_the_trunk():
 
 
 def test_the_control_only_watches():
-    """With information=0 Q still learns, and changes nothing in either player: else the control is no control."""
+    """With information=0 Q still learns, and changes nothing in either player: else the control is
+    no control.
+    """
     ours = game(information=0.0)
     terms = ours.discriminator_loss(pictures())
     trunk = list(ours.discriminator.trunk.parameters())
@@ -199,7 +216,9 @@ def test_the_control_only_watches():
 
 
 def test_a_learned_deviation_pays_without_end():
-    """-log N(c; mean, sigma) falls for ever as sigma shrinks about a code that is easy: it drowns every other term."""
+    """-log N(c; mean, sigma) falls for ever as sigma shrinks about a code that is easy: it drowns
+    every other term.
+    """
     miss = torch.tensor(0.01)
     bug = [(miss / sigma).square() / 2 + math.log(sigma) for sigma in (1.0, 0.1, 0.01)]
     assert bug[0] > bug[1] > bug[2] and bug[2] < -4

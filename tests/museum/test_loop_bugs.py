@@ -1,7 +1,9 @@
-"""Museum, the loop's exhibits: each bug as popular code has it, what it does, and that ours does not.
+"""Museum, the loop's exhibits: each bug as popular code has it, what it does, and that ours does
+not.
 
-Numbers as in the museum's list: 3 a third update an iteration, 7 EMA with its weights swapped, 10 a frozen network in train
-mode, 14 a resume that forgets, 23 two updates of one player an iteration.
+Numbers as in the museum's list: 3 a third update an iteration, 7 EMA with its weights swapped, 10
+a frozen network in train mode, 14 a resume that forgets, 23 two updates of one player an
+iteration.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def test_3_and_23_each_player_is_updated_once_an_iteration(monkeypatch):
 
 
 def test_7_an_average_with_its_weights_swapped_remembers_nothing():
-    """`ema = (1 - decay) * ema + decay * weights`: with decay .999 that is the last step, and no error is raised."""
+    """`ema = (1 - decay) * ema + decay * weights`: with decay .999 that is the last step, and no
+    error is raised.
+    """
     torch.manual_seed(0)
     path = torch.cumsum(torch.randn(300), 0)
     network = nn.Linear(1, 1, bias=False)
@@ -71,7 +75,9 @@ def test_7_an_average_with_its_weights_swapped_remembers_nothing():
 
 
 def test_7_batchnorm_statistics_are_averaged_with_the_weights():
-    """Averaged weights with the last step's statistics, or with none, are a network that never was."""
+    """Averaged weights with the last step's statistics, or with none, are a network that never
+    was.
+    """
     game = build()
     record = play(game, 6)
     for name, buffer in record.game.generator.named_buffers():
@@ -122,7 +128,9 @@ def test_10_a_frozen_stage_in_train_mode_drifts():
 
 
 def test_14_a_resume_that_forgets_is_another_run(tmp_path, monkeypatch):
-    """Leave one kind of state out of the checkpoint, as popular code does, and the run ends elsewhere. Ours has them all."""
+    """Leave one kind of state out of the checkpoint, as popular code does, and the run ends
+    elsewhere. Ours has them all.
+    """
 
     def end(folder, step=6):
         return checkpoint.load(tmp_path / folder / "checkpoints" / f"step-{step:08d}")[0]

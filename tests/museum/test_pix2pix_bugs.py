@@ -1,7 +1,8 @@
-"""Museum, chapter 6's exhibits: each bug as ports of pix2pix have it, what it does, and that ours does not.
+"""Museum, chapter 6's exhibits: each bug as ports of pix2pix have it, what it does, and that ours
+does not.
 
-Every exhibit is a check that our game passes and that a copy of it with the bug in does not. Test pictures that got into
-the training split have their case beside the data.
+Every exhibit is a check that our game passes and that a copy of it with the bug in does not. Test
+pictures that got into the training split have their case beside the data.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def louder(network: nn.Module) -> None:
 
 
 def test_patches_of_94_or_46_px():
-    """One stride of 2 too many, or one too few: the network looks the same in print and judges another size."""
+    """One stride of 2 too many, or one too few: the network looks the same in print and judges
+    another size.
+    """
 
     def sees_70(network: nn.Module) -> None:
         assert receptive_field(network, 2, side=200) == 70
@@ -127,7 +130,9 @@ def test_a_discriminator_that_is_never_shown_the_input():
 
 
 def test_a_and_b_swapped():
-    """Half of the data sets have the drawing on the left, half on the right: the facades then learn to become labels."""
+    """Half of the data sets have the drawing on the left, half on the right: the facades then learn
+    to become labels.
+    """
 
     class Swapped(Pix2Pix):
         def augment(self, batch):
@@ -201,7 +206,9 @@ def test_noise_is_in_the_decoders_first_three_blocks_only():
 
 
 def test_dropout_switched_off_with_eval():
-    """`nn.Dropout` in the decoder: after `.eval()` a picture has one answer, and the chapter's latent is gone."""
+    """`nn.Dropout` in the decoder: after `.eval()` a picture has one answer, and the chapter's
+    latent is gone.
+    """
 
     def has_opinions(ours: Pix2Pix) -> None:
         x = pairs()["input"]
@@ -221,7 +228,9 @@ def test_dropout_switched_off_with_eval():
 
 
 def test_running_averages_where_the_paper_takes_the_pictures_own():
-    """In eval mode `nn.BatchNorm2d` takes averages of training: at batch size 1 a picture is no longer normalised alike."""
+    """In eval mode `nn.BatchNorm2d` takes averages of training: at batch size 1 a picture is no
+    longer normalised alike.
+    """
 
     def normalises_by_the_picture_at_hand(ours: Pix2Pix) -> None:
         x = pairs()["input"]
@@ -241,7 +250,9 @@ def test_running_averages_where_the_paper_takes_the_pictures_own():
 
 
 def test_a_batch_of_pictures_normalised_together_when_drawing():
-    """The batch's statistics are right at batch size 1; handed sixteen pictures, each comes out coloured by the others."""
+    """The batch's statistics are right at batch size 1; handed sixteen pictures, each comes out
+    coloured by the others.
+    """
 
     class Together(Pix2Pix):
         def translate(self, pictures, *, seed=0, noise=True):
@@ -258,7 +269,10 @@ def test_a_batch_of_pictures_normalised_together_when_drawing():
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_norm_on_the_bottleneck_leaves_only_zeros(norm):
-    """One pixel less its own mean is 0: at batch size 1 the bottleneck says nothing. The paper's own code had this once."""
+    """One pixel less its own mean is 0: at batch size 1 the bottleneck says nothing.
+
+    The paper's own code had this once.
+    """
 
     def passes_something(network: UNet) -> None:
         found = []
@@ -277,7 +291,9 @@ def test_norm_on_the_bottleneck_leaves_only_zeros(norm):
     passes_something(ours)
 
     class Normalised(nn.Module):
-        """By hand: in training PyTorch refuses a single value a channel, in eval mode and elsewhere it is taken."""
+        """By hand: in training PyTorch refuses a single value a channel, in eval mode and elsewhere
+        it is taken.
+        """
 
         def forward(self, x: Tensor) -> Tensor:
             over = (2, 3) if norm == "instance" else (0, 2, 3)
@@ -305,7 +321,9 @@ def coordinates(n: int = 40) -> dict[str, Tensor]:
 
 
 def test_jitter_drawn_apart_for_input_and_target():
-    """The pair no longer fits: L1 pulls towards a blur as wide as the jitter, and every second face is mirrored."""
+    """The pair no longer fits: L1 pulls towards a blur as wide as the jitter, and every second face
+    is mirrored.
+    """
 
     class Apart(Pix2Pix):
         def augment(self, batch):
@@ -349,7 +367,9 @@ def outputs_of(network: UNet, forward: Callable[[UNet, Tensor], Tensor] | None =
 
 
 def walk(network: UNet, x: Tensor, skips: Callable[[list[Tensor], list[Tensor]], list]) -> Tensor:
-    """A U-Net whose decoder joins what `skips` makes of the maps after and before their activations."""
+    """A U-Net whose decoder joins what `skips` makes of the maps after and before their
+    activations.
+    """
     after, before = [], []
     for block in network.down:
         inside = x
@@ -368,7 +388,9 @@ def right_skips(after: list[Tensor], before: list[Tensor]) -> list:
 
 
 def test_a_skip_joined_to_the_wrong_map():
-    """Turned round, or taken one level too deep and enlarged until it fits: nothing stops, only the lines are lost."""
+    """Turned round, or taken one level too deep and enlarged until it fits: nothing stops, only the
+    lines are lost.
+    """
 
     def mirrored(after: list[Tensor], before: list[Tensor]) -> list:
         return [None, *(skip.flip(3) for skip in right_skips(after, before)[1:])]
@@ -392,7 +414,9 @@ def test_a_skip_joined_to_the_wrong_map():
 
 
 def test_a_line_stays_where_it_is():
-    """Moved by one stride of the coarsest skip, a drawing comes out moved by as much: no skip is mirrored or shifted."""
+    """Moved by one stride of the coarsest skip, a drawing comes out moved by as much: no skip is
+    mirrored or shifted.
+    """
 
     def follows_the_drawing(forward) -> None:
         x = torch.zeros(1, 1, 2 * SIDE, 2 * SIDE)
@@ -419,7 +443,10 @@ def test_a_line_stays_where_it_is():
 
 
 def test_before_or_after_the_activation_is_the_same_as_long_as_a_relu_follows():
-    """The authors join maps before their LeakyReLU. Ours joins them after it: the decoder's ReLU makes both one."""
+    """The authors join maps before their LeakyReLU.
+
+    Ours joins them after it: the decoder's ReLU makes both one.
+    """
     ours = game(norm="instance").generator
     louder(ours)
 
@@ -439,7 +466,9 @@ def test_before_or_after_the_activation_is_the_same_as_long_as_a_relu_follows():
 
 
 def test_blocks_of_the_decoder_that_never_call_their_relu():
-    """Defined in `__init__`, forgotten in `forward`: between two norms a decoder is then a linear map."""
+    """Defined in `__init__`, forgotten in `forward`: between two norms a decoder is then a linear
+    map.
+    """
 
     def calls_its_relus(network: UNet) -> None:
         for block in network.up:
@@ -504,7 +533,9 @@ def test_the_generator_moved_in_the_discriminators_turn():
 
 
 def test_the_weight_of_l1_belongs_to_the_generators_l1():
-    """Forgotten, the drawing is hardly asked for; multiplied into the game, the game counts a hundredfold."""
+    """Forgotten, the drawing is hardly asked for; multiplied into the game, the game counts a
+    hundredfold.
+    """
 
     class Forgotten(Pix2Pix):
         def generator_loss(self, batch):
@@ -541,7 +572,10 @@ def test_the_weight_of_l1_belongs_to_the_generators_l1():
 
 
 def test_the_discriminators_objective_is_halved():
-    """Section 3.3: so it learns more slowly than the generator. Adam hides it, SGD and a shared optimizer do not."""
+    """Section 3.3: so it learns more slowly than the generator.
+
+    Adam hides it, SGD and a shared optimizer do not.
+    """
 
     class Whole(Pix2Pix):
         def discriminator_loss(self, batch):
@@ -593,7 +627,9 @@ def test_a_schedule_that_begins_anew_after_a_resume(tmp_path):
 
 
 def test_targets_from_0_to_1_for_an_output_from_minus_1_to_1():
-    """Half of tanh's range is never asked for; D tells real from made by the sign, and black comes out as grey."""
+    """Half of tanh's range is never asked for; D tells real from made by the sign, and black comes
+    out as grey.
+    """
 
     class Halved(Pix2Pix):
         def augment(self, batch):

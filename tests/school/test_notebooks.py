@@ -1,4 +1,6 @@
-"""`gancourse notebooks`: running notebooks in place, and taking solutions out or putting them in."""
+"""`gancourse notebooks`: running notebooks in place, and taking solutions out or putting them
+in.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from tests.games import Small
 
 
 class Line(Small):
-    """One player fits y = 2 x - 1: a game without chance, whose every number can be computed by hand."""
+    """One player fits y = 2 x - 1: a game without chance, whose every number can be computed by
+    hand.
+    """
 
     averaged = ("fit",)
 

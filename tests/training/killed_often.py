@@ -1,11 +1,12 @@
-"""Play one small run twice, once undisturbed and once killed again and again, from one process that has torch loaded.
+"""Play one small run twice, once undisturbed and once killed again and again, from one process that
+has torch loaded.
 
     python killed_often.py FOLDER SEED KILLS
 
-Starting Python with torch takes seconds; a fork of this process, which has one thread and has trained nothing yet, takes
-a moment. Half of the kills come some steps and a random time after the start, the other half at a random call that touches
-the run's folder (open, mkdir, rename, remove ...), which is where a checkpoint could be caught half-written. Prints one
-JSON line a kill.
+Starting Python with torch takes seconds; a fork of this process, which has one thread and has
+trained nothing yet, takes a moment. Half of the kills come some steps and a random time after the
+start, the other half at a random call that touches the run's folder (open, mkdir, rename, remove
+...), which is where a checkpoint could be caught half-written. Prints one JSON line a kill.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def die_at_call(number: int, folder: Path) -> None:
 
 
 def child(folder: Path, call: int | None = None) -> tuple[int, int]:
-    """A fork that plays the run: its process id, and a pipe in which it puts a byte at every step."""
+    """A fork that plays the run: its process id, and a pipe in which it puts a byte at every
+    step.
+    """
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -197,7 +197,9 @@ def test_a_lost_file_is_passed_over(tmp_path, lost):
 
 
 def test_a_flipped_digit_in_the_state_is_damage_too(tmp_path):
-    """It is valid JSON, and would train on with another number: any digit of it, the hash's own included."""
+    """It is valid JSON, and would train on with another number: any digit of it, the hash's own
+    included.
+    """
     state = save(tmp_path, 1, 2) / "state.json"
     written = state.read_text()
     for place in (place for place, letter in enumerate(written) if letter.isdigit()):
@@ -255,7 +257,9 @@ class Bomb:
 
 @pytest.mark.parametrize("form", ["pickle", "torch.save", "header"])
 def test_a_hostile_file_runs_nothing(tmp_path, form):
-    """Its hash is right, for whoever writes the tensors writes the state too: the format itself must be harmless."""
+    """Its hash is right, for whoever writes the tensors writes the state too: the format itself
+    must be harmless.
+    """
     newest, marker = save(tmp_path, 1, 2), tmp_path / "ran"
     tensors = newest / "tensors.safetensors"
     if form == "pickle":
@@ -335,7 +339,9 @@ def test_an_optimizer_goes_on_exactly_where_it_was(tmp_path, make):
 
 
 def test_moments_come_back_in_the_memory_order_of_their_parameters(tmp_path):
-    """A fused Adam walks parameter and moments side by side in memory; in another order it mixes them up, silently."""
+    """A fused Adam walks parameter and moments side by side in memory; in another order it mixes
+    them up, silently.
+    """
 
     def made(seed):
         torch.manual_seed(seed)

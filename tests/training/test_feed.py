@@ -95,7 +95,9 @@ def test_the_data_loader_gives_what_the_device_gives(pictures, workers):
 
 
 def test_a_data_set_is_asked_for_rows_by_int():
-    """A tensor of no axes hashes by identity: a data set that keeps its rows in a dict would find none."""
+    """A tensor of no axes hashes by identity: a data set that keeps its rows in a dict would find
+    none.
+    """
 
     class Files(Dataset):
         rows = {index: torch.tensor(index) for index in range(20)}

@@ -77,7 +77,9 @@ def stored(folder: Path, step: int) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_n_steps_and_n_steps_are_2n_steps_bit_for_bit(tmp_path, pictures, form):
-    """Museum 14: networks, averages, moments, random states and metrics; the second half starts from other weights."""
+    """Museum 14: networks, averages, moments, random states and metrics; the second half starts
+    from other weights.
+    """
     rhythm = {"save_every": 4, "log_every": 3}
     whole = play(build(**FORMS[form]), pictures, 8, tmp_path / "whole", **rhythm)
     play(build(**FORMS[form]), pictures, 4, tmp_path / "parts", **rhythm)
@@ -487,7 +489,10 @@ def test_what_the_turns_share_is_made_once_a_step_while_every_player_learns(pict
 
 
 def test_the_average_is_the_recursion_written_by_hand(pictures):
-    """Museum 7: weights swapped, the average is the last step. BatchNorm's statistics are averaged like the weights."""
+    """Museum 7: weights swapped, the average is the last step.
+
+    BatchNorm's statistics are averaged like the weights.
+    """
     decay = 0.3
     game = build()
     game.config = replace(game.config, ema=decay)

@@ -1,4 +1,6 @@
-"""Two processes that share their gradients (`accelerate launch --num_processes 2`), through gloo on this machine."""
+"""Two processes that share their gradients (`accelerate launch --num_processes 2`), through gloo on
+this machine.
+"""
 
 from __future__ import annotations
 

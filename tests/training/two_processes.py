@@ -1,9 +1,10 @@
-"""Play games in two processes that share their gradients, as `accelerate launch --num_processes 2` would start them.
+"""Play games in two processes that share their gradients, as `accelerate launch --num_processes 2`
+would start them.
 
     python two_processes.py FOLDER
 
-Forks of one process that has torch loaded stand in for the launcher, whose every process loads it anew. Each rank writes
-what it ended with to FOLDER/NAME-RANK.safetensors.
+Forks of one process that has torch loaded stand in for the launcher, whose every process loads it
+anew. Each rank writes what it ended with to FOLDER/NAME-RANK.safetensors.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from tests import games as tools
 
 
 class Fit(tools.Small):
-    """A regression without chance: two halves of a batch and the whole batch must take the same steps."""
+    """A regression without chance: two halves of a batch and the whole batch must take the same
+    steps.
+    """
 
     averaged = ("line",)
 
@@ -76,7 +79,8 @@ def games(folder: Path, rank: int) -> None:
             gan("mlp", seed=rank, width=8), images, 4
         ),  # each began with weights of its own
     }
-    # No BatchNorm: its running means are of each process's own share, and only the first process's are kept.
+    # No BatchNorm: its running means are of each process's own share, and only the first
+    # process's are kept.
     toy = partial(gan, "toy", width=8)
     ends["whole"] = play(toy(0), points, 8, folder / "whole", save_every=4)
     play(toy(0), points, 4, folder / "parts", save_every=4)
