@@ -105,6 +105,11 @@ class Own:
                 raise CourseError(
                     f"{name}={asked[name]}: with --data it is {spell(found)}; leave it out."
                 )
+        if len(pictures) < suited.batch_size:
+            raise CourseError(
+                f"batch_size={suited.batch_size}: more than the {len(pictures):,} pictures; "
+                f"add pictures, or give -s batch_size={len(pictures)} or less."
+            )
         return suited, pictures
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from gancourse import cli
+from gancourse.cli.own import Own
 from tests.cli.shell import TINY, mistake, plain
 
 COMMANDS = {each.callback.__name__: each.callback for each in cli.app.registered_commands}
@@ -158,93 +160,77 @@ def test_being_stopped_before_the_training_is_a_message_too(gancourse, tmp_path,
     assert status == 130 and err == "\ngancourse: stopped\n"
 
 
-def test_a_warning_of_ours_is_a_message_and_another_names_its_place(gancourse, monkeypatch):
-    def warn(*arguments):
-        warnings.warn_explicit("Three were left out.", UserWarning, cli.training.__file__, 7)
-        warnings.warn_explicit("Old.", UserWarning, "/somewhere/torch.py", 7)
-
-    monkeypatch.setattr("gancourse.data.listing", warn, raising=False)
-    monkeypatch.setattr("gancourse.cli.catalogue.listing", warn)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        _, _, err = gancourse("chapters")
-    assert err.startswith(
-        "gancourse: Three were left out.\n/somewhere/torch.py:7: UserWarning: Old."
-    )
+def test_a_warning_of_ours_is_a_message_and_another_names_its_place():
+    assert cli.warned("Few.", UserWarning, cli.training.__file__, 7) == "gancourse: Few.\n"
+    assert cli.warned("Old.", UserWarning, "/x/torch.py", 7) == "/x/torch.py:7: UserWarning: Old.\n"
 
 
 # Names of any characters (field case F): every output can hold every name, if need be as escapes.
 
 CAT = "\u732b"  # no character of cp1252 or ASCII
-OUTPUTS = ("cp1252", "ascii")
+NO_TEXT = os.fsdecode(b"\xff")  # a name that no decoder made
+CALL = """
+import json, sys
+from gancourse import cli
+
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["gancourse", *arguments]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        print("status", stop.code)
+"""
 
 
-def command(*arguments: str | bytes, encoding: str | None = None, cwd: Path) -> tuple[int, str]:
-    """(exit status, both outputs) of the command in a process of its own."""
-    variables = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
-    if encoding:
-        variables["PYTHONIOENCODING"] = encoding
+def commands(*calls: list[str], encoding: str, cwd: Path) -> tuple[list[int], str]:
+    """(exit statuses, both outputs) of commands in one process whose output has this encoding."""
     done = subprocess.run(
-        [sys.executable, "-m", "gancourse.cli", *arguments],
+        [sys.executable, "-c", CALL, json.dumps(calls)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=cwd,
-        env=variables,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
     )
     said = done.stdout.decode("utf-8", errors="replace")
-    assert "Traceback" not in said, said
-    return done.returncode, said
+    assert done.returncode == 0 and "Traceback" not in said, said
+    return [int(status) for status in re.findall(r"^status (\d+)", said, re.MULTILINE)], said
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", OUTPUTS)
-def test_files_of_any_name_are_read_and_written_whatever_the_output_can_print(photos, encoding):
-    (photos / "photos").rename(photos / CAT)
-    run, sheet = f"run {CAT}", f"{CAT}.png"
-    arguments = ["train", "gan", "--data", CAT, "--folder", run, *TINY, "-s", "shape=3,32,32"]
-    status, said = command(*arguments, encoding=encoding, cwd=photos)
-    assert status == 0 and (photos / run / "summary.json").is_file(), said
-    status, said = command("sample", run, "-n", "4", "-o", sheet, encoding=encoding, cwd=photos)
-    assert status == 0 and (photos / sheet).is_file() and ": 4 samples of run " in said
-    drawings = [f"{CAT}/1.png", f"{CAT}/2.png"]
-    arguments = ["colour", *drawings, "--size", "32", "-o", f"out {CAT}"]
-    status, said = command(*arguments, encoding=encoding, cwd=photos)
-    assert status == 0 and len(list((photos / f"out {CAT}").iterdir())) == 2, said
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
-def test_names_that_are_no_text_at_all(photos):
-    bad = os.fsdecode(b"\xff")
-    (photos / "photos").rename(photos / bad)
-    arguments = ["train", "gan", "--data", bad, "--folder", f"run{bad}", *TINY]
-    status, said = command(*arguments, "-s", "shape=3,32,32", cwd=photos)
-    assert status == 0 and "\\udcff: 8 samples" in said
-    status, said = command("sample", f"run{bad}", "-n", "4", "-o", f"{bad}.png", cwd=photos)
-    assert status == 0 and (photos / f"{bad}.png").is_file()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("word", [CAT.encode(), b"\xff"])
 @pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ([], []),
-        (["chapters"], []),
-        (["data"], []),
-        (["run"], []),
-        (["publish"], ["run"]),
-        (["evaluate"], []),
-        (["train", "gan", "--folder", "run", "-s"], []),
-        (["sample", "gan", "-o"], []),
-    ],
+    ("name", "encoding"), [(CAT, "cp1252"), (CAT, "ascii"), (NO_TEXT, "utf-8"), (NO_TEXT, "ascii")]
 )
-def test_an_error_about_a_name_can_be_printed(tmp_path, word, before, after):
-    status, said = command(*before, word, *after, encoding="cp1252", cwd=tmp_path)
-    assert status in (1, 2) and ("\\u732b" in said or "\\udcff" in said)
+def test_files_of_any_name_are_read_and_written(photos, name, encoding):
+    (photos / "photos").rename(photos / name)
+    drawing = Image.new("L", (80, 80), 255)
+    ImageDraw.Draw(drawing).ellipse([12, 12, 68, 68], outline=0, width=4)
+    drawing.save(photos / f"{name}.png")
+    run, sheet, album = f"run {name}", f"sheet {name}.png", f"album {name}"
+    train = ["train", "gan", "--data", name, "--folder", run, *TINY, "-s", "shape=3,32,32"]
+    sample = ["sample", run, "-n", "4", "-o", sheet]
+    colour = ["colour", f"{name}.png", "--size", "32", "-o", album]
+    again = ["evaluate", run]
+    found, said = commands(train, sample, colour, again, encoding=encoding, cwd=photos)
+    assert found == [0, 0, 0, 1], said
+    assert (photos / run / "data.json").is_file() and (photos / sheet).is_file()
+    assert (photos / album / f"{name}-coloured.png").is_file()
+    assert Own.of_run(photos / run).folder == (photos / name).resolve()
+    assert ": 8 samples (yours)" in said and "8 pictures, fewer than 1,000; expect that" in said
+
+
+@pytest.mark.slow
+def test_an_error_about_a_name_can_be_printed(tmp_path):
+    before = [[], ["chapters"], ["data"], ["run"], ["publish", "x"], ["evaluate"], ["sample"]]
+    before += [["train", "gan", "--folder", "run", "-s"], ["judge", "--folder", "run", "--"]]
+    before += [["colour"], ["notebooks", "student"], ["sample", "pix2pix", "-o"]]
+    calls = [[*words, word] for words in before for word in (CAT, NO_TEXT)]
+    found, said = commands(*calls, encoding="cp1252", cwd=tmp_path)
+    assert len(found) == len(calls) and set(found) == {1, 2}, said
+    assert said.count("\\u732b") >= len(before) and said.count("\\udcff") >= len(before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_encoded_is_one_message(gancourse, monkeypatch):
-    monkeypatch.setattr("gancourse.cli.catalogue.listing", lambda: "a\udcffb".encode())
+    monkeypatch.setattr("gancourse.cli.catalogue.listing", lambda: f"a{NO_TEXT}b".encode())
     message = mistake(gancourse("chapters"))
     assert message.startswith("'\\udcff': a character that cannot be written as utf-8")

@@ -141,7 +141,11 @@ def test_evaluate_of_what_has_no_score_does_not_read_the_folder(gancourse, monke
         ("gan", ["--data", "photos", "--source", "full"], "--data: --data-root and --source are"),
         ("gan", ["--data", "photos", "-s", "pictures=faces"], "pictures=faces: with --data it is"),
         ("cgan", ["--data", "classes", "-s", "classes=3"], "classes=3: with --data it is 2; leave"),
-        ("gan", ["--data", "photos", "-s", "batch_size=9"], "batch_size=9: more than the 8 rows"),
+        (
+            "gan",
+            ["--data", "photos", "-s", "batch_size=9"],
+            "batch_size=9: more than the 8 pictures",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_learned_from_is_one_message(gancourse, chapter, options, words):
