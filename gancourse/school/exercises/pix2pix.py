@@ -195,8 +195,8 @@ def generator_loss(answer: Answer) -> str:
         target."""
     far = logits(100, -100, 1)[None, None], y, t, 2.0
     probes.compare_gradients(answer, paying(), far, probes.FLAT, no_slope, given=given)
-    return """One pull towards the target, as strong however near it is, and one towards what looks
-        real."""
+    return """One pull towards the target, just as strong however near it is, and one towards what
+        looks real."""
 
 
 def paying(
@@ -620,8 +620,8 @@ def class_iou(answer: Answer) -> str:
     why = """Leave out the classes that the truth does not have: 0 / 0 is nan, and so is a mean with
         nan."""
     probes.compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
-    return """A page left white scores half of the paper's share, not nine in ten: rare colours
-        count."""
+    return """With two classes, a page left white scores half of the paper's share, not nine in ten:
+        rare colours count."""
 
 
 def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:
