@@ -257,48 +257,37 @@ def play(
         raise Wrong(GIVEN, "the discriminator was not given the label", "both players are", why)
     x, weights = (torch.cat([call[i] for call in critic.calls]) for i in (0, 1))
     is_fake = x[:, 0] > 0.5
-    if images is not None:
-        check_real(x[~is_fake], weights[~is_fake], images)
-    if not is_fake.any():
-        got, expected = "the discriminator saw no fake", "it judges the fakes too"
-        raise Wrong(GIVEN, got, expected, "Half of the loss is about them.")
-    check_fakes(x[is_fake, 1 : 1 + CLASSES], weights[is_fake], of_generator=images is None)
-    return forger, critic, loss
-
-
-def check_real(x: Tensor, weights: Tensor, images: Tensor) -> None:
-    if not len(x):
+    real, asked = x[~is_fake], x[is_fake, 1 : 1 + CLASSES]
+    if images is not None and not len(real):
         got, expected = "the discriminator saw no real picture", "it judges the real ones too"
         raise Wrong(GIVEN, got, expected, "Half of the loss is about real pictures.")
-    place = torch.cdist(x, images).argmin(1)
-    differ = (weights - as_weights(LABELS, CLASSES)[place]).abs().amax(1) > 1e-4
-    if differ.any():
-        first = int(differ.nonzero()[0])
-        real = f"a real {LABELS[place[first]]} judged as a"
+    if images is not None:
+        labels = as_weights(LABELS, CLASSES)[torch.cdist(real, images).argmin(1)]
         why = """A real picture belongs with its own label. Judged under another one, the
             discriminator learns that labels mean nothing."""
-        got, expected = f"{real} {weights[first].argmax()}", f"{real} {LABELS[place[first]]}"
-        raise Wrong(GIVEN, got, expected, why)
-
-
-def check_fakes(asked: Tensor, weights: Tensor, of_generator: bool) -> None:
-    """`asked`: what fakes were made for, `weights`: what they were judged under; (N, CLASSES)."""
-    differ = (asked - weights).abs().amax(1) > 1e-4
-    if differ.any():
-        first = int(differ.nonzero()[0])
-        got = (
-            f"a fake asked for as a {asked[first].argmax()}, judged as a {weights[first].argmax()}"
-        )
-        why = """The discriminator then meets 3s under every name and cannot learn what a 3 is. A
-            fake is judged under the label that its generator was given: draw once, use twice."""
-        if of_generator:
-            why = """Paid for looking like another class than it was asked for, the generator learns
-                that what it is asked for does not matter."""
-        raise Wrong(GIVEN, got, "the same label for both players", why)
+        check_labels("a real {} judged as a {}", weights[~is_fake], labels, why)
+    if not len(asked):
+        got, expected = "the discriminator saw no fake", "it judges the fakes too"
+        raise Wrong(GIVEN, got, expected, "Half of the loss is about them.")
+    why = """The discriminator then meets 3s under every name and cannot learn what a 3 is. A fake
+        is judged under the label that its generator was given: draw it once, use it twice."""
+    if images is None:
+        why = """Paid for looking like another class than it was asked for, the generator learns
+            that what it is asked for does not matter."""
+    check_labels("a fake asked for as a {}, judged as a {}", weights[is_fake], asked, why)
     if (asked == asked[0]).all():
         got = f"all fakes were asked for as {asked[0].argmax()}"
         why = "A generator that is always asked for the same class learns only that one."
         raise Wrong(GIVEN, got, "labels of every class", why)
+    return forger, critic, loss
+
+
+def check_labels(words: str, weights: Tensor, right: Tensor, why: str) -> None:
+    """Raise `Wrong` unless pictures were judged under the right labels, as weights (N, CLASSES)."""
+    differ = (weights - right).abs().amax(1) > 1e-4
+    if differ.any():
+        label, other = (each[differ][0].argmax() for each in (right, weights))
+        raise Wrong(GIVEN, words.format(label, other), words.format(label, label), why)
 
 
 def check_loss(

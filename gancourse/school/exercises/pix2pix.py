@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, softplus
+from torch.nn.functional import interpolate, softplus
 
 from gancourse.metrics.colour import segmentation_scores
 from gancourse.school.exercises import probes
@@ -195,8 +195,8 @@ def generator_loss(answer: Answer) -> str:
         target."""
     far = logits(100, -100, 1)[None, None], y, t, 2.0
     probes.compare_gradients(answer, paying(), far, probes.FLAT, no_slope, given=given)
-    return """One pull towards the target, as strong however near it is, and one towards what looks
-        real."""
+    return """One pull towards the target, just as strong however near it is, and one towards what
+        looks real."""
 
 
 def paying(
@@ -369,31 +369,22 @@ def check_aligned(
 # --- the U-Net ---
 
 
-class Halve(nn.Module):
-    """A block of an encoder without weights: (N, C, H, W) -> (N, 2, H/2, W/2), for any C."""
+class Block(nn.Module):
+    """A block without weights to learn: (N, C, H, W) -> (N, 2, scale H, scale W), for any C."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, scale: float):
         super().__init__()
-        self.number = number
-
-    def resized(self, x: Tensor) -> Tensor:
-        return avg_pool2d(x, 2)
+        self.number, self.scale = number, scale
 
     def forward(self, x: Tensor) -> Tensor:
         at = torch.arange(2.0)[:, None] * 3 + torch.arange(float(x.shape[1])) * 2 + self.number
-        return torch.einsum("oc,nchw->nohw", at.cos(), self.resized(x)).tanh()
-
-
-class Double(Halve):
-    """The same for a decoder: (N, C, H, W) -> (N, 2, 2 H, 2 W)."""
-
-    def resized(self, x: Tensor) -> Tensor:
-        return interpolate(x, scale_factor=2)
+        resized = interpolate(x, scale_factor=self.scale, mode="area")
+        return torch.einsum("oc,nchw->nohw", at.cos(), resized).tanh()
 
 
 def blocks(levels: int) -> tuple[Sequence[nn.Module], Sequence[nn.Module]]:
     """An encoder's and a decoder's blocks, in lists or, for two levels, in `ModuleList`s."""
-    down, up = [Halve(i) for i in range(levels)], [Double(10 + i) for i in range(levels)]
+    down, up = ([Block(i + 10 * scale, scale) for i in range(levels)] for scale in (0.5, 2))
     return (nn.ModuleList(down), nn.ModuleList(up)) if levels == 2 else (down, up)
 
 
@@ -620,8 +611,8 @@ def class_iou(answer: Answer) -> str:
     why = """Leave out the classes that the truth does not have: 0 / 0 is nan, and so is a mean with
         nan."""
     probes.compare(answer, {given: (half * 2 + spot - half * spot, spot, 4)}, iou, why)
-    return """A page left white scores half of the paper's share, not nine in ten: rare colours
-        count."""
+    return """With two classes, a page left white scores half of the paper's share, not nine in ten:
+        rare colours count."""
 
 
 def iou(predicted: Tensor, truth: Tensor, classes: int) -> float:

@@ -57,10 +57,9 @@ def of(exercise: Exercise, cases: list) -> list:
 
 
 def case(exercise: Exercise, answer: Callable, *words: str):
-    name = getattr(answer, "__name__", "<lambda>")  # a `partial` has none
-    label = (
-        " ".join(words)[:40] if name in {"<lambda>", "turn", "update", "mix", "answer"} else name
-    )
+    """A row of a test, known by the answer's name, or by its words if it was made by another."""
+    name = getattr(answer, "__qualname__", "<partial>")
+    label = " ".join(words)[:40] if "<" in name else name
     return pytest.param(exercise, answer, words, id=f"{exercise.name}-{label}")
 
 

@@ -179,7 +179,7 @@ wrong(check.discriminator_loss, "discriminator was not given", "no reason to use
     played(of_real=nothing, of_fake=nothing)
 )
 wrong(check.discriminator_loss, "generator was not given")(played(asked=nothing))
-wrong(check.discriminator_loss, "asked for as a", "draw once, use twice")(
+wrong(check.discriminator_loss, "asked for as a", "draw it once, use it twice")(
     played(of_fake=lambda y: (y.roll(1),))
 )
 wrong(check.discriminator_loss, "asked for as a")(

@@ -172,6 +172,18 @@ def test_inputs_are_copies():
     assert unchanged(lambda x: x.add_(1)).passed
 
 
+def test_the_same_number_for_another_input_is_another_mistake():
+    @exercise(minutes=1, difficulty="easy", call="(x)")
+    def in_two_parts(answer):
+        compare(answer, [(1.0,)], lambda x: x, "First part.")
+        compare(answer, [(2.0,)], lambda x: x, "Second part.")
+        return "fine"
+
+    in_two_parts.mistake("That is always 7.")(lambda x: 7.0)
+    assert in_two_parts(lambda x: 7.0 if x == 1 else x).message.endswith("That is always 7.")
+    assert in_two_parts(lambda x: 7.0 if x == 2 else x).message.endswith("Second part.")
+
+
 def test_one_exercise_can_take_over_the_mistakes_of_another():
     @exercise(minutes=1, difficulty="easy", call="(x)")
     def half(answer):

@@ -13,7 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gancourse.chapters.pix2pix import PATCHES, UNet, falling, patch_discriminator
+from gancourse.chapters.pix2pix import PATCHES, UNet, patch_discriminator
+from gancourse.game import falling
 from gancourse.school.exercises import pix2pix as check
 from tests.school.exercises.answers import Answers
 
@@ -485,5 +486,5 @@ def test_the_answers_are_the_chapters():
     network, x = UNet(1, 3, 32, 2, 0.0, "instance"), torch.randn(2, 1, 32, 32)
     assert torch.equal(with_a_list_of_maps(x, network.down, network.up), network(x))
     assert [by_min_and_max(step, 8, 2e-4) for step in range(9)] == pytest.approx(
-        [falling(2e-4, 8, step)["lr"] for step in range(9)]
+        [falling(2e-4, step, 8, last=4)["lr"] for step in range(9)]
     )
