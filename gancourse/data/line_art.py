@@ -1,4 +1,4 @@
-"""Clean line art from the reader's own drawings: a scan or a photo becomes what the network of chapter 6 has seen."""
+"""Clean line art from a reader's own drawing: a scan or a photo, made like the training data of chapter 6."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from gancourse.files import CourseError
 
 STROKE = 2 / 72  # width of OpenMoji's strokes, in sides
 EXTENT = 0.76  # median longer side of OpenMoji's drawings, in sides
+WORKING = 1024  # a longer side is reduced to about this many pixels before lines are looked for
+THICKEST = 0.1  # what is wider (in sides) and not black is a coloured area, not a stroke
+STEEPEST = 0.1  # of the rules of a sheet photographed at an angle, in pixels per pixel (6 degrees)
 
 
 def line_art(
@@ -23,72 +26,384 @@ def line_art(
     stroke: float | None = STROKE,
     extent: float | None = EXTENT,
 ) -> Tensor:
-    """A scan or a phone photo of a drawing -> clean line art (1, size, size) uint8, black on white, as OpenMoji's.
+    """A scan or a photo of a drawing -> line art like OpenMoji's: (1, size, size) uint8, black on white.
 
-    What is darker than its surroundings (Sauvola's threshold) is ink, so shadows and yellow paper do no harm; white on a
-    dark ground is turned round. Specks go, and so does what touches the picture's edge (the rim of the sheet, the table)
-    when it lies along it or is the smaller part. The drawing is centred and resized, and its strokes redrawn. Digital
-    line art that has the right place and strokes already is only resized.
+    Ink is what is darker than its surroundings or of another colour. Black lines count first. Lighter lines (pencil,
+    crayon, yellow) are added where they are no blurred edge of a black line, and no colour inside black outlines. A
+    coloured area without an outline becomes one. Shadows and coloured paper do no harm, and a picture that is mostly
+    dark is inverted (chalk on a blackboard). The rules of ruled or squared paper are removed.
+
+    The drawing is then centred and resized, and its strokes are redrawn at one width. Black digital line art that has
+    the right place and strokes already is only resized.
 
     Args:
         image: a file, or a picture that was read.
-        size: 16 to 1024.
-        stroke: width of the strokes, in sides; None leaves them.
+        size: 16 to 1024 pixels.
+        stroke: width of the strokes, in sides; None keeps their width, but none becomes thinner than a pixel.
         extent: longer side of the drawing, in sides; None leaves the drawing where it is, in the middle square.
 
     Raises:
-        CourseError: no lines can be found, or the file cannot be read.
+        CourseError: no lines are found, the rules of the paper cannot be told from the drawing, or the file cannot be
+            read.
     """
     check_size(size)
-    if not isinstance(image, Image.Image):
-        image = read(image, "L", size=max(512, size))
-    image = on_white(image).convert("L")
-    if min(image.size) < SMALLEST:
-        raise CourseError(
-            f"The drawing has {image.width} x {image.height} pixels; each side must have {SMALLEST} or more."
-        )
-    original = image
-    if max(image.size) > 1024:
-        image.thumbnail((1024, 1024), Image.Resampling.LANCZOS)
-    levels = np.asarray(image, dtype=np.float64)
-    if np.median(levels) < 100:
-        levels, original = 255 - levels, ImageOps.invert(original)
-
-    clean = _is_clean(levels)
-    ink = levels < 128 if clean else _ink(levels)
+    name = "the picture" if isinstance(image, Image.Image) else str(image)
+    colour, grey = _dark_on_light(_opened(image, size, name))
+    ink, black = _ink(colour, grey, name)
     if not ink.any():
         raise CourseError(
-            "No lines found in the picture: it seems blank, or its lines are too faint. Draw with a dark pen on light "
-            "paper, and let the drawing fill most of the picture."
+            f"{name}: No lines found, as it is blank or its lines are too faint; draw with a dark pen on light paper, "
+            "and let the drawing fill most of the picture."
         )
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     longer, side = max(bottom - top, right - left), min(ink.shape)
-    if clean and _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
-        return tensor(square(original, size))
+    if black and _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
+        return tensor(square(grey, size))
 
     if extent is None:
         middle, scale = (ink.shape[0] / 2, ink.shape[1] / 2), 1 / side
     else:
         middle, scale = ((top + bottom) / 2, (left + right) / 2), extent / longer
-    fine = 4 * size if size <= 256 else 2 * size
-    drawn = _placed(ink, middle, scale * fine, fine)
+    step = 4 if size <= 256 else 2
+    fine = step * size
+    # Sampling would lose a line thinner than two of the new pixels.
+    drawn = _placed(_at_least(ink, 2 / (scale * fine)), middle, scale * fine, fine)
     if stroke is not None:
         drawn = _stroked(drawn, stroke * fine)
-    step = fine // size
+    drawn = _at_least(drawn, step if stroke is None else stroke * fine)
     share = drawn.reshape(size, step, size, step).mean(axis=(1, 3))
     return torch.from_numpy(np.rint(255 * (1 - share)).astype(np.uint8))[None]
 
 
-def _is_clean(levels: np.ndarray) -> bool:
-    """Whether nearly all of a picture (H, W), 0..255, is white or black, as in a digital drawing."""
-    return bool((levels >= 250).mean() > 0.5 and ((levels > 40) & (levels < 250)).mean() < 0.12)
+# Reading ---------------------------------------------------------------------
+
+
+def _opened(image: str | Path | Image.Image, size: int, name: str) -> Image.Image:
+    """The picture on white, in mode "L" or "RGB"."""
+    if not isinstance(image, Image.Image):
+        image = read(image, "RGB", size=max(512, size))
+    if min(image.size) < SMALLEST:
+        raise CourseError(
+            f"{name}: {image.width} x {image.height} pixels are too few; "
+            f"give {SMALLEST} or more on each side."
+        )
+    image = on_white(image)
+    image = image.convert("L" if image.mode in ("1", "L") or image.mode[0] in "IF" else "RGB")
+    if max(image.size) < 48:  # too few pixels to tell a line from its neighbour
+        image = image.resize([8 * side for side in image.size], Image.Resampling.BICUBIC)
+    return image
+
+
+def _dark_on_light(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """The picture in colour and in grey, both inverted if most of it is dark and the rest is lighter."""
+    grey = image.convert("L")
+    cumulated = np.cumsum(grey.histogram()) / (grey.width * grey.height)
+    darkest, middle, lightest = np.searchsorted(cumulated, (0.005, 0.5, 0.995))
+    if middle < 100 and lightest - middle >= middle - darkest:
+        image, grey = ImageOps.invert(image), ImageOps.invert(grey)
+    return image, grey
+
+
+def _reduced(channel: Image.Image, factor: int, keep_lines: bool) -> np.ndarray:
+    """One channel, float32, with blocks of factor x factor pixels as one: their darkest (a line stays), or their mean."""
+    if factor == 1 or not keep_lines:
+        return np.asarray(channel.reduce(factor), dtype=np.float32)
+    pixels = np.asarray(channel)
+    pad = [(0, -length % factor) for length in pixels.shape]
+    pixels = np.pad(pixels, pad, mode="edge")
+    darkest = pixels[::factor, ::factor].copy()
+    for row in range(factor):
+        for column in range(factor):
+            np.minimum(darkest, pixels[row::factor, column::factor], out=darkest)
+    return darkest.astype(np.float32)
+
+
+# Ink -------------------------------------------------------------------------
+
+
+def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray, bool]:
+    """The lines, (H, W) bool at the working size, and whether the picture is clean and all of them are black.
+
+    `darkest` is each pixel's least channel, as a fraction of the paper's, times 255: there a yellow line is as dark as
+    a black one.
+    """
+    clean = _is_clean(grey)
+    factor = max(1, round(max(grey.size) / WORKING))
+    levels = _reduced(grey, factor, keep_lines=False)
+    channels = np.stack([_reduced(channel, factor, clean) for channel in colour.split()])
+    paper = np.median(channels[:, levels >= np.median(levels)], axis=1)
+    channels = np.minimum(255, channels * (255 / np.maximum(paper, 1))[:, None, None])
+    thin = _reduced(grey, factor, clean)
+
+    rules = _rules(channels, name)
+    if rules is not None:
+        levels, thin = (np.where(rules, _closed(plane, 40), plane) for plane in (levels, thin))
+        channels = np.stack([np.where(rules, _closed(plane, 40), plane) for plane in channels])
+        clean = clean or _is_clean(Image.fromarray(levels.astype(np.uint8)))
+    darkest = channels.min(axis=0)
+
+    if clean:
+        black, lighter = _clean_ink(levels, thin, darkest)
+    else:
+        black, lighter = _photographed_ink(levels, 0.15), _photographed_ink(darkest, 0.2)
+    margin = 1 if clean else 3
+    added = _lighter_strokes(black, lighter, margin)
+    ink = black | added
+    if not clean:
+        ink = _without_specks_and_rim(ink)
+    coloured = (lighter & ~_grown(black, margin)).sum() > 0.01 * black.sum()
+    return ink, bool(clean and rules is None and levels.min() < 64 and not coloured)
+
+
+def _is_clean(grey: Image.Image) -> bool:
+    """Whether a picture is digital line art: most of it is plain paper, and what is neither paper nor black is little, or
+    flat as in a coloured drawing. A photo's paper is uneven, and a photo's shadows are not flat.
+    """
+    counts = np.array(grey.histogram()) / (grey.width * grey.height)
+    paper = int(np.searchsorted(np.cumsum(counts), 0.75))
+    plain, between = counts[max(0, paper - 5) :].sum(), counts[41 : max(41, paper - 5)].sum()
+    if plain <= 0.5 or between < 0.12:
+        return bool(plain > 0.5)
+    pixels = np.asarray(grey)
+    pair = pixels[:, 1:].astype(np.int16) - pixels[:, :-1]
+    inside = (pixels[:, 1:] > 40) & (pixels[:, 1:] < paper - 5)
+    return bool((np.abs(pair[inside]) <= 1).mean() > 0.5)
+
+
+def _clean_ink(
+    levels: np.ndarray, thin: np.ndarray, darkest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Black lines, and all lines, of digital line art: (H, W) bool each.
+
+    Black is what is darker than half-way from the paper to black, or to the drawing's own ink if that is lighter. The
+    other threshold has hysteresis: a faint pixel counts where a clearer one belongs to the same line.
+    """
+    from scipy.ndimage import label
+
+    contrast = 255 - darkest
+    marks = contrast > 10
+    if not marks.any():
+        return marks, marks
+    paper, ink = np.percentile(levels, 75), np.percentile(thin[marks], 0.1)
+    half = paper * 128 / 255 if ink < 128 else (paper + ink) / 2
+    black = levels < half
+    black |= (thin < half) & ~_grown(black, 1)  # thinner than half a pixel, after the reduction
+    seed = min(48, np.percentile(contrast[marks], 99) / 2)
+    parts, n = label(contrast > max(10, seed / 2), np.ones((3, 3)))
+    seeded = np.bincount(parts[contrast >= seed], minlength=n + 1) > 0
+    seeded[0] = False
+    return black, seeded[parts]
+
+
+def _photographed_ink(levels: np.ndarray, k: float) -> np.ndarray:
+    """What is darker than its surroundings, (H, W) bool, by Sauvola and Pietikainen's threshold (2000)."""
+    from scipy.ndimage import gaussian_filter
+    from skimage.filters import threshold_sauvola
+
+    side = max(levels.shape)
+    smooth = gaussian_filter(levels.astype(np.float64), side / 1000)
+    window = min(2 * (side // 16) + 1, 2 * ((min(levels.shape) - 1) // 2) + 1)
+    ink = smooth < threshold_sauvola(smooth, window_size=window, k=k, r=128)
+    return ink | (smooth < 0.4 * np.percentile(smooth, 90))  # the middle of large black areas
+
+
+def _lighter_strokes(black: np.ndarray, lighter: np.ndarray, margin: int) -> np.ndarray:
+    """The strokes (H, W) bool that are no black lines: of `lighter`, without what is no stroke.
+
+    Left out are blurred edges (within `margin` pixels of black), specks, and colours inside black outlines. Lighter bits
+    of a line that is black elsewhere stay, and of a coloured area without an outline its edge.
+    """
+    from scipy.ndimage import binary_erosion, distance_transform_edt, label, maximum
+
+    side = max(black.shape)
+    edge = _grown(black, margin)
+    parts, n = label(lighter & ~edge, np.ones((3, 3)))
+    if n == 0:
+        return np.zeros_like(black)
+    area = np.bincount(parts.ravel(), minlength=n + 1)
+    border = (parts > 0) & ~binary_erosion(parts > 0, border_value=1)
+    length = np.bincount(parts[border], minlength=n + 1)
+    shared = np.bincount(parts[border & _grown(edge, 1)], minlength=n + 1)
+    depth = distance_transform_edt(np.pad(lighter | black, 1))[1:-1, 1:-1]
+    deepest = np.array([0, *maximum(depth, parts, np.arange(1, n + 1))])
+
+    of_a_line = deepest <= (0.65 * _width(black) if black.any() else 0) + 1.5
+    kept = (area >= max(4, (side * STROKE / 3) ** 2)) | (of_a_line & (shared > 0))
+    kept &= of_a_line | (shared <= 0.6 * length)
+    kept[0] = False
+    strokes = kept[parts]
+    strokes |= lighter & edge & _grown((kept & of_a_line)[parts], 2 * margin)
+    filled = (deepest > THICKEST / 2 * side)[parts]
+    return strokes & ~(filled & (depth > STROKE * side)) & ~black
+
+
+def _without_specks_and_rim(ink: np.ndarray) -> np.ndarray:
+    """The ink without specks, and without what touches the picture's edge if it lies along it or is the smaller part:
+    the rim of the sheet, the table.
+    """
+    from scipy.ndimage import find_objects, label
+
+    parts, n = label(ink, np.ones((3, 3)))
+    area = np.bincount(parts.ravel(), minlength=n + 1)
+    kept = area >= max(4, (max(ink.shape) * STROKE / 3) ** 2)
+    kept[0] = False
+    at_edge = np.zeros(n + 1, dtype=bool)
+    at_edge[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
+    depth = [
+        min(rows.stop - rows.start, columns.stop - columns.start)
+        for rows, columns in find_objects(parts)
+    ]
+    rim = at_edge & (np.array([0, *depth]) < 0.15 * min(ink.shape))
+    for dropped, least in ((rim, 0.02), (at_edge, 0.5)):
+        if area[kept & ~dropped].sum() > least * area[kept].sum():
+            kept &= ~dropped
+    return kept[parts]
+
+
+# Ruled paper -----------------------------------------------------------------
+
+
+def _rules(channels: np.ndarray, name: str) -> np.ndarray | None:
+    """The printed rules of ruled or squared paper, (H, W) bool, in a picture (C, H, W), 0..255; None if there are none.
+
+    Rules are thin, straight, parallel, evenly spaced, and cross the picture. They are removed only if they are lighter
+    than the drawing, of another colour, or much thinner: a fence drawn with the pen of the rest stays. A single line
+    across the others (the margin) counts if it has a colour of its own.
+
+    Raises:
+        CourseError: the paper is ruled from edge to edge, in the colour and width of the drawing.
+    """
+    from scipy.ndimage import binary_opening
+
+    raised = np.stack([_closed(channel, 40) for channel in channels]) - channels
+    strength = raised.max(axis=0)
+    noise = np.median(strength)
+    spread = 1.5 * np.median(np.abs(strength - noise))
+    thin = strength > max(8, noise + 3 * spread)
+    families = [_parallels(thin), _parallels(thin.T)]
+    families[1] = (families[1][0].T, *families[1][1:])
+    even = [_evenly_spaced(places) for _, places, _ in families]
+    if not any(even):
+        return None
+
+    paper = np.stack([_closed(channel, 8) for channel in channels])
+    contrast = 255 * (1 - channels / np.maximum(paper, 1))
+    lines = [found for found, *_ in families]
+    rest = (contrast.max(axis=0) > 40) & ~_grown(lines[0] | lines[1], 2)
+    if rest.sum() < 0.001 * rest.size:
+        return None  # nothing but the pattern: it is the drawing
+    ink = _colour_of(contrast, rest)
+    wide = 0.4 * _width(rest)
+    core = binary_opening(contrast.max(axis=0) > 40, np.ones((3, 3)), iterations=1)
+    rules = np.zeros(thin.shape, dtype=bool)
+    for (found, _, edges), regular in zip(families, even, strict=True):
+        if not found.any():
+            continue
+        tone = np.median(contrast[:, found & thin], axis=1)
+        width = _width(found & thin)
+        other = np.linalg.norm(tone - ink) > 0.25 * np.linalg.norm(ink)
+        if other or (regular and edges and width <= wide):
+            rules |= _grown(found, 2) & (_nearer(contrast, tone, ink) if other else ~core)
+        elif regular and edges:
+            raise CourseError(
+                f"{name}: its ruled paper has lines as dark as the drawing; draw on plain paper, "
+                "or with a darker or thicker pen."
+            )
+    return rules if rules.any() else None
+
+
+def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Straight lines across a picture (H, W) bool, from left to right at any one slope up to `STEEPEST`.
+
+    Returns their pixels (H, W) bool, the row of each at the picture's middle, and whether they reach both edges. Every
+    column is shifted so that the lines are level; a line's pixel is one whose surroundings along the line are mostly set.
+    """
+    from scipy.ndimage import find_objects, label, uniform_filter1d
+
+    height, width = thin.shape
+    y, x = np.nonzero(thin)
+    x = x - width // 2
+
+    def evenness(slope: float, blur: int) -> float:
+        counts = np.bincount((y - slope * x + width).astype(np.int64) // blur)
+        return float((counts.astype(np.float64) ** 2).sum())
+
+    coarse = max(np.linspace(-STEEPEST, STEEPEST, 41), key=lambda slope: evenness(slope, 4))
+    slope = max(np.linspace(coarse - 0.005, coarse + 0.005, 21), key=lambda s: evenness(s, 1))
+
+    shift = np.rint(slope * (np.arange(width) - width // 2)).astype(np.int64)
+    rows = np.arange(height)[:, None]
+    inside = (rows + shift >= 0) & (rows + shift < height)
+    level = np.take_along_axis(thin, (rows + shift).clip(0, height - 1), axis=0) & inside
+    thick = level.copy()
+    thick[1:] |= level[:-1]
+    thick[:-1] |= level[1:]
+    along = max(9, width // 8)
+    runs = thick & (uniform_filter1d(thick.astype(np.float32), along, axis=1) > 0.6)
+
+    parts, n = label(runs, np.ones((3, 3)))
+    boxes = find_objects(parts)
+    pieces = sorted(
+        ((box[0].start + box[0].stop - 1) / 2, i + 1)
+        for i, box in enumerate(boxes)
+        if box[1].stop - box[1].start > along and box[0].stop - box[0].start < max(8, width // 40)
+    )
+    places, used, whole = [], np.zeros(n + 1, dtype=bool), []
+    while pieces:
+        near = [piece for piece in pieces if piece[0] - pieces[0][0] <= max(2, width // 250)]
+        pieces = pieces[len(near) :]
+        reach = sum(boxes[i - 1][1].stop - boxes[i - 1][1].start for _, i in near) / width
+        if reach > 0.5:
+            places.append(float(np.mean([place for place, _ in near])))
+            whole.append(reach)
+            used[[i for _, i in near]] = True
+    found = np.take_along_axis(used[parts] & runs, (rows - shift).clip(0, height - 1), axis=0)
+    found &= (rows - shift >= 0) & (rows - shift < height)
+    return found, np.array(places), bool(whole and np.median(whole) > 0.95)
+
+
+def _evenly_spaced(places: np.ndarray) -> bool:
+    """Whether four lines or more, at these rows, are at equal distances; one may be missing here and there."""
+    if len(places) < 4:
+        return False
+    gaps = np.diff(places)
+    turns = gaps / np.median(gaps)
+    return bool((np.abs(turns - np.rint(turns)) < 0.2).mean() >= 0.7)
+
+
+def _colour_of(contrast: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The contrast to the paper (C,) of the darkest quarter of some pixels."""
+    inside = contrast[:, where]
+    strength = np.linalg.norm(inside, axis=0)
+    return np.median(inside[:, strength >= np.percentile(strength, 75)], axis=1)
+
+
+def _nearer(contrast: np.ndarray, rule: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """Where a pixel (C, H, W) is a mixture of paper and rule (C,) rather than of paper and ink (C,): (H, W) bool."""
+
+    def distance(colour: np.ndarray, low: float, high: float) -> np.ndarray:
+        share = np.tensordot(colour, contrast, 1) / (colour @ colour)
+        return np.linalg.norm(contrast - share.clip(low, high) * colour[:, None, None], axis=0)
+
+    return distance(rule, 0, 1.2) <= distance(ink, 0.5, 2)
+
+
+def _closed(plane: np.ndarray, part: int) -> np.ndarray:
+    """The paper (H, W) without the dark lines on it that are thinner than the longer side over `part`."""
+    from scipy.ndimage import grey_closing
+
+    window = max(5, max(plane.shape) // part)
+    return grey_closing(plane, (window, window))
+
+
+# Strokes ---------------------------------------------------------------------
 
 
 def _fits(
     ink: np.ndarray, stroke: float | None, extent: float | None, found: float, ends: tuple[int, int]
 ) -> bool:
-    """Whether a drawing has OpenMoji's place and strokes already: square, near the middle, neither small nor thin."""
+    """Whether a drawing has OpenMoji's place and strokes: square, near the middle, neither small nor thin anywhere."""
     height, width = ink.shape
     central = all(
         abs(end / 2 / side - 0.5) < 0.1 for end, side in zip(ends, (height, width), strict=True)
@@ -99,41 +414,42 @@ def _fits(
     )
 
 
-def _ink(levels: np.ndarray) -> np.ndarray:
-    """The lines of a photographed drawing (H, W), 0..255 -> bool: by Sauvola's threshold, without specks and rim."""
-    from scipy.ndimage import find_objects, gaussian_filter, label
-    from skimage.filters import threshold_sauvola
+def _grown(ink: np.ndarray, by: int) -> np.ndarray:
+    """The ink (H, W) bool, `by` pixels wider on each side."""
+    from scipy.ndimage import maximum_filter
 
-    side = max(levels.shape)
-    smooth = gaussian_filter(levels, side / 1000)
-    window = min(2 * (side // 16) + 1, 2 * ((min(levels.shape) - 1) // 2) + 1)
-    ink = smooth < threshold_sauvola(smooth, window_size=window, k=0.15, r=128)
-    ink |= smooth < 0.4 * np.percentile(smooth, 90)  # the middle of large black areas
-    parts, n = label(ink, np.ones((3, 3)))
-    area = np.bincount(parts.ravel(), minlength=n + 1)
-    kept = area >= max(4, (side * STROKE / 3) ** 2)
-    kept[0] = False
-    at_edge = np.zeros(n + 1, dtype=bool)
-    at_edge[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
-    depth = [
-        min(rows.stop - rows.start, columns.stop - columns.start)
-        for rows, columns in find_objects(parts)
-    ]
-    rim = at_edge & (np.array([0, *depth]) < 0.15 * min(levels.shape))
-    for dropped, least in ((rim, 0.02), (at_edge, 0.5)):
-        if area[kept & ~dropped].sum() > least * area[kept].sum():
-            kept &= ~dropped
-    return kept[parts]
+    return maximum_filter(ink, 2 * by + 1)
+
+
+def _depths(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each pixel's distance to what is not ink, and the middle lines of the strokes."""
+    from scipy.ndimage import distance_transform_edt
+    from skimage.morphology import skeletonize
+
+    ink = np.pad(ink, 1)
+    return distance_transform_edt(ink)[1:-1, 1:-1], skeletonize(ink)[1:-1, 1:-1]
 
 
 def _width(ink: np.ndarray) -> float:
     """Median width of the strokes in pixels."""
-    from scipy.ndimage import distance_transform_edt
-    from skimage.morphology import skeletonize
+    depth, middle = _depths(ink)
+    return float(2 * np.median(depth[middle]) - 1)
 
-    return float(
-        2 * np.median(distance_transform_edt(np.pad(ink, 1))[skeletonize(np.pad(ink, 1))]) - 1
-    )
+
+def _at_least(ink: np.ndarray, width: float) -> np.ndarray:
+    """The ink with lines thinner than half of `width` redrawn `width` pixels wide; corners and ends are no lines."""
+    from scipy.ndimage import distance_transform_edt, label
+
+    if not ink.any():
+        return ink
+    depth, middle = _depths(ink)
+    wide = 2 * depth - 1 >= width / 2 - 1
+    branches, n = label(middle & ~wide, np.ones((3, 3)))
+    if n == 0:
+        return ink
+    clear = distance_transform_edt(~(middle & wide)) > width if (middle & wide).any() else True
+    thin = np.isin(branches, np.unique(branches[(branches > 0) & clear])) & (branches > 0)
+    return ink | (distance_transform_edt(~thin) <= width / 2) if thin.any() else ink
 
 
 def _placed(ink: np.ndarray, middle: tuple[float, float], scale: float, fine: int) -> np.ndarray:
