@@ -1,4 +1,4 @@
-"""Clean line art from a reader's own drawing: a scan or a photo, made like the training data of chapter 6."""
+"""Line art like chapter 6's training data, from a scan or a photo of a reader's own drawing."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ def line_art(
     stroke: float | None = STROKE,
     extent: float | None = EXTENT,
 ) -> Tensor:
-    """A scan or a photo of a drawing -> line art like OpenMoji's: (1, size, size) uint8, black on white.
+    """A drawing, scanned or photographed, as line art like OpenMoji's: (1, size, size) uint8.
 
-    Ink is what is darker than its surroundings or of another colour. Black lines count first. Lighter lines (pencil,
-    crayon, yellow) are added where they are no blurred edge of a black line, and no colour inside black outlines. A
-    coloured area without an outline becomes one. Shadows and coloured paper do no harm, and a picture that is mostly
-    dark is inverted (chalk on a blackboard). The rules of ruled or squared paper are removed.
+    The result is black on white. Ink is what is darker than the paper around it, or of another
+    colour: pencil, yellow and light blue count too. Colours inside dark outlines are left out; a
+    coloured area without an outline is reduced to its edge. Shadows and coloured paper do no harm.
+    A mostly dark picture is inverted (chalk on a blackboard). The rules of ruled or squared paper
+    are removed.
 
-    The drawing is then centred and resized, and its strokes are redrawn at one width. Black digital line art that has
-    the right place and strokes already is only resized.
+    The drawing is then centred and resized, and its strokes are redrawn at one width. A drawing
+    that has the right place and strokes already keeps both.
 
     Args:
         image: a file, or a picture that was read.
         size: 16 to 1024 pixels.
-        stroke: width of the strokes, in sides; None keeps their width, but none becomes thinner than a pixel.
-        extent: longer side of the drawing, in sides; None leaves the drawing where it is, in the middle square.
+        stroke: width of the strokes, in sides; None keeps their width, with thin lines at a pixel.
+        extent: longer side of the drawing, in sides; None keeps the picture's middle square as is.
 
     Raises:
-        CourseError: no lines are found, the rules of the paper cannot be told from the drawing, or the file cannot be
-            read.
+        CourseError: no lines are found, the paper's rules look like the drawing's own lines, or the
+            file cannot be read.
     """
     check_size(size)
     name = "the picture" if isinstance(image, Image.Image) else str(image)
@@ -52,14 +53,16 @@ def line_art(
     ink, black = _ink(colour, grey, name)
     if not ink.any():
         raise CourseError(
-            f"{name}: No lines found, as it is blank or its lines are too faint; draw with a dark pen on light paper, "
-            "and let the drawing fill most of the picture."
+            f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, and "
+            "let the drawing fill most of the picture."
         )
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     longer, side = max(bottom - top, right - left), min(ink.shape)
-    if black and _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
-        return tensor(square(grey, size))
+    if _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
+        if black:
+            return tensor(square(grey, size))
+        stroke = extent = None
 
     if extent is None:
         middle, scale = (ink.shape[0] / 2, ink.shape[1] / 2), 1 / side
@@ -89,14 +92,11 @@ def _opened(image: str | Path | Image.Image, size: int, name: str) -> Image.Imag
             f"give {SMALLEST} or more on each side."
         )
     image = on_white(image)
-    image = image.convert("L" if image.mode in ("1", "L") or image.mode[0] in "IF" else "RGB")
-    if max(image.size) < 48:  # too few pixels to tell a line from its neighbour
-        image = image.resize([8 * side for side in image.size], Image.Resampling.BICUBIC)
-    return image
+    return image.convert("L" if image.mode in ("1", "L") or image.mode[0] in "IF" else "RGB")
 
 
 def _dark_on_light(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The picture in colour and in grey, both inverted if most of it is dark and the rest is lighter."""
+    """The picture in colour and in grey, both inverted if its lines are lighter than its ground."""
     grey = image.convert("L")
     cumulated = np.cumsum(grey.histogram()) / (grey.width * grey.height)
     darkest, middle, lightest = np.searchsorted(cumulated, (0.005, 0.5, 0.995))
@@ -106,7 +106,10 @@ def _dark_on_light(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 
 
 def _reduced(channel: Image.Image, factor: int, keep_lines: bool) -> np.ndarray:
-    """One channel, float32, with blocks of factor x factor pixels as one: their darkest (a line stays), or their mean."""
+    """One channel, float32, with each factor x factor block as one pixel.
+
+    That is the block's darkest, so that a thin line stays, or its mean, so that noise goes.
+    """
     if factor == 1 or not keep_lines:
         return np.asarray(channel.reduce(factor), dtype=np.float32)
     pixels = np.asarray(channel)
@@ -123,17 +126,17 @@ def _reduced(channel: Image.Image, factor: int, keep_lines: bool) -> np.ndarray:
 
 
 def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray, bool]:
-    """The lines, (H, W) bool at the working size, and whether the picture is clean and all of them are black.
+    """The lines (H, W) bool, at the working size; and whether the picture is black on clean white.
 
-    `darkest` is each pixel's least channel, as a fraction of the paper's, times 255: there a yellow line is as dark as
-    a black one.
+    `darkest` is each pixel's least channel relative to the paper's, so that a yellow line is as
+    dark as a black one.
     """
     clean = _is_clean(grey)
     factor = max(1, round(max(grey.size) / WORKING))
     levels = _reduced(grey, factor, keep_lines=False)
     channels = np.stack([_reduced(channel, factor, clean) for channel in colour.split()])
     paper = np.median(channels[:, levels >= np.median(levels)], axis=1)
-    channels = np.minimum(255, channels * (255 / np.maximum(paper, 1))[:, None, None])
+    channels *= (255 / np.maximum(paper, 1))[:, None, None]
     thin = _reduced(grey, factor, clean)
 
     rules = _rules(channels, name)
@@ -157,8 +160,9 @@ def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray,
 
 
 def _is_clean(grey: Image.Image) -> bool:
-    """Whether a picture is digital line art: most of it is plain paper, and what is neither paper nor black is little, or
-    flat as in a coloured drawing. A photo's paper is uneven, and a photo's shadows are not flat.
+    """Whether a picture is digital: plain paper, and little or flat grey besides.
+
+    The paper of a photo is uneven, and its shadows are not flat.
     """
     counts = np.array(grey.histogram()) / (grey.width * grey.height)
     paper = int(np.searchsorted(np.cumsum(counts), 0.75))
@@ -166,9 +170,10 @@ def _is_clean(grey: Image.Image) -> bool:
     if plain <= 0.5 or between < 0.12:
         return bool(plain > 0.5)
     pixels = np.asarray(grey)
-    pair = pixels[:, 1:].astype(np.int16) - pixels[:, :-1]
-    inside = (pixels[:, 1:] > 40) & (pixels[:, 1:] < paper - 5)
-    return bool((np.abs(pair[inside]) <= 1).mean() > 0.5)
+    corner = pixels[:-1, :-1].astype(np.int16)
+    inside = (corner > 40) & (corner < paper - 5)
+    flat = (np.abs(pixels[1:, :-1] - corner) <= 1) & (np.abs(pixels[:-1, 1:] - corner) <= 1)
+    return bool(flat[inside].mean() > 0.5)
 
 
 def _clean_ink(
@@ -176,8 +181,8 @@ def _clean_ink(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Black lines, and all lines, of digital line art: (H, W) bool each.
 
-    Black is what is darker than half-way from the paper to black, or to the drawing's own ink if that is lighter. The
-    other threshold has hysteresis: a faint pixel counts where a clearer one belongs to the same line.
+    Black is darker than half-way from the paper to black, or to the drawing's own ink if that is
+    lighter. The other threshold has hysteresis: a faint pixel counts if its line has a clearer one.
     """
     from scipy.ndimage import label
 
@@ -188,7 +193,7 @@ def _clean_ink(
     paper, ink = np.percentile(levels, 75), np.percentile(thin[marks], 0.1)
     half = paper * 128 / 255 if ink < 128 else (paper + ink) / 2
     black = levels < half
-    black |= (thin < half) & ~_grown(black, 1)  # thinner than half a pixel, after the reduction
+    black |= (thin < half) & ~_grown(black, 1)  # lines lost in a block's mean
     seed = min(48, np.percentile(contrast[marks], 99) / 2)
     parts, n = label(contrast > max(10, seed / 2), np.ones((3, 3)))
     seeded = np.bincount(parts[contrast >= seed], minlength=n + 1) > 0
@@ -197,7 +202,7 @@ def _clean_ink(
 
 
 def _photographed_ink(levels: np.ndarray, k: float) -> np.ndarray:
-    """What is darker than its surroundings, (H, W) bool, by Sauvola and Pietikainen's threshold (2000)."""
+    """What is darker than its surroundings (H, W) bool (Sauvola and Pietikainen, 2000, eq. 5)."""
     from scipy.ndimage import gaussian_filter
     from skimage.filters import threshold_sauvola
 
@@ -209,10 +214,11 @@ def _photographed_ink(levels: np.ndarray, k: float) -> np.ndarray:
 
 
 def _lighter_strokes(black: np.ndarray, lighter: np.ndarray, margin: int) -> np.ndarray:
-    """The strokes (H, W) bool that are no black lines: of `lighter`, without what is no stroke.
+    """The strokes (H, W) bool of `lighter` that are not `black`.
 
-    Left out are blurred edges (within `margin` pixels of black), specks, and colours inside black outlines. Lighter bits
-    of a line that is black elsewhere stay, and of a coloured area without an outline its edge.
+    Blurred edges (within `margin` pixels of black), specks, and colours inside black outlines are
+    left out. Lighter parts of a line that is black elsewhere stay. A coloured area that has no
+    outline is reduced to its edge.
     """
     from scipy.ndimage import binary_erosion, distance_transform_edt, label, maximum
 
@@ -239,8 +245,9 @@ def _lighter_strokes(black: np.ndarray, lighter: np.ndarray, margin: int) -> np.
 
 
 def _without_specks_and_rim(ink: np.ndarray) -> np.ndarray:
-    """The ink without specks, and without what touches the picture's edge if it lies along it or is the smaller part:
-    the rim of the sheet, the table.
+    """The ink without specks, the rim of the sheet and the table.
+
+    The last two touch the picture's edge, and lie along it or are the smaller part.
     """
     from scipy.ndimage import find_objects, label
 
@@ -265,22 +272,25 @@ def _without_specks_and_rim(ink: np.ndarray) -> np.ndarray:
 
 
 def _rules(channels: np.ndarray, name: str) -> np.ndarray | None:
-    """The printed rules of ruled or squared paper, (H, W) bool, in a picture (C, H, W), 0..255; None if there are none.
+    """The rules (H, W) bool of ruled or squared paper, in a picture (C, H, W), 0..255; or None.
 
-    Rules are thin, straight, parallel, evenly spaced, and cross the picture. They are removed only if they are lighter
-    than the drawing, of another colour, or much thinner: a fence drawn with the pen of the rest stays. A single line
-    across the others (the margin) counts if it has a colour of its own.
+    Rules are thin, straight, parallel and evenly spaced, and cross the picture. They count only if
+    they are lighter than the drawing, of another colour, or much thinner: a fence drawn with the
+    same pen stays. A margin, across the others, counts if it has another colour than the drawing.
 
     Raises:
         CourseError: the paper is ruled from edge to edge, in the colour and width of the drawing.
     """
     from scipy.ndimage import binary_opening
 
+    side = max(channels.shape[1:])
+    if side < 200:
+        return None
     raised = np.stack([_closed(channel, 40) for channel in channels]) - channels
     strength = raised.max(axis=0)
     noise = np.median(strength)
     spread = 1.5 * np.median(np.abs(strength - noise))
-    thin = strength > max(8, noise + 3 * spread)
+    thin = strength > max(20, noise + 3 * spread)
     families = [_parallels(thin), _parallels(thin.T)]
     families[1] = (families[1][0].T, *families[1][1:])
     even = [_evenly_spaced(places) for _, places, _ in families]
@@ -289,35 +299,45 @@ def _rules(channels: np.ndarray, name: str) -> np.ndarray | None:
 
     paper = np.stack([_closed(channel, 8) for channel in channels])
     contrast = 255 * (1 - channels / np.maximum(paper, 1))
-    lines = [found for found, *_ in families]
-    rest = (contrast.max(axis=0) > 40) & ~_grown(lines[0] | lines[1], 2)
+    marks = contrast.max(axis=0) > 40
+    rest = marks & ~_grown((families[0][0] > 0) | (families[1][0] > 0), 2)
     if rest.sum() < 0.001 * rest.size:
         return None  # nothing but the pattern: it is the drawing
-    ink = _colour_of(contrast, rest)
-    wide = 0.4 * _width(rest)
-    core = binary_opening(contrast.max(axis=0) > 40, np.ones((3, 3)), iterations=1)
+    ink, pen = _colour_of(contrast, rest), _width(rest)
+    core = binary_opening(marks, np.ones((3, 3)))
     rules = np.zeros(thin.shape, dtype=bool)
-    for (found, _, edges), regular in zip(families, even, strict=True):
-        if not found.any():
+    for (lines, _, edges), regular in zip(families, even, strict=True):
+        same, width = [], _width(thin & (lines > 0)) if lines.any() else 0
+        if width > max(4, side / 150):
             continue
-        tone = np.median(contrast[:, found & thin], axis=1)
-        width = _width(found & thin)
-        other = np.linalg.norm(tone - ink) > 0.25 * np.linalg.norm(ink)
-        if other or (regular and edges and width <= wide):
-            rules |= _grown(found, 2) & (_nearer(contrast, tone, ink) if other else ~core)
-        elif regular and edges:
+        for number in np.unique(lines[lines > 0]):
+            line = lines == number
+            tone = np.median(contrast[:, line & thin], axis=1)
+            if np.linalg.norm(tone - ink) > 0.25 * np.linalg.norm(ink):
+                y, x = np.nonzero(_grown(line, 2))
+                rules[y, x] |= _nearer(contrast[:, y, x], tone, ink)
+            else:
+                same.append(line)
+        if not (regular and edges and len(same) >= 4):
+            continue
+        if width > 0.4 * pen:
             raise CourseError(
                 f"{name}: its ruled paper has lines as dark as the drawing; draw on plain paper, "
                 "or with a darker or thicker pen."
             )
+        rules |= _grown(np.any(same, axis=0), 2) & ~core
     return rules if rules.any() else None
 
 
 def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Straight lines across a picture (H, W) bool, from left to right at any one slope up to `STEEPEST`.
+    """Parallel straight lines across a picture (H, W) bool, from left to right, level or sloping.
 
-    Returns their pixels (H, W) bool, the row of each at the picture's middle, and whether they reach both edges. Every
-    column is shifted so that the lines are level; a line's pixel is one whose surroundings along the line are mostly set.
+    The columns are shifted until the lines are level. A line's pixel is then one whose
+    surroundings along the row are mostly set.
+
+    Returns:
+        each pixel's line (H, W) int, 0 where there is none; the rows, at the picture's middle, of
+        the lines that cover half the width; whether these reach both edges.
     """
     from scipy.ndimage import find_objects, label, uniform_filter1d
 
@@ -349,22 +369,25 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
         for i, box in enumerate(boxes)
         if box[1].stop - box[1].start > along and box[0].stop - box[0].start < max(8, width // 40)
     )
-    places, used, whole = [], np.zeros(n + 1, dtype=bool), []
+    lines = []  # (row, part of the width that is covered, pieces)
     while pieces:
         near = [piece for piece in pieces if piece[0] - pieces[0][0] <= max(2, width // 250)]
         pieces = pieces[len(near) :]
         reach = sum(boxes[i - 1][1].stop - boxes[i - 1][1].start for _, i in near) / width
-        if reach > 0.5:
-            places.append(float(np.mean([place for place, _ in near])))
-            whole.append(reach)
-            used[[i for _, i in near]] = True
-    found = np.take_along_axis(used[parts] & runs, (rows - shift).clip(0, height - 1), axis=0)
-    found &= (rows - shift >= 0) & (rows - shift < height)
-    return found, np.array(places), bool(whole and np.median(whole) > 0.95)
+        lines.append((float(np.mean([row for row, _ in near])), reach, [i for _, i in near]))
+    places = np.array([row for row, reach, _ in lines if reach > 0.5])
+    whole = [reach for _, reach, _ in lines if reach > 0.5]
+    enough = 0.25 if _evenly_spaced(places) else 0.5
+    line_of = np.zeros(n + 1, dtype=np.int32)
+    for number, (_, reach, group) in enumerate(lines, start=1):
+        line_of[group] = number if reach > enough else 0
+    found = np.take_along_axis(line_of[parts], (rows - shift).clip(0, height - 1), axis=0)
+    found[(rows - shift < 0) | (rows - shift >= height)] = 0
+    return found, places, bool(whole and np.median(whole) > 0.95)
 
 
 def _evenly_spaced(places: np.ndarray) -> bool:
-    """Whether four lines or more, at these rows, are at equal distances; one may be missing here and there."""
+    """Whether these are four rows or more at equal distances; a few may be missing."""
     if len(places) < 4:
         return False
     gaps = np.diff(places)
@@ -380,17 +403,17 @@ def _colour_of(contrast: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _nearer(contrast: np.ndarray, rule: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    """Where a pixel (C, H, W) is a mixture of paper and rule (C,) rather than of paper and ink (C,): (H, W) bool."""
+    """Which contrasts (C, N) mix paper with the rule's (C,) and not with the ink's (C,): (N,)."""
 
     def distance(colour: np.ndarray, low: float, high: float) -> np.ndarray:
         share = np.tensordot(colour, contrast, 1) / (colour @ colour)
-        return np.linalg.norm(contrast - share.clip(low, high) * colour[:, None, None], axis=0)
+        return np.linalg.norm(contrast - share.clip(low, high) * colour[:, None], axis=0)
 
     return distance(rule, 0, 1.2) <= distance(ink, 0.5, 2)
 
 
 def _closed(plane: np.ndarray, part: int) -> np.ndarray:
-    """The paper (H, W) without the dark lines on it that are thinner than the longer side over `part`."""
+    """The picture (H, W) without dark lines thinner than the longer side / `part`."""
     from scipy.ndimage import grey_closing
 
     window = max(5, max(plane.shape) // part)
@@ -403,7 +426,7 @@ def _closed(plane: np.ndarray, part: int) -> np.ndarray:
 def _fits(
     ink: np.ndarray, stroke: float | None, extent: float | None, found: float, ends: tuple[int, int]
 ) -> bool:
-    """Whether a drawing has OpenMoji's place and strokes: square, near the middle, neither small nor thin anywhere."""
+    """Whether a drawing has OpenMoji's place and strokes, in a square picture."""
     height, width = ink.shape
     central = all(
         abs(end / 2 / side - 0.5) < 0.1 for end, side in zip(ends, (height, width), strict=True)
@@ -437,13 +460,16 @@ def _width(ink: np.ndarray) -> float:
 
 
 def _at_least(ink: np.ndarray, width: float) -> np.ndarray:
-    """The ink with lines thinner than half of `width` redrawn `width` pixels wide; corners and ends are no lines."""
+    """The ink, with lines thinner than a quarter of `width` redrawn `width` pixels wide.
+
+    The middle line of a corner or an end is thin too; it stays as it is.
+    """
     from scipy.ndimage import distance_transform_edt, label
 
     if not ink.any():
         return ink
     depth, middle = _depths(ink)
-    wide = 2 * depth - 1 >= width / 2 - 1
+    wide = 2 * depth - 1 >= width / 4
     branches, n = label(middle & ~wide, np.ones((3, 3)))
     if n == 0:
         return ink
@@ -453,7 +479,7 @@ def _at_least(ink: np.ndarray, width: float) -> np.ndarray:
 
 
 def _placed(ink: np.ndarray, middle: tuple[float, float], scale: float, fine: int) -> np.ndarray:
-    """The drawing enlarged `scale` times with its point `middle` (row, column) in the middle of (fine, fine), bool."""
+    """The ink enlarged `scale` times, with `middle` (row, column) in the middle of (fine, fine)."""
     half = fine / 2 / scale
     box = (middle[1] - half, middle[0] - half, middle[1] + half, middle[0] + half)
     picture = Image.fromarray(np.where(ink, 255, 0).astype(np.uint8))
@@ -469,7 +495,7 @@ def _placed(ink: np.ndarray, middle: tuple[float, float], scale: float, fine: in
 
 
 def _stroked(ink: np.ndarray, width: float) -> np.ndarray:
-    """The drawing (H, W) bool with strokes about `width` pixels wide; a width right already stays."""
+    """The ink (H, W) with strokes about `width` pixels wide; a width that is right stays."""
     from scipy.ndimage import distance_transform_edt
     from skimage.morphology import skeletonize
 
@@ -484,7 +510,7 @@ def _stroked(ink: np.ndarray, width: float) -> np.ndarray:
     thinned = (depth > (found - width) / 2) | (
         distance_transform_edt(~skeletonize(ink)) <= width / 2
     )
-    # Dots and black areas are no strokes: what is wider than one and a half of them stays.
+    # What is wider than one and a half strokes is a dot or a black area, and stays.
     core = 0.75 * found
     areas = (
         distance_transform_edt(depth <= core) <= core
