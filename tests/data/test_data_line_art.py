@@ -91,5 +91,149 @@ def test_a_blank_page_has_no_lines():
         Image.fromarray(paper),
         *(Image.new("L", (99, 99), level) for level in (0, 128, 255)),
     ):
-        with pytest.raises(CourseError, match="No lines found.*dark pen"):
+        with pytest.raises(
+            CourseError, match="the picture: no lines found.*; draw with a dark pen"
+        ):
             line_art.line_art(page)
+
+
+def coloured(picture: Image.Image, ink: tuple[int, int, int], paper=(255, 255, 255)) -> np.ndarray:
+    """The drawing (H, W, 3) with another ink and on another paper."""
+    share = np.asarray(picture)[..., None] / 255
+    return (share * paper + (1 - share) * ink).astype(np.uint8)
+
+
+def cleaned(pixels: np.ndarray, size: int = 128) -> torch.Tensor:
+    return line_art.line_art(Image.fromarray(pixels), size=size)
+
+
+@pytest.mark.parametrize(
+    "ink",
+    [(150,) * 3, (215,) * 3, (255, 230, 0), (173, 216, 230), (255, 160, 0), (20, 20, 90)],
+    ids=["grey", "light grey", "yellow", "light blue", "orange", "dark blue"],
+)
+@pytest.mark.parametrize("stroke", [0.008, 0.028])
+def test_lines_of_any_tone_and_colour_become_black(ink, stroke):
+    found = cleaned(coloured(drawing(320, stroke, dots=False), ink))
+    assert alike(found, drawing(128, line_art.STROKE, dots=False)) > 0.75
+    assert found.min() < 40
+
+
+def test_an_orange_circle_beside_a_black_square_is_drawn_too():
+    for width in (8, 0):  # an outline, a disc
+        sheet = Image.new("RGB", (400, 400), "white")
+        pen = ImageDraw.Draw(sheet)
+        pen.rectangle((40, 120, 160, 280), outline="black", width=8)
+        orange = (255, 160, 0)
+        pen.ellipse((230, 120, 360, 280), outline=orange, width=8, fill=None if width else orange)
+        right = line_art.line_art(sheet, size=128)[0, :, 70:].numpy() < 128
+        columns = np.flatnonzero(right.any(axis=0))
+        assert np.ptp(columns) > 30, "the circle has its width"
+        assert not right[:, columns.mean().astype(int)][60:68].any(), "and is hollow"
+
+
+def test_pencil_clipped_to_white_is_not_dotted():
+    random = np.random.default_rng(0)
+    pressure = Image.fromarray(random.integers(0, 255, (60, 60), dtype=np.uint8))
+    pressure = np.asarray(pressure.resize((480, 480), Image.Resampling.BICUBIC)) / 255
+    levels = 255 - (255 - np.asarray(drawing(480, 0.012, dots=False))) * (0.2 + 0.7 * pressure)
+    levels[levels > 235] = 255
+    expected = drawing(128, line_art.STROKE, dots=False)
+    assert alike(cleaned(levels.astype(np.uint8)), expected) > 0.8
+
+
+def test_colours_inside_black_outlines_are_left_out():
+    outline = drawing(256, line_art.STROKE, dots=False)
+    picture = Image.fromarray(coloured(outline, (0, 0, 0)))
+    for y in (128, 40):
+        ImageDraw.floodfill(picture, (128, y), (255, 220, 60), thresh=120)
+    assert (
+        alike(line_art.line_art(picture, size=128), drawing(128, line_art.STROKE, dots=False)) > 0.8
+    )
+
+
+@pytest.mark.parametrize("side", [700, 3000, 6000])
+@pytest.mark.parametrize("width", [1, 2])
+def test_thin_lines_of_large_drawings_stay(side, width):
+    sheet = Image.new("L", (side, side), 255)
+    pen = ImageDraw.Draw(sheet)
+    low, high = round(0.12 * side), round(0.88 * side)
+    pen.rectangle((low, low, high, high), outline=30, width=width)
+    pen.line((low, low, high, high - side // 10), fill=30, width=width)
+    expected = Image.new("L", (128, 128), 255)
+    pen = ImageDraw.Draw(expected)
+    pen.rectangle((15, 15, 112, 112), outline=0, width=3)
+    pen.line((15, 15, 112, 99), fill=0, width=3)
+    assert alike(line_art.line_art(sheet, size=128), expected) > 0.8
+
+
+def test_a_thin_line_in_a_thick_drawing_stays():
+    sheet = drawing(2048, line_art.STROKE, dots=False)
+    ImageDraw.Draw(sheet).line((700, 800, 1400, 800), fill=0, width=1)
+    row = line_art.line_art(sheet, size=128)[0, 46:54, 46:84].numpy()
+    assert (row.min(axis=0) < 128).all()
+
+
+def ruled(face: np.ndarray, step: int, rule, *, squared=False, margin=None, width=1) -> np.ndarray:
+    """A drawing (H, W, 3) on a sheet with printed rules, and a margin across them."""
+    sheet = Image.new("RGB", face.shape[1::-1], "white")
+    pen, side = ImageDraw.Draw(sheet), face.shape[0]
+    for at in range(step, side, step):
+        pen.line((0, at, side, at), fill=rule, width=width)
+        if squared:
+            pen.line((at, 0, at, side), fill=rule, width=width)
+    if margin:
+        pen.line((side // 12, 0, side // 12, side), fill=margin, width=width)
+    return np.minimum(np.asarray(sheet), face)
+
+
+BLUE, GREY, RED = (150, 190, 235), (190, 190, 190), (235, 120, 120)
+
+
+PAPERS = {
+    "blue rules, red margin": {"rule": BLUE, "margin": RED},
+    "grey squares": {"rule": GREY, "squared": True},
+    "blue squares, red margin": {"rule": (110, 150, 220), "squared": True, "margin": RED},
+    "thin black squares": {"rule": (0, 0, 0), "squared": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "turned"),
+    [(kind, None) for kind in PAPERS] + [(kind, 2.0) for kind in list(PAPERS)[:3]],
+)
+def test_the_rules_of_the_paper_are_removed(kind, turned):
+    paper = PAPERS[kind]
+    width = 2 if turned else 1
+    pixels = ruled(
+        coloured(drawing(720, 0.012, dots=False), (20, 20, 60)), 30, width=width, **paper
+    )
+    if turned:
+        photo = Image.fromarray(pixels).rotate(turned, Image.Resampling.BICUBIC)
+        photo = photo.crop((30, 30, 690, 690))
+        light = np.linspace(0.6, 0.95, 660)[None, :, None] * np.array([1, 0.97, 0.88])
+        noise = np.random.default_rng(0).normal(0, 4, (660, 660, 3))
+        pixels = (np.asarray(photo) * light + noise).clip(0, 255).astype(np.uint8)
+    expected = drawing(128, line_art.STROKE, dots=False).rotate(turned or 0, fillcolor=255)
+    assert alike(cleaned(pixels), expected) > 0.8
+
+
+def test_patterns_drawn_with_the_same_pen_stay():
+    fence = drawing(480, 0.012, (0.35, 0.08, 0.65, 0.38))
+    pen = ImageDraw.Draw(fence)
+    for x in range(30, 460, 40):
+        pen.line((x, 200, x, 450), fill=0, width=6)
+    for y in (260, 390):
+        pen.line((10, y, 470, y), fill=0, width=6)
+    fenced = line_art.line_art(fence, size=256)[0].numpy() < 128
+    pickets = np.diff(fenced[170].astype(int)) > 0
+    assert pickets.sum() == 11
+    chequered = ruled(coloured(Image.new("L", (480, 480), 255), (0, 0, 0)), 48, (0,) * 3, width=4)
+    rows = cleaned(chequered, 256)[0].numpy() < 128
+    assert (np.diff(rows[:, 128].astype(int)) > 0).sum() == 9
+
+
+def test_rules_like_the_drawing_are_refused_with_a_way_out():
+    face = coloured(drawing(900, 3 / 900, dots=False), (0, 0, 0))
+    with pytest.raises(CourseError, match="ruled paper has lines as dark.*plain paper"):
+        cleaned(ruled(face, 36, (0, 0, 0), squared=True, width=3))
