@@ -39,8 +39,8 @@ def listing() -> None:
         forms = ", ".join(chapter.forms)
         table([(name, f"{chapter.title}\nforms: {forms}\npublished models: {known}")])
     typer.echo(
-        "\n`gancourse train` trains the first form unless you name another. For the settings of "
-        "a\nchapter: gancourse chapters CHAPTER"
+        "\nThe first form is trained if you name no other. For the settings of a chapter:\n"
+        "gancourse chapters CHAPTER"
     )
 
 

@@ -27,8 +27,11 @@ HOLDS = {
 
 @dataclass(frozen=True)
 class Own:
-    """A folder of your own pictures, and of which half of its pairs, or of what, the inputs are
-    made.
+    """A folder of your own pictures, and how its pairs are read.
+
+    Attributes:
+        direction: "AtoB" or "BtoA", of pairs that lie there.
+        make: "grey", "edges" or "hole": the inputs are made from photos.
     """
 
     folder: Path
@@ -74,9 +77,7 @@ class Own:
         return HOW
 
     def read(self, config: Recipe) -> Any:
-        """The pictures as a game with this config learns from them: see
-        `gancourse.data.folders.own`.
-        """
+        """The pictures in the shape of a config: see `gancourse.data.folders.own`."""
         from gancourse.data import folders
 
         how = {"direction": self.direction, "make": self.make}
@@ -105,11 +106,6 @@ class Own:
                 raise CourseError(
                     f"{name}={asked[name]}: with --data it is {spell(found)}; leave it out."
                 )
-        if len(pictures) < suited.batch_size:
-            raise CourseError(
-                f"batch_size={suited.batch_size}: more than the {len(pictures):,} pictures; "
-                f"add pictures, or give -s batch_size={len(pictures)} or less."
-            )
         return suited, pictures
 
 

@@ -74,6 +74,7 @@ def train(
     from gancourse.cli import own
     from gancourse.data import load
 
+    str(folder).encode()  # safetensors cannot read from a path that is no text; `main` says so
     recipe, changes = chapters.chapter(chapter).config, changes or []
     given = own.Own.given(data, direction, make)
     if given and (data_root or source != "auto"):

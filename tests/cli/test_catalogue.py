@@ -10,9 +10,10 @@ from gancourse.models import published
 from tests.cli.shell import mistake, plain
 
 
-def test_the_list_names_chapters_forms_and_models(gancourse):
+def test_the_list_names_chapters_forms_and_models(gancourse, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = gancourse("chapters")
-    assert status == 0
+    assert status == 0 and max(map(len, out.splitlines())) <= 80
     for name, chapter in CHAPTERS.items():
         assert f"{name}" in out and f"{chapter.title}" in plain(out)
         assert f"forms: {', '.join(chapter.forms)}" in plain(out)

@@ -205,7 +205,8 @@ def test_files_of_any_name_are_read_and_written(photos, name, encoding):
     drawing = Image.new("L", (80, 80), 255)
     ImageDraw.Draw(drawing).ellipse([12, 12, 68, 68], outline=0, width=4)
     drawing.save(photos / f"{name}.png")
-    run, sheet, album = f"run {name}", f"sheet {name}.png", f"album {name}"
+    run = f"run {name}" if name == CAT else "run"  # see the next test
+    sheet, album = f"sheet {name}.png", f"album {name}"
     train = ["train", "gan", "--data", name, "--folder", run, *TINY, "-s", "shape=3,32,32"]
     sample = ["sample", run, "-n", "4", "-o", sheet]
     colour = ["colour", f"{name}.png", "--size", "32", "-o", album]
@@ -216,6 +217,13 @@ def test_files_of_any_name_are_read_and_written(photos, name, encoding):
     assert (photos / album / f"{name}-coloured.png").is_file()
     assert Own.of_run(photos / run).folder == (photos / name).resolve()
     assert ": 8 samples (yours)" in said and "8 pictures, fewer than 1,000; expect that" in said
+
+
+def test_a_run_is_not_begun_in_a_folder_that_could_not_be_read_again(gancourse, tmp_path):
+    run = tmp_path / f"run {NO_TEXT}"
+    message = mistake(gancourse("train", "gan", "--folder", run, *TINY, "-s", "form=toy"))
+    assert message.startswith("'\\udcff': a character that cannot be written as utf-8")
+    assert not run.exists()
 
 
 @pytest.mark.slow

@@ -144,7 +144,7 @@ def test_evaluate_of_what_has_no_score_does_not_read_the_folder(gancourse, monke
         (
             "gan",
             ["--data", "photos", "-s", "batch_size=9"],
-            "batch_size=9: more than the 8 pictures",
+            "batch_size=9: more than the 8 rows",
         ),
     ],
 )
