@@ -21,7 +21,6 @@ from gancourse.files import CourseError
 
 FORMATS = ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"]
 FORMATS += ["AVIF"] if features.check("avif") else []
-DRAWINGS = (".svg", ".svgz")
 FOREIGN = {  # formats that are refused by name, by how their files begin
     rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC (HEIF)",
     rb".{4}ftypavi[fs]": "AVIF",
@@ -56,10 +55,9 @@ def read(path: str | Path, mode: str = "RGB", *, size: int = 512) -> Image.Image
             raise CourseError(f"{path}: {what}; give the name of a picture.")
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if path.suffix.lower() in DRAWINGS:
-                image = svg.read(file, path, size)
-            else:
-                image = _photo(file, path)
+            drawing = svg.begins(file.read(400))  # suffixes are often wrong
+            file.seek(0)
+            image = svg.read(file, path, size) if drawing else _photo(file, path)
         return on_white(image).convert("RGB").convert(mode)
     except CourseError:
         raise
@@ -70,9 +68,11 @@ def read(path: str | Path, mode: str = "RGB", *, size: int = 512) -> Image.Image
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except Exception as error:  # a hostile file makes a decoder raise anything
+        unknown = isinstance(error, UnidentifiedImageError)
+        why = "unknown format" if unknown else error or type(error).__name__
         raise CourseError(
-            f"{path}: cannot be opened as a picture, or is truncated "
-            f"({error or type(error).__name__}); save it again as PNG or JPEG."
+            f"{path}: cannot be opened as a picture, or is truncated ({why}); "
+            "save it again as PNG or JPEG."
         ) from error
 
 
@@ -121,7 +121,7 @@ def _opened(file: BinaryIO, path: Path) -> Image.Image:
         file.seek(0)
         start = file.read(16)
         for magic, name in FOREIGN.items():
-            if re.match(magic, start, re.DOTALL):
+            if name not in formats and re.match(magic, start, re.DOTALL):
                 raise CourseError(
                     f"{path}: {name}, a format that is not read here; save it as PNG or JPEG."
                 ) from error

@@ -9,12 +9,14 @@ import codecs
 import gzip
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
 
 from PIL import Image, ImageOps
 
+from gancourse.data.sources import CourseWarning
 from gancourse.files import CourseError
 
 MOST_BYTES = 5_000_000  # of the text, unzipped
@@ -28,6 +30,13 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?+"
 PIXELS = {"px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6}
 PIXELS |= {"pt": 96 / 72, "pc": 16, "rem": 16, "ch": 8}
 RELATIVE = {"em": 16, "ex": 8, "%": None}  # resvg knows the font and page; pixels at the root
+MOVED = {"d", "transform", "translate", "rotate", "scale"}  # by CSS, which resvg does not follow
+LOST = MOVED | GEOMETRY  # in a style sheet; in an attribute `style`, geometry is mended
+ELSEWHERE = re.compile(r"(?is)svg|:root|from|to|[\d.]+%|.*:(hover|focus|active)")  # not the shapes
+TEXT = {"text", "foreignObject"}
+LONGEST = 60  # characters of a variable of CSS, so that no drawing grows without bounds
+SET = re.compile(rf"(?<![\w-])(--[\w-]{{1,99}}+)\s*+:([^;}}\"'<]{{1,{LONGEST}}}+)(?=[;}}\"'<])")
+VARIABLE = re.compile(r"var\(\s*+(--[\w-]{1,99}+)\s*+(?:,((?:[^()]|\([^()]{0,60}+\)){0,60}+))?\)")
 MARKS = {  # how a text begins, the longer marks first; XML 1.0, appendix F
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -39,6 +48,12 @@ MARKS = {  # how a text begins, the longer marks first; XML 1.0, appendix F
     b"<\0": "utf-16-le",
     b"\0<": "utf-16-be",
 }
+
+
+def begins(contents: bytes) -> bool:
+    """Whether a file that begins so is XML, zipped or not, in any encoding."""
+    bare = contents.replace(b"\0", b"")
+    return bare.startswith(b"\x1f\x8b") or bool(re.match(rb"[\xef\xbb\xbf\xff\xfe\s]*<", bare))
 
 
 def rasterize(svg: str, size: int) -> Image.Image:
@@ -60,8 +75,9 @@ def read(file: BinaryIO, path: Path, size: int) -> Image.Image:
     """The drawing in an open SVG or SVGZ file, on white, RGB, its longer side `size`.
 
     Raises:
-        CourseError: more than `MOST_BYTES` or `MOST_ELEMENTS`, XML entities, a picture inside, or
-            an encoding or unit of length that is not known.
+        CourseError: more than `MOST_BYTES` or `MOST_ELEMENTS`, XML entities, a picture inside, an
+            encoding or unit of length that is not known, or shapes and variables of CSS that are
+            not followed.
         Exception: whatever gzip, the XML parser and resvg raise for a file that is no SVG.
     """
     contents = file.read(MOST_BYTES + 1)
@@ -74,12 +90,13 @@ def read(file: BinaryIO, path: Path, size: int) -> Image.Image:
     text = _decoded(contents, path)
     if "<!ENTITY" in text:
         raise CourseError(f"{path}: defines XML entities, which are not followed; {REMEDY}")
-    drawing = ElementTree.fromstring(text)
+    drawing = ElementTree.fromstring(_resolved(text))
     if any(_tag(element) in ("image", "feImage") for element in drawing.iter()):
         raise CourseError(f"{path}: holds another picture; {REMEDY}")
     if _expanded(drawing) > MOST_ELEMENTS:
         raise CourseError(f"{path}: draws more than {MOST_ELEMENTS:,} elements; {REMEDY}")
     _mend_lengths(drawing, path)
+    _refuse_lost(drawing, path)
     _mend_size(drawing, size)
     return rasterize(ElementTree.tostring(drawing, encoding="unicode"), size)
 
@@ -100,6 +117,22 @@ def _decoded(contents: bytes, path: Path) -> str:
         raise CourseError(
             f"{path}: cannot be read in its encoding, {encoding}; save it as UTF-8 or PNG."
         ) from error
+
+
+def _resolved(text: str) -> str:
+    """The text with the variables of CSS replaced by their values, else by what they fall back on."""
+    values = dict(SET.findall(text))
+
+    def value(found: re.Match) -> str:
+        return values.get(found[1], found[2] or found[0]).strip()
+
+    for _ in range(3):  # a variable may be set to another; one that is set to itself never ends
+        longer = {name: VARIABLE.sub(value, held) for name, held in values.items()}
+        values = {name: held for name, held in longer.items() if len(held) <= LONGEST}
+    values = {name: held for name, held in values.items() if "var(" not in held}
+    for _ in range(3):  # what it falls back on may be another
+        text = VARIABLE.sub(value, text)
+    return text
 
 
 def _tag(element: ElementTree.Element) -> str:
@@ -168,6 +201,41 @@ def _mend_lengths(drawing: ElementTree.Element, path: Path) -> None:
                 if element is not drawing:
                     raise
                 del element.attrib[name]  # what has no size of its own is as large as its ink
+
+
+def _refuse_lost(drawing: ElementTree.Element, path: Path) -> None:
+    """Refuse the CSS that resvg ignores, and warn of text, for which there is no font here.
+
+    Raises:
+        CourseError: a style sheet sets geometry, any CSS draws or moves, or a variable has no value.
+    """
+    for element in drawing.iter():
+        sheet = (element.text or "") if _tag(element) == "style" else ""
+        blocks = [block.rpartition("{") for block in _without_comments(sheet).split("}")]
+        rules = [(selector.rpartition("{")[2].strip(), css, LOST) for selector, _, css in blocks]
+        for selector, css, lost in (*rules, ("", element.get("style", ""), MOVED)):
+            if ELSEWHERE.fullmatch(selector):
+                continue
+            for name, value in re.findall(r"(?:^|;)\s*([a-z]+)\s*:\s*([^;]*)", css):
+                if name in lost and value.strip() not in ("none", "auto"):
+                    raise CourseError(
+                        f"{path}: CSS sets {name}, which is not followed here; "
+                        f"give it as an attribute, or {REMEDY}"
+                    )
+        for text in (sheet, *element.attrib.values()):
+            if unset := VARIABLE.search(text):
+                raise CourseError(f"{path}: the CSS variable {unset[1]} has no value; {REMEDY}")
+    if any(words.strip() for e in drawing.iter() if _tag(e) in TEXT for words in e.itertext()):
+        warnings.warn(
+            f"{path}: its text is left out; turn it into paths, or {REMEDY}",
+            CourseWarning,
+            stacklevel=2,
+        )
+
+
+def _without_comments(css: str) -> str:
+    first, *others = css.split("/*")
+    return first + "".join(other.partition("*/")[2] for other in others)
 
 
 def _mend_size(drawing: ElementTree.Element, size: int) -> None:

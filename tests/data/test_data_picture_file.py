@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import importlib.util
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin, features
 
-from gancourse.data import picture_file, picture_folder, svg
+from gancourse.data import CourseWarning, picture_file, picture_folder, svg
 from gancourse.files import CourseError
 
 RED, BLUE = (220, 20, 20), (20, 20, 220)
@@ -164,10 +165,27 @@ def test_avif_is_read_upright_or_refused_by_name(tmp_path, monkeypatch):
         two(RED, BLUE).save(path, save_all=True, append_images=[two(BLUE, RED)])
         with pytest.raises(CourseError, match="2 frames"):
             picture_file.read(path)
+        path.write_bytes(path.read_bytes()[:150])
+        with pytest.raises(CourseError, match="cannot be opened as a picture, or is truncated"):
+            picture_file.read(path)
     monkeypatch.setattr(picture_file, "FORMATS", ["PNG"])  # a Pillow without the decoder
     path.write_bytes(AVIF)
     with pytest.raises(CourseError, match="phone.avif: AVIF, a format.*save it as PNG or JPEG"):
         picture_file.read(path)
+
+
+def test_the_contents_decide_whatever_the_suffix_says(tmp_path):
+    drawing = SVG.format('<rect width="5" height="10" fill="#dc1414"/>')
+    for n, contents in enumerate((drawing.encode("utf-16"), gzip.compress(drawing.encode()))):
+        (tmp_path / f"{n}.png").write_bytes(contents)
+        assert picture_file.read(tmp_path / f"{n}.png").getpixel((5, 5)) == RED
+    two(RED, BLUE).save(tmp_path / "photo.svg", "PNG")
+    assert picture_file.read(tmp_path / "photo.svg").getpixel((5, 5)) == RED
+    (tmp_path / "notes.svg").write_text("buy milk")
+    with pytest.raises(
+        CourseError, match=r"notes.svg: cannot be opened .*\(unknown format\); save"
+    ):
+        picture_file.read(tmp_path / "notes.svg")
 
 
 # Vector graphics
@@ -272,6 +290,59 @@ def test_a_length_that_would_vanish_is_refused(tmp_path, length):
     ):
         with pytest.raises(CourseError, match="drawing.svg: the length stroke-width=.*; give it"):
             drawn(tmp_path, svg_of('viewBox="0 0 9 9"', body))
+
+
+LINE = '<path d="M0 20H40" {}/>'
+
+
+def test_css_that_would_vanish_is_refused(tmp_path):
+    for body, words in (
+        ("<style>circle{fill:red; r:7mm}</style>" + INK.format(9, 9, 2), "CSS sets r,"),
+        ("<style>/* r:1 */ .a{transform:rotate(9deg)}</style>", "CSS sets transform,"),
+        ('<g style="transform:translate(1mm,1mm)"/>', "CSS sets transform,"),
+        ("<path style=\"d:path('M0 0H9')\"/>", "CSS sets d,"),
+        (LINE.format('stroke="var(--a)"'), "variable --a has no value"),
+        ("<style>g{--a:var(--a);stroke:var(--a)}</style>", "variable --a has no value"),
+    ):
+        with pytest.raises(CourseError, match=f"drawing.svg: .*{words}.* save it as PNG"):
+            drawn(tmp_path, svg_of('viewBox="0 0 40 40"', body))
+
+
+def test_css_that_changes_nothing_here_is_followed(tmp_path):
+    plain = LINE.format('stroke="#000" stroke-width="8"')
+    expected = drawn(tmp_path, svg_of('viewBox="0 0 40 40"', plain))
+    for body in (
+        "<style>svg{width:9px} path:hover{transform:none;rotate:9deg}</style>" + plain,
+        "<style>@keyframes a{from{transform:scale(1)} 50%{transform:scale(2)}}</style>" + plain,
+        LINE.format('stroke="var(--a, #000)" stroke-width="var(--b,8)"'),
+        LINE.format('stroke="var(--a, var( --b , rgb(0, 0, 0)))" stroke-width="8"'),
+        "<style>:root{--a:var(--b);--b:#000}</style>"
+        + LINE.format('style="stroke:var(--a,red);stroke-width:8"'),
+    ):
+        assert (drawn(tmp_path, svg_of('viewBox="0 0 40 40"', body)) == expected).all(), body
+
+
+def test_css_cannot_grow_or_take_long(tmp_path):
+    itself = ":root{--a:" + "var(--a)" * 7 + "}" + "var(--a)" * 100_000
+    variables = ";".join(f"--a{n}:" + f"var(--a{n + 1}) " * 5 for n in range(500))
+    for css in (
+        itself,
+        variables,
+        "/*" * 1_000_000,
+        "a" * 2_000_000,
+        "-" * 2_000_000,
+        "var(--a,(" * 200_000,
+    ):
+        with contextlib.suppress(CourseError):
+            drawn(tmp_path, svg_of('viewBox="0 0 9 9"', f"<style>{css}</style>"))
+
+
+def test_text_is_left_out_aloud(tmp_path):
+    body = INK.format(20, 9, 2)
+    plain = drawn(tmp_path, svg_of('viewBox="0 0 40 40"', body + "<text> </text>"))
+    with pytest.warns(CourseWarning, match="drawing.svg: its text is left out; turn it into paths"):
+        found = drawn(tmp_path, svg_of('viewBox="0 0 40 40"', body + "<text>Hi</text>"))
+    assert (found == plain).all()
 
 
 NAMED = '<?xml version="1.0" encoding="{}"?>\n' + SVG.format(
