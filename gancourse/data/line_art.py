@@ -53,7 +53,7 @@ def line_art(
     ink, clean, black = _ink(colour, grey, name)
     if not ink.any():
         raise CourseError(
-            f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, and "
+            f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, and"
             "let the drawing fill most of the picture."
         )
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
