@@ -53,8 +53,8 @@ def line_art(
     ink, clean, black = _ink(colour, grey, name)
     if not ink.any():
         raise CourseError(
-            f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, and"
-            "let the drawing fill most of the picture."
+            f"{name}: no lines found (blank, or too faint); draw with a dark pen on light paper, "
+            "and let the drawing fill most of the picture."
         )
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

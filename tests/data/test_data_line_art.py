@@ -44,7 +44,7 @@ def test_clean_line_art_passes_unchanged():
 
 
 def photographed(sheet: Image.Image) -> Image.Image:
-    """Grey paper in uneven light, noise, a pen that is not black, specks, and the dark table at the left edge."""
+    """Grey paper in uneven light, noise, a dark grey pen, specks, and a dark table at the left."""
     random = np.random.default_rng(0)
     height, width = sheet.height, sheet.width
     light = np.linspace(0.5, 0.95, width)[None] * np.linspace(1, 0.85, height)[:, None]
