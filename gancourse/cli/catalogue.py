@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gancourse.cli.options import Scale
-from gancourse.recipe import Recipe, spell
+
+if TYPE_CHECKING:
+    from gancourse.recipe import Recipe
 
 
 def chapters(
@@ -47,6 +49,7 @@ def listing() -> None:
 def settings(name: str, scale: str) -> None:
     from gancourse.chapters import chapter
     from gancourse.cli.own import HOLDS
+    from gancourse.recipe import spell
 
     row = chapter(name)
     recipe = row.config
@@ -62,6 +65,8 @@ def settings(name: str, scale: str) -> None:
 
 def changed(recipe: type[Recipe], config: Recipe) -> str:
     """The settings of a config that are not the recipe's defaults, as -s takes them."""
+    from gancourse.recipe import spell
+
     values = {each.name: getattr(config, each.name) for each in fields(recipe)}
     return " ".join(
         f"{name}={spell(value)}"
