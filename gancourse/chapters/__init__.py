@@ -48,7 +48,7 @@ CHAPTERS: dict[str, Chapter] = {
     "gan": row("gan", "Generative adversarial nets", "dcgan paper mlp toy"),
     "cgan": row("cgan", "Conditional generative adversarial nets", "conv paper", "gan"),
     "infogan": row(
-        "infogan", "InfoGAN: interpretable representations", "digits faces sprites", "gan"
+        "infogan", "InfoGAN: interpretable representation learning", "digits faces sprites", "gan"
     ),
     "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
 }

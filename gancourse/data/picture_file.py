@@ -111,9 +111,7 @@ def _photo(file: BinaryIO, path: Path) -> Image.Image:
 def _opened(file: BinaryIO, path: Path) -> Image.Image:
     formats = list(FORMATS)
     if importlib.util.find_spec("pillow_heif"):  # for those who have it; the course needs it not
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
+        importlib.import_module("pillow_heif").register_heif_opener()
         formats.append("HEIF")
     try:
         return Image.open(file, formats=formats)

@@ -120,7 +120,7 @@ def _decoded(contents: bytes, path: Path) -> str:
 
 
 def _resolved(text: str) -> str:
-    """The text with the variables of CSS replaced by their values, else by what they fall back on."""
+    """The text with the variables of CSS replaced by their values, else by their fallbacks."""
     values = dict(SET.findall(text))
 
     def value(found: re.Match) -> str:
@@ -207,7 +207,7 @@ def _refuse_lost(drawing: ElementTree.Element, path: Path) -> None:
     """Refuse the CSS that resvg ignores, and warn of text, for which there is no font here.
 
     Raises:
-        CourseError: a style sheet sets geometry, any CSS draws or moves, or a variable has no value.
+        CourseError: a style sheet sets geometry, CSS draws or moves, or a variable has no value.
     """
     for element in drawing.iter():
         sheet = (element.text or "") if _tag(element) == "style" else ""

@@ -124,7 +124,7 @@ BAD = {
     "animated": "2 frames",
     "deep": "32 bits per pixel",
     "bomb": "megapixels",
-    "blank": "No lines",
+    "blank": "no lines found",
     "text": "cannot be opened",
     "missing": "missing; give",
 }
