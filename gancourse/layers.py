@@ -160,8 +160,8 @@ def random_affine(pictures: Tensor, amount: float = 1.0) -> Tensor:
     (N, C, H, W) in [-1, 1] -> the same. Differentiable with respect to the pictures.
 
     At amount 1 the draws are uniform: a rotation of up to 0.2 rad (11 degrees) and a
-    shear of up to 0.25 in either direction, each side divided by 0.85 to 1.15, a shift of
-    up to 7 % of the side. New pixels at the border are -1, the background of MNIST.
+    shear of up to 0.25 in either direction, each side divided by 0.85 to 1.15, a shift
+    of up to 7 % of the side. New pixels at the border are -1, the background of MNIST.
     """
     draws = amount * (2 * torch.rand(6, len(pictures), device=pictures.device) - 1)
     most = (0.2, 0.25, 0.15, 0.15, 0.14, 0.14)  # to `affine_grid`, a side has length 2

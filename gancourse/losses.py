@@ -96,10 +96,10 @@ def critic_generator(fake: Tensor, real: Tensor | None = None) -> Terms:
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Terms:
     """Which picture of a pair is the real one?
 
-    Jolicoeur-Martineau 2018 (relativistic pairing); Huang et al. 2024 (R3GAN), section 2.
-    Each fake is compared with a real picture, so no single threshold separates them all,
-    and dropping a mode no longer pays. Add `zero_centred` on both sides (R1 + R2): without
-    it the game need not converge.
+    Jolicoeur-Martineau 2018 (relativistic pairing); Huang et al. 2024 (R3GAN), sect. 2.
+    Each fake is compared with a real picture, so no single threshold separates them
+    all, and dropping a mode no longer pays. Add `zero_centred` on both sides (R1 + R2):
+    without it the game need not converge.
     """
     return {"pair": softplus(fake - real).mean()}  # -log sigmoid(D(x) - D(G(z)))
 

@@ -185,7 +185,8 @@ def dcgan_generator(
     widths = [width << i for i in reversed(range(times))]  # 512, 256, 128, 64
     size = widths[0] * base**2
     if dense:  # each place of the map is normalised by itself
-        layers = [nn.Linear(latent, dense, bias=False), nn.BatchNorm1d(dense), nn.ReLU()]
+        layers = [nn.Linear(latent, dense, bias=False)]
+        layers += [nn.BatchNorm1d(dense), nn.ReLU()]
         layers += [nn.Linear(dense, size, bias=False), nn.BatchNorm1d(size), nn.ReLU()]
         layers += [nn.Unflatten(1, (widths[0], base, base))]
     else:
@@ -198,7 +199,7 @@ def dcgan_generator(
     return nn.Sequential(*layers).apply(dcgan_init)
 
 
-def dcgan_discriminator(shape: tuple[int, ...], width: int, dense: int = 0) -> nn.Sequential:
+def dcgan_discriminator(shape: tuple[int, ...], width: int, dense: int = 0) -> nn.Module:
     """Halve with 4x4 convolutions, then read the smallest map whole.
 
     (N, *shape) -> (N,) logits. The input layer has no BatchNorm.
@@ -261,11 +262,12 @@ class GAN(Game):
             optimizer = partial(torch.optim.Adam, **how)
             schedule = partial(falling, steps=config.steps, last=config.anneal)
         step_d, step_g = (partial(optimizer, lr=lr) for lr in (lr_d, lr_g))
+        rate_d, rate_g = (partial(schedule, lr) for lr in (lr_d, lr_g))
         twice, every = bool(sum(self.penalties.values())), config.generator_every
         loss_d, loss_g = self.discriminator_loss, self.generator_loss
         return [
-            self.turn("discriminator", loss_d, step_d, partial(schedule, lr_d), twice=twice),
-            self.turn("generator", loss_g, step_g, partial(schedule, lr_g), every=every),
+            self.turn("discriminator", loss_d, step_d, rate_d, twice=twice),
+            self.turn("generator", loss_g, step_g, rate_g, every=every),
         ]
 
     def fake(self, batch: Batch) -> Tensor:

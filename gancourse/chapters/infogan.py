@@ -137,8 +137,9 @@ def generator(latent: int, shape: tuple[int, ...], width: int, block: int = 1) -
 
 
 class Discriminator(nn.Module):
-    """One trunk, two heads (appendix C.1). D says whether a picture is real, Q which code
-    made it. The input layer has no BatchNorm.
+    """One trunk, two heads (appendix C.1): is a picture real (D), which code made it (Q)?
+
+    The input layer has no BatchNorm.
 
     (N, *shape) -> logits (N,), code (N, codes): one logit per category value, then one
     mean per continuous code. A Q that `watches` learns from the trunk and cannot change
@@ -254,7 +255,8 @@ class InfoGAN(gan.GAN):
     def latent_of(self, noise: Tensor, category: Tensor, continuous: Tensor) -> Tensor:
         """What the generator takes: noise, one-hot categories, continuous codes."""
         pairs = zip(category.T, self.config.categories, strict=True)
-        return torch.cat([noise, *(one_hot(*pair).float() for pair in pairs), continuous], 1)
+        one_hots = [one_hot(*pair).float() for pair in pairs]
+        return torch.cat([noise, *one_hots, continuous], 1)
 
     def split(self, guess: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Q's output (N, codes) -> logits (N, size) per category, means (N, C)."""
@@ -262,7 +264,7 @@ class InfoGAN(gan.GAN):
         *categories, means = guess.split(widths, dim=1)
         return tuple(categories), means
 
-    def surprise(self, guess: Tensor, code: tuple[Tensor, Tensor, Tensor], weight: float) -> Terms:
+    def surprise(self, guess: Tensor, code: tuple[Tensor, ...], weight: float) -> Terms:
         """-weight log Q(c | x) up to constants; summed over codes, averaged over N."""
         _, category, continuous = code
         logits, means = self.split(guess)

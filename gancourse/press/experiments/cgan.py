@@ -37,7 +37,7 @@ FEATURES = {"judge": "classifier features", "thumbnails": "thumbnails of 7 x 7 p
 
 
 class Unconditional(cgan.CGAN):
-    """A cGAN whose discriminator is not conditioned on the label: it always gets label 0.
+    """A cGAN whose discriminator ignores the label: it always gets label 0.
 
     The generator is still given the label, which is then no more to it than ten further
     latent numbers.
@@ -63,7 +63,7 @@ class Measured:
         pictures: (N, 1, 28, 28), the real pictures for both Fréchet distances.
         n: how many samples, of the labels 0 to 9 in turn.
         lines: one dict per report: "step", the distance by each kind of features, and
-            "accuracy", the fraction of samples that the classifier reads as their label.
+            "accuracy", the fraction of samples read as their label.
     """
 
     pictures: Tensor
