@@ -16,7 +16,7 @@ STROKE = 2 / 72  # width of OpenMoji's strokes, in sides
 EXTENT = 0.76  # median longer side of OpenMoji's drawings, in sides
 WORKING = 1024  # a longer side is reduced to about this many pixels before lines are looked for
 THICKEST = 0.1  # what is wider (in sides) and not black is a coloured area, not a stroke
-STEEPEST = 0.1  # of the rules of a sheet photographed at an angle, in pixels per pixel (6 degrees)
+STEEPEST = 0.27  # of the rules of a sheet photographed at an angle, pixels per pixel (15 degrees)
 
 
 def line_art(
@@ -345,7 +345,8 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
         each pixel's line (H, W) int, 0 where there is none; the rows of the lines that cover half
         of their way through the picture; whether these reach both edges.
     """
-    from scipy.ndimage import find_objects, label, uniform_filter1d
+    from scipy.ndimage import uniform_filter1d
+    from scipy.signal import find_peaks
 
     height, width = thin.shape
     y, x = np.nonzero(thin)
@@ -355,7 +356,7 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
         counts = np.bincount((y - slope * x + width).astype(np.int64) // blur)
         return float((counts.astype(np.float64) ** 2).sum())
 
-    coarse = max(np.linspace(-STEEPEST, STEEPEST, 41), key=lambda slope: evenness(slope, 4))
+    coarse = max(np.linspace(-STEEPEST, STEEPEST, 109), key=lambda slope: evenness(slope, 4))
     slope = max(np.linspace(coarse - 0.005, coarse + 0.005, 21), key=lambda s: evenness(s, 1))
 
     shift = np.rint(slope * (np.arange(width) - width // 2)).astype(np.int64)
@@ -369,33 +370,18 @@ def _parallels(thin: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     along = max(9, width // 8)
     runs = thick & (uniform_filter1d(thick.astype(np.float32), along, axis=1) > 0.6)
 
-    parts, n = label(runs, np.ones((3, 3)))
-    boxes = find_objects(parts)
-    pieces = sorted(
-        ((box[0].start + box[0].stop - 1) / 2, i + 1)
-        for i, box in enumerate(boxes)
-        if box[1].stop - box[1].start > along and box[0].stop - box[0].start < max(8, width // 40)
-    )
-    lines = []  # (row, part of the width that is covered, pieces)
-    while pieces:
-        near = [piece for piece in pieces if piece[0] - pieces[0][0] <= max(2, width // 250)]
-        pieces = pieces[len(near) :]
-        row = float(np.mean([row for row, _ in near]))
-        reach = sum(boxes[i - 1][1].stop - boxes[i - 1][1].start for _, i in near)
-        lines.append((row, reach / inside[round(row)].sum(), [i for _, i in near]))
-    places = np.array([row for row, reach, _ in lines if reach > 0.5])
-    whole = [reach for _, reach, _ in lines if reach > 0.5]
-    enough = 0.25 if _evenly_spaced(places) else 0.5
-    line_of = np.zeros(n + 1, dtype=np.int32)
-    for number, (_, reach, group) in enumerate(lines, start=1):
-        line_of[group] = number if reach > enough else 0
-    numbered = line_of[parts]
-    for number, (row, reach, _) in enumerate(lines, start=1):
-        if reach > enough:  # what is left of a line where it meets the drawing
-            band = slice(max(0, round(row) - 3), round(row) + 4)
-            numbered[band][runs[band] & (numbered[band] == 0)] = number
-    found = np.take_along_axis(numbered, np.arange(height)[:, None] - shift + beyond, axis=0)
-    return found, places, bool(whole and np.median(whole) > 0.95)
+    band = max(3, width // 250)
+    reach = runs.sum(axis=1) / np.maximum(inside.sum(axis=1), along)
+    found, _ = find_peaks(reach, height=0.25, distance=band)
+    places = found[reach[found] > 0.5]
+    if not _evenly_spaced(places):
+        found = places
+    numbered = np.zeros(runs.shape, dtype=np.int32)
+    for number, row in enumerate(found, start=1):
+        near = slice(max(0, row - band), row + band + 1)
+        numbered[near][runs[near]] = number
+    numbered = np.take_along_axis(numbered, np.arange(height)[:, None] - shift + beyond, axis=0)
+    return numbered, places, bool(len(places) and np.median(reach[places]) > 0.95)
 
 
 def _evenly_spaced(places: np.ndarray) -> bool:
