@@ -273,3 +273,18 @@ def test_the_command_explains_itself_without_torch(arguments):
         "main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
     )
     assert not loaded & {"torch", "torchvision", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_quoted_code_is_no_wider_than_a_page(path):
+    """The book's column cuts off what is wider; what a notebook quotes is seen in its outputs."""
+    outputs = [
+        "".join(output.get("data", {}).get("text/markdown", []))
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+    ]
+    quoted = [text for text in outputs if "```python" in text]
+    assert quoted
+    assert [line for text in quoted for line in text.splitlines() if len(line) > 88] == []

@@ -199,7 +199,7 @@ def dcgan_generator(
     return nn.Sequential(*layers).apply(dcgan_init)
 
 
-def dcgan_discriminator(shape: tuple[int, ...], width: int, dense: int = 0) -> nn.Module:
+def dcgan_discriminator(shape: tuple, width: int, dense: int = 0) -> nn.Sequential:
     """Halve with 4x4 convolutions, then read the smallest map whole.
 
     (N, *shape) -> (N,) logits. The input layer has no BatchNorm.

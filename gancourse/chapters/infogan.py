@@ -137,7 +137,7 @@ def generator(latent: int, shape: tuple[int, ...], width: int, block: int = 1) -
 
 
 class Discriminator(nn.Module):
-    """One trunk, two heads (appendix C.1): is a picture real (D), which code made it (Q)?
+    """One trunk, two heads (appendix C.1): is it real (D), and which code made it (Q)?
 
     The input layer has no BatchNorm.
 

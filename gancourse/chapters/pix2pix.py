@@ -127,8 +127,8 @@ class UNet(nn.Module):
     """Halve the picture down to 1 x 1 px, then double it back (appendix 6.1.1).
 
     (N, inputs, side, side) -> (N, outputs, side, side). C64-C128-C256-C512-... down and
-    back up, with `width` for 64. A skip hands each map of the encoder to the block of the
-    decoder that doubles a map of its size, so that a line need not pass the bottleneck.
+    back up, with `width` for 64. A skip hands each map of the encoder to the block of
+    the decoder that doubles a map of its size: a line need not pass the bottleneck.
     """
 
     def __init__(
@@ -171,14 +171,15 @@ def patch_discriminator(channels: int, patch: int, width: int, norm: str) -> nn.
     """A logit for every patch of `patch` px (appendix 6.1.2).
 
     (N, channels, H, W) -> (N, H', W'). 70 px: C64-C128-C256-C512 with strides
-    2, 2, 2, 1, then one channel. 1 px: C64-C128 of single pixels. The input layer has no norm.
+    2, 2, 2, 1, then one channel. 1 px: C64-C128 of single pixels. No norm on the input.
     """
     halvings = PATCHES[patch]
     widths = [min(width << i, 8 * width) for i in range(max(halvings, 1) + 1)]
     layers, below = [], channels
     for i, above in enumerate(widths):
+        # Kernel, stride and padding.
         size = (4, 2 if i < halvings else 1, 1) if halvings else (1, 1, 0)
-        layers.append(nn.Conv2d(below, above, *size, bias=not i))  # kernel, stride, padding
+        layers.append(nn.Conv2d(below, above, *size, bias=not i))
         layers += [NORMS[norm](above)] if i else []
         layers.append(nn.LeakyReLU(0.2))
         below = above
