@@ -156,6 +156,17 @@ def test_touching_the_settings_costs_nothing(checkout):
     assert checkout.calls() == []
 
 
+def wait_for_the_end_of(group: int) -> None:
+    """Until the last process of a group that was killed is gone: a kill is not waited for."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True)
+        alive = [line.split() for line in listed.stdout.splitlines()]
+        if not any(int(pgid) == group and not stat.startswith("Z") for pgid, stat in alive):
+            return
+        time.sleep(0.02)
+
+
 def test_an_install_cut_short_is_started_over(checkout):
     (checkout.pretend / "pip-waits").touch()
     where = {"cwd": checkout.folder, "env": checkout.environment, "stdout": subprocess.DEVNULL}
@@ -171,6 +182,7 @@ def test_an_install_cut_short_is_started_over(checkout):
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+        wait_for_the_end_of(running.pid)
     (checkout.pretend / "pip-waits").unlink()
     (checkout.folder / ".venv/half-installed").touch()
     checkout.calls()
