@@ -85,9 +85,7 @@ def is_count(n) -> bool:
 
 
 def require_count(n, otherwise: str = "") -> None:
-    """Raise a CourseError unless `n` is a number of pictures; `otherwise` says what else would
-    do.
-    """
+    """Raise a CourseError unless `n` is a number of pictures; `otherwise`: what else will do."""
     if not is_count(n):
         raise CourseError(
             f"n={n!r}: not a number of pictures; give a whole number from 1 up{otherwise}."

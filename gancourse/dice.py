@@ -14,8 +14,7 @@ from torch.nn.functional import dropout
 
 
 class Dice:
-    """Random numbers from `seed`, drawn by a generator for each device, which nobody else draws
-    from.
+    """Random numbers from `seed`, by a generator for each device that nobody else uses.
 
     Attributes:
         silent: draw nothing: noise is left out.
@@ -45,8 +44,7 @@ def thrown(dice: Dice):
 
 
 def drop(x: Tensor, p: float) -> Tensor:
-    """Dropout that is always on, drawn from the dice of the call under way, else from torch's
-    global generator.
+    """Dropout that is always on, drawn from the call's dice, else from torch's generator.
 
     With the same seed both give the same numbers on a CPU.
     """

@@ -64,9 +64,7 @@ def verify(
 
 @contextmanager
 def writing(path: Path, *troubles: type[Exception]):
-    """An OSError, or one of `troubles`, while `path` is written becomes an `Unwritable` that says
-    why and what to do.
-    """
+    """An OSError, or one of `troubles`, becomes an `Unwritable` that says what to do."""
     try:
         yield
     except Unwritable:  # said already, by what was called
@@ -91,8 +89,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def replacing(path: str | Path):
-    """Yield a temporary path beside `path`; on success sync it to disk and rename it over `path`,
-    else remove it.
+    """Yield a temporary path; on success sync it and rename it over `path`, else remove it.
 
     A reader sees the old file or the new one, never half of either, even if the power fails in
     between. What processes killed while writing `path` left behind is removed.

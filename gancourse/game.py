@@ -57,9 +57,7 @@ class Phase:
 
 
 def falling(lr: float, step: int, steps: int, last: int) -> dict[str, float]:
-    """A schedule: `lr`, then over the `last` of all `steps` along a line to 0; 0 leaves it
-    constant.
-    """
+    """A schedule: `lr`, then over the `last` steps along a line to 0; last=0: constant."""
     return {"lr": lr * max(0.0, min(1.0, (steps - step) / last if last else 1.0))}
 
 
@@ -95,9 +93,7 @@ class Game(nn.Module, ABC):
         """The turns of one training step, in order."""
 
     def turn(self, name: str, loss: Callable[[Batch], Terms], *how, **more) -> Phase:
-        """The phase of a player by its network's name; `how` and `more` are a Phase's further
-        arguments.
-        """
+        """The phase of a player, by its network's name; the rest as `Phase` has it."""
         return Phase(name, tuple(getattr(self, name).parameters()), loss, *how, **more)
 
     @abstractmethod
@@ -108,9 +104,7 @@ class Game(nn.Module, ABC):
         """
 
     def preview(self) -> Tensor:
-        """What the pictures of progress show: (N, C, H, W) in [-1, 1], always from the same
-        latents.
-        """
+        """What the pictures of progress show, always from the same latents."""
         return self.sample(64, seed=0)
 
     def start_from(self, first: Game) -> None:
@@ -140,30 +134,24 @@ class Game(nn.Module, ABC):
         self.borrowed[name] = network.requires_grad_(False).eval()
 
     def lineage(self) -> dict[str, str]:
-        """Fingerprints of the foreign weights that a run depends on: of what it borrows, and of
-        what it began with.
-        """
+        """Fingerprints of what the game borrows, and of the weights that it began with."""
         found = {
             f"borrowed {name}": fingerprint(network) for name, network in self.borrowed.items()
         }
         return found | ({"starts_from": self.origin} if self.origin else {})
 
     def begin(self, data: Mapping[str, Tensor]) -> None:
-        """Called with the whole data before training; override it to check them, or to start from
-        their statistics.
+        """Called with the whole data before training: check them, or use their statistics.
 
         A run that goes on calls it too, and then takes its checkpoint's weights.
         """
 
     def augment(self, batch: Batch) -> Batch:
-        """Override it to change the pictures of a training batch at random: floats in [-1, 1], on
-        the device.
-        """
+        """Override it to change a training batch at random: floats in [-1, 1], on the device."""
         return batch
 
     def share(self, batch: Batch) -> Batch:
-        """Called once a step, after `augment` and before the first turn, with every player's
-        weights learning.
+        """Called once per step, after `augment`, with every player's weights learning.
 
         Override it to add what several turns need, such as a picture that one judges and the
         other is judged by.
@@ -171,9 +159,7 @@ class Game(nn.Module, ABC):
         return batch
 
     def with_networks(self, **networks: nn.Module) -> Game:
-        """A second view of this game in which the named networks are replaced and all others are
-        shared.
-        """
+        """A second view of this game: the named networks are replaced, all others are shared."""
         view = copy.copy(self)
         view._modules = {**self._modules, **networks}
         return view

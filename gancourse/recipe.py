@@ -63,9 +63,7 @@ class Rule:
 
 
 def setting(default, meaning: str, **rule):
-    """A field of a Config: its default, its meaning, and `Rule`'s bounds, choices and places where
-    it is used.
-    """
+    """A field of a Config: its default, its meaning, and the further parts of a `Rule`."""
     return field(default=default, metadata={"rule": Rule(meaning, **rule)})
 
 
@@ -216,20 +214,16 @@ class Recipe:
 
     def suited(self, data) -> Self:
         """This recipe for a reader's own data, as `gancourse.data.folders.own` has read them."""
-        return replace(self, pictures="yours")
+        return replace(self, pictures="yours", split="train")
 
     @property
     def options(self) -> dict:
-        """What `gancourse.data.load` must be told besides the name and the split of the
-        pictures.
-        """
+        """What `gancourse.data.load` is given besides the name and the split."""
         return {}
 
     @property
     def borrows(self) -> dict[str, str]:
-        """Networks that the game uses frozen and does not own: name -> a published model, or a
-        run's folder.
-        """
+        """Frozen networks of others: name -> a published model, or a run's folder."""
         return {}
 
     @classmethod

@@ -82,9 +82,7 @@ def fail(message: str) -> None:
 
 
 def print_anything(*streams) -> None:
-    """Let characters that a stream cannot encode, as in the name of somebody's file, be printed as
-    escapes.
-    """
+    """Print characters that a stream cannot encode, as in a file's name, as escapes."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -101,9 +99,7 @@ USUAL = warnings.formatwarning
 
 
 def refuse_empty(arguments: list[str]) -> None:
-    """Raise a CourseError at an empty text, which an unset shell variable leaves, and which means
-    the current folder.
-    """
+    """Raise a CourseError at an empty text, which would mean the current folder."""
     for before, text in pairwise(["", *arguments]):
         name, equals, value = text.partition("=")
         if not text or (name.startswith("--") and equals and not value):

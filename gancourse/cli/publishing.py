@@ -73,9 +73,7 @@ def judge(
     data_root: Root = None,
     seed: Annotated[int, typer.Option(**SEEDS, help="Seed of the weights and the order.")] = 0,
 ) -> None:
-    """Train the digit classifier that the metrics use, on MNIST's training digits 10,000 to
-    59,999.
-    """
+    """Train the digit classifier of the metrics, on MNIST's training digits 10,000 to 59,999."""
     # Said now, not after eight minutes.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder}: is not an empty folder; give another with --folder.")

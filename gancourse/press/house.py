@@ -77,8 +77,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
-    """Every (line, dotted name) that a module imports; `package` is where its relative imports
-    start from.
+    """Every (line, dotted name) that a module imports, relative ones from `package`.
 
     `from a import b` yields a.b, since b may be a module. Names given to import_module as plain
     text count as well.
@@ -102,9 +101,7 @@ def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def arrows(root: Path) -> list[tuple[str, str, int]]:
-    """Every (module, module of ours that it imports, line), imports inside functions and for type
-    checking too.
-    """
+    """Every (module, module of ours that it imports, line), inside functions too."""
     known, found = modules(root), []
     for module, path in known.items():
         inside = [PACKAGE, *filter(None, module.split("."))]
@@ -148,8 +145,7 @@ text { font: 15px "Source Sans 3", sans-serif; fill: #1d1d1f; text-anchor: middl
 
 
 def picture(root: Path) -> str:
-    """The rooms on their floors as SVG, with their lines of code, and an arrow from each room to
-    those it imports from.
+    """The rooms on their floors as SVG, each with its lines of code and its imports.
 
     An arrow that a way along others implies is left out.
     """

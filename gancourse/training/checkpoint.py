@@ -37,9 +37,7 @@ from gancourse.files import (
 def save(
     folder: str | Path, step: int, tensors: dict[str, torch.Tensor], numbers: dict, keep: int = 2
 ) -> Path:
-    """Write `folder/step-NNNNNNNN` under a temporary name, sync and rename it; then drop all but
-    the last `keep`.
-    """
+    """Write `folder/step-NNNNNNNN` whole or not at all; then drop all but the last `keep`."""
     folder = Path(folder)
     final = folder / f"step-{step:08d}"
     temporary = folder / f".{final.name}.{os.getpid()}.part"
@@ -94,9 +92,7 @@ def load(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
 
 
 def latest(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict] | None:
-    """The newest checkpoint that is whole, with a warning for each newer one that is not; None when
-    there is none.
-    """
+    """The newest whole checkpoint, or None; with a warning for each newer one that is damaged."""
     for path in sorted(Path(folder).glob("step-*"), reverse=True):
         try:
             return load(path)

@@ -40,8 +40,7 @@ def train(
     save_every: int = 1000,
     progress: bool = True,
 ) -> Record:
-    """Play `game` on `data` for the steps of its config, going on from `folder`'s last checkpoint
-    if there is one.
+    """Play `game` on `data` for its steps, going on from `folder`'s last checkpoint if any.
 
     Args:
         game: networks and phases; it is moved to the device and trained in place.
@@ -138,9 +137,7 @@ class Play:
         return value.contiguous(memory_format=self.format) if is_picture else value
 
     def share_gradients(self, phase: Phase) -> None:
-        """Mean gradient over all processes: what DistributedDataParallel does, for any subset of a
-        game's networks.
-        """
+        """Mean gradient over all processes, as DistributedDataParallel takes it, for a phase."""
         if self.handle.num_processes > 1:
             gradients = [p.grad for p in phase.parameters if p.grad is not None]
             mean = self.handle.reduce(
@@ -152,9 +149,7 @@ class Play:
                 gradient.copy_(part.view_as(gradient))
 
     def means(self) -> dict[str, float]:
-        """Mean of each term since the last call, over all processes: all see a NaN that one has,
-        and all stop.
-        """
+        """Mean of each term since the last call, over all processes: all see one's NaN."""
         sums, counts, self.sums, self.counts = self.sums, self.counts, {}, {}
         if self.handle.num_processes > 1:
             sums = self.handle.reduce(sums, "mean")
@@ -250,8 +245,7 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
 
 @contextmanager
 def asked_to_stop():
-    """An event that Ctrl-C or a scheduler's SIGTERM sets, so that the step under way is finished
-    and saved.
+    """An event that Ctrl-C or SIGTERM sets, so that the step under way is finished and saved.
 
     A second Ctrl-C stops at once. Outside the main thread signals cannot be caught, and the event
     is never set.

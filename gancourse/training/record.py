@@ -49,9 +49,7 @@ class Record:
     game: Game | None = None
 
     def rewind(self, step: int) -> None:
-        """Forget lines after `step`: the run was stopped there, and is about to write them
-        again.
-        """
+        """Forget lines after `step`, which the run is about to write again."""
         if self.folder:
             self.metrics = [line for line in read_metrics(self.folder) if line["step"] <= step]
             write_text(

@@ -27,9 +27,7 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass
 class Progress:
-    """What a function in `watch` sees: `watch=[print]` is one. `pictures` are the game's
-    preview.
-    """
+    """What a function in `watch` sees; `pictures` are the game's preview."""
 
     step: int
     steps: int
@@ -77,9 +75,7 @@ class Run:
         return time.perf_counter() - self.began
 
     def begin(self) -> None:
-        """Go on from the folder's newest whole checkpoint if there is one, and write down what is
-        run on what.
-        """
+        """Go on from the newest whole checkpoint, if any, and note what is run on what."""
         seconds = self.resume() if self.folder else 0.0
         if self.is_main:
             self.record.write("config", self.settings)
@@ -116,9 +112,7 @@ class Run:
         return seconds
 
     def refuse_another(self, before: dict) -> None:
-        """Raise a CourseError unless the folder's run was this one; it may have had fewer steps to
-        do, or more.
-        """
+        """Raise a CourseError unless the folder's run was this one, but for its length."""
         now = {**self.settings, "steps": 0, "lineage": {}}
         changed = checkpoint.differences({**before, "steps": 0, "lineage": {}}, now)
         if changed:
@@ -158,9 +152,7 @@ class Run:
 
 
 class Watcher:
-    """Called after each step, it acts at multiples of any number in `every`, and after the last
-    step.
-    """
+    """It acts at steps that are multiples of a number in `every`, and after the last one."""
 
     def __init__(self, run: Run, *every: int):
         self.run, self.every = run, every or (1,)
@@ -177,9 +169,7 @@ class Watcher:
 
 
 class Log(Watcher):
-    """A line of means, before each checkpoint too; and the end of a run whose losses are no longer
-    numbers.
-    """
+    """A line of means, before each checkpoint too; it ends a run whose loss is no number."""
 
     def begin(self) -> None:
         self.since, self.step = time.perf_counter(), self.run.step
@@ -212,9 +202,7 @@ class Log(Watcher):
 
 
 class Look(Watcher):
-    """Pictures from always the same latents at log-spaced steps, into the record and to the
-    functions in `watch`.
-    """
+    """Pictures at log-spaced steps, for the record and for the functions in `watch`."""
 
     def __init__(self, run: Run, watch: Iterable[Callable[[Progress], None]]):
         super().__init__(run)
