@@ -135,13 +135,7 @@ def reduced(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(a, c) for a, c in pairs if not any((a, b) in pairs and (b, c) in ways for b in LEVEL)}
 
 
-WIDTH, HEIGHT, GAP, BOX = 760, 54, 22, 132
-STYLE = """
-.room { fill: #fff; stroke: #005f99; stroke-width: 1.5 }
-.arrow { fill: none; stroke: #767676; stroke-width: 1; opacity: .55 }
-text { font: 15px "Source Sans 3", sans-serif; fill: #1d1d1f; text-anchor: middle }
-.lines { font-size: 12px; fill: #595959 }
-"""
+WIDTH, HEIGHT, GAP, BOX = 460, 44, 24, 104  # units of the picture; a phone shows 358 px
 
 
 def picture(root: Path) -> str:
@@ -162,26 +156,29 @@ def picture(root: Path) -> str:
     parts = []
     for room, other in sorted(pairs):
         (x, y), (u, v) = place[room], place[other]
-        start, end = y + HEIGHT - 14, v
+        start, end = y + HEIGHT, v
         bend = (end - start) / 2
         parts.append(
-            f'<path class="arrow" d="M{x:.0f} {start} '
+            f'<path class="line" d="M{x:.0f} {start} '
             f'C{x:.0f} {start + bend:.0f} {u:.0f} {end - bend:.0f} {u:.0f} {end}"/>'
         )
     for room, (x, y) in place.items():
         parts.append(
-            f'<rect class="room" x="{x - BOX / 2:.0f}" y="{y}" '
-            f'width="{BOX}" height="{HEIGHT - 14}" rx="6"/>'
+            f'<rect class="box" x="{x - BOX / 2:.0f}" y="{y}" width="{BOX}" height="{HEIGHT}" '
+            'rx="8"/>'
         )
-        parts.append(f'<text x="{x:.0f}" y="{y + 17}">{escape(room)}</text>')
-        parts.append(f'<text class="lines" x="{x:.0f}" y="{y + 33}">{lines[room]:,} lines</text>')
+        parts.append(f'<text class="middle" x="{x:.0f}" y="{y + 19}">{room}</text>')
+        parts.append(
+            f'<text class="note middle" x="{x:.0f}" y="{y + 36}">{lines[room]:,} lines</text>'
+        )
     height = GAP + len(floors) * (HEIGHT + GAP)
     said = "; ".join(", ".join(rooms) for rooms in floors)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<title>The rooms of the package on their floors</title>\n"
-        f"<desc>From the ground up: {escape(said)}. Every arrow goes down: a room imports from "
-        f"lower floors only.</desc>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        'aria-labelledby="house-title house-description">\n'
+        '<title id="house-title">The rooms of the package on their floors</title>\n'
+        f'<desc id="house-description">From the ground up: {escape(said)}. Every line leads '
+        "down: a room imports from lower floors only.</desc>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
