@@ -135,7 +135,7 @@ def reduced(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(a, c) for a, c in pairs if not any((a, b) in pairs and (b, c) in ways for b in LEVEL)}
 
 
-WIDTH, HEIGHT, GAP, BOX = 460, 44, 24, 104  # units of the picture; a phone shows 358 px
+WIDTH, HEIGHT, GAP, BOX = 460, 44, 24, 86  # units of the picture; a phone shows 358 px
 
 
 def picture(root: Path) -> str:
