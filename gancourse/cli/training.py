@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,31 +71,11 @@ def train(
     `gancourse chapters` lists the chapters and their forms, `gancourse chapters CHAPTER` the
     settings of one.
     """
-    from gancourse import chapters, models
-    from gancourse.cli import own
-    from gancourse.data import load
+    from gancourse import models
 
     str(folder).encode()  # safetensors cannot read from a path that is no text; `main` says so
-    recipe, changes = chapters.chapter(chapter).config, changes or []
-    given = own.Own.given(data, direction, make)
-    if given and (data_root or source != "auto"):
-        raise CourseError(
-            "--data: --data-root and --source are for the course's own data; leave them out."
-        )
-    if given:
-        config, pictures = given.suit(recipe, scale, changes)
-        say(given.how)
-        for column, names in own.words(pictures).items():
-            say(f"{column}: {', '.join(f'{i} {name}' for i, name in enumerate(names))}")
-    else:
-        config = recipe.read(scale, changes)
-        pictures = load(
-            config.pictures, config.split, **loading(data_root, source), **config.options
-        )
-    say(
-        f"{pictures.name}: {len(pictures):,} samples ({pictures.source}); "
-        f"{config.steps:,} steps, batch size {config.batch_size}."
-    )
+    given = own_pictures(data, direction, make, data_root, source)
+    config, pictures = lesson_of(chapter, scale, changes or [], given, loading(data_root, source))
     record = models.play(
         config,
         pictures,
@@ -120,6 +101,48 @@ def train(
         f"Step {done['step']:,} after {done['seconds']:,} s, "
         f"{done['images_per_second']:,} samples/s. {advice}"
     )
+
+
+def own_pictures(
+    data: Path | None, direction: str | None, make: str | None, data_root: Path | None, source: str
+) -> Any:
+    """The reader's own pictures, as the options name them, or None.
+
+    Raises:
+        CourseError: options that contradict each other.
+    """
+    from gancourse.cli import own
+
+    given = own.Own.given(data, direction, make)
+    if given and (data_root or source != "auto"):
+        raise CourseError(
+            "--data: --data-root and --source are for the course's own data; leave them out."
+        )
+    return given
+
+
+def lesson_of(
+    chapter: str, scale: str, changes: Sequence[str], given: Any, where: dict
+) -> tuple[Any, Any]:
+    """(config, pictures) of a run on the reader's own pictures or the course's, announced."""
+    from gancourse import chapters
+    from gancourse.cli import own
+    from gancourse.data import load
+
+    recipe = chapters.chapter(chapter).config
+    if given:
+        config, pictures = given.suit(recipe, scale, changes)
+        say(given.how)
+        for column, names in own.words(pictures).items():
+            say(f"{column}: {', '.join(f'{i} {name}' for i, name in enumerate(names))}")
+    else:
+        config = recipe.read(scale, changes)
+        pictures = load(config.pictures, config.split, **where, **config.options)
+    say(
+        f"{pictures.name}: {len(pictures):,} samples ({pictures.source}); "
+        f"{config.steps:,} steps, batch size {config.batch_size}."
+    )
+    return config, pictures
 
 
 def say(line: str) -> None:

@@ -28,7 +28,7 @@ class CourseWarning(UserWarning):
 
 @dataclass(frozen=True)
 class About:
-    """A data set in words and numbers, which are known without loading a picture.
+    """What is known of a data set without loading a picture.
 
     Args:
         title: its name for a reader, e.g. "MNIST".
@@ -38,7 +38,7 @@ class About:
         limits: what such weights know, and what they do not.
         holds: the tensors and the shape of a row, e.g. "image (1, 28, 28) with label".
         sizes: edition ("bundled", "full" or "made") -> (rows for training, rows for testing).
-        splits: split -> the part that it is, in words.
+        splits: split -> which part of the data it is.
         full: the files of the full edition, in the data root, plain or .gz.
     """
 
@@ -63,7 +63,7 @@ class About:
         return f"{self.title}, {self.splits.get(split, split)} ({credit})"
 
     def edition(self, folder: Path | None) -> str:
-        """The edition at hand: "full" if it lies in the data root `folder`, else the other."""
+        """The edition to load: "full" if it lies in the data root `folder`, else the other."""
         if folder and self.full:
             places = ((folder / name, folder / f"{name}.gz") for name in self.full)
             if all(plain.is_file() or packed.is_file() for plain, packed in places):
