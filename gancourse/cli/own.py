@@ -76,11 +76,11 @@ class Own:
 
         return HOW
 
-    def read(self, config: Recipe) -> Any:
+    def read(self, config: Recipe, *, learning: bool = True) -> Any:
         """The pictures in the shape of a config: see `gancourse.data.folders.own`."""
         from gancourse.data import folders
 
-        how = {"direction": self.direction, "make": self.make}
+        how = {"direction": self.direction, "make": self.make, "learning": learning}
         return folders.own(config.takes, self.folder, shape=config.shape, **how)
 
     def suit(self, recipe: type[Recipe], scale: str, changes: Sequence[str]) -> tuple[Recipe, Any]:

@@ -221,6 +221,6 @@ def evaluate(
     config = (game := load(model, device)).config
     protocol(config.chapter).columns(config)  # whether there are scores, before a folder is read
     found = own.of_model(model, given) if config.pictures == "yours" else given
-    pictures = found.read(config) if found else None
+    pictures = found.read(config, learning=False) if found else None
     scores = measure(game, n=n, seed=seed, data=pictures, **loading(data_root, source))
     typer.echo(json.dumps(scores, indent=2))

@@ -66,6 +66,7 @@ def own(
     direction: str | None = None,
     make: str | None = None,
     limit: int | None = None,
+    learning: bool = True,
 ) -> Pictures | photos.Photos:
     """The pictures of your own folder. `HOW` says how each becomes a square of one size.
 
@@ -76,6 +77,7 @@ def own(
     Args:
         shape: of a picture, (channels, S, S): 3 channels (colour) or 1 (grey), and S pixels, 16 to
             1024. Pairs and photos are in colour.
+        learning: whether a game is to learn from them; few are enough to look at or to measure.
         direction: of pairs, "AtoB": A (the left half, or the folder A) is the input; or "BtoA".
         make: "grey", "edges" or "hole" makes the inputs of pairs from photos.
         limit: no more than this many pictures (of each class), from the first names on.
@@ -114,7 +116,7 @@ def own(
         )
     rows = int(found["label"].bincount().min()) if kind == "classes" else len(found)
     enough, expect = FEW[kind]
-    if rows < enough:
+    if learning and rows < enough:
         what = "pictures in the smallest class" if kind == "classes" else kind
         warnings.warn(
             f"{folder}: {rows:,} {what}, fewer than {enough:,}; expect that {expect}. "

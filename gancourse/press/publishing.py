@@ -150,7 +150,7 @@ def check_data(
             f"gancourse.load({str(folders[0])!r})."
         )
     full = where.load(config, config.split)
-    known = identity(full.tensors)
+    known = identity(full.columns)
     for folder, each in zip(folders, settings, strict=True):
         if each["data"] != known:
             raise CourseError(

@@ -129,6 +129,8 @@ def test_few_pictures_get_a_warning_that_says_what_to_expect(tmp_path, monkeypat
     (said,) = (str(warning.message) for warning in caught)
     assert f"{rows} " in said and f"fewer than {enough:,}; expect that {expect}" in said
     assert caught[0].filename == __file__
+    # Here a warning would be an error.
+    folders.own(kind, tmp_path, shape=COLOUR, learning=False, **options)
     monkeypatch.setitem(folders.FEW, kind, (rows, "x"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
