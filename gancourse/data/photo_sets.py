@@ -60,8 +60,11 @@ PLACES = {
 
 
 class Photo(NamedTuple):
-    """A line of the index. `sha256` is that of the file; of Set5, which has no one published file
-    for a picture, that of the pixels (`digest`)."""
+    """A line of the index.
+
+    `sha256` is that of the file, but for Set5, whose pictures go round in several formats: there it
+    is that of the pixels, see `digest`.
+    """
 
     set: str
     split: str
@@ -235,8 +238,9 @@ def _benchmark(
     absent = missing(folder, name)
     if absent and name == "set5":
         raise CourseError(
-            f"{folder}: {', '.join(photo.file for photo in absent)} of Set5 missing, which nobody "
-            f"may pass on; put the original pictures, PNG or BMP, into {folder / 'Set5'}."
+            f"{folder}: {', '.join(photo.file for photo in absent)} of Set5 missing; it has no "
+            "licence, so it is downloaded from nowhere: put the original pictures, PNG or BMP, into "
+            f"{folder / 'Set5'}."
         )
     if absent and source != "full":
         raise CourseError(
@@ -317,5 +321,5 @@ def _download(folder: Path, absent: list[Photo]) -> str | None:
         except DamagedFile:
             raise
         except CourseError as error:
-            return f"{folder}: the photos could not be downloaded ({error})"
+            return f"{folder}: not all photos are there. {error}"
     return None

@@ -246,14 +246,14 @@ def test_another_photo_under_a_listed_name_is_refused(made, official, tmp_path):
 def test_an_archive_that_lacks_a_photo_is_refused(made, official, tmp_path):
     flowers(tmp_path)
     official.body = archive({"BSDS500-master/BSDS500/data/images/train/100.jpg": jpeg(0)})
-    with pytest.raises(CourseError, match="could not be downloaded.*200.jpg is missing"):
+    with pytest.raises(CourseError, match="not all photos are there.*200.jpg is missing"):
         data.load("photos", root=tmp_path, source="full", strict=True)
     assert not list(tmp_path.rglob("photos/bsds/*"))
 
 
 def test_without_a_network_the_bundled_photos_are_used(made, official, tmp_path):
     official.status = 503
-    why = r"photos could not be downloaded \(.*bsds.tgz.*try again with a network.*Using the 14"
+    why = r"not all photos are there\. .*bsds.tgz.*try again with a network.*Using the 14"
     with pytest.warns(CourseWarning, match=why):
         assert data.load("photos", root=tmp_path, source="full").source == "bundled"
     with pytest.raises(CourseError, match="could not be downloaded.*cannot stand in for it here"):
