@@ -16,6 +16,7 @@ import csv
 import hashlib
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -176,7 +177,8 @@ def load(
     one_of("source", source, SOURCES, "photos")
     folder = data_root(root)
     if source != "bundled" and _have_full(folder, source, explicit=root is not None, strict=strict):
-        return _published("photos", "full", folder, index(*FULL, split=split), split, side)
+        photos = _published("photos", "full", folder, index(*FULL, split=split), split, side)
+        return replace(photos, shown=load("test", side=side, source="bundled"))
     found = {bundled(f"photos/{photo.file}"): photo for photo in index("bundled", split=split)}
     return decode(
         found,

@@ -43,6 +43,8 @@ class Photos:
         credit: who took them, as whoever shows them must name them.
         names: of each photo, its file's without the suffix.
         credits: of each photo, who took it and its licence; none for photos of your own.
+        shown: photos of which published weights and films may hold crops, if these may not be
+            passed on.
 
     Raises:
         CourseError: there is no photo, one is smaller than the crops, or the buffer is of another
@@ -58,6 +60,7 @@ class Photos:
     credit: str = ""
     names: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
+    shown: Photos | None = None
 
     draws = 2  # random numbers that a crop takes: how far down and how far to the right
 
@@ -89,6 +92,11 @@ class Photos:
             f"Photos({self.name}, {self.source}: {len(self):,} photos, "
             f"{self.nbytes / 1e6:,.0f} MB, crops of {self.side} x {self.side}; {self.licence})"
         )
+
+    @property
+    def columns(self) -> Photos:
+        """What a batch is cut from: the photos themselves."""
+        return self
 
     @property
     def nbytes(self) -> int:

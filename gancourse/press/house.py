@@ -21,9 +21,10 @@ PACKAGE = "gancourse"
 FLOORS: list[tuple[str, ...]] = [
     ("files",),
     ("dice", "recipe", "losses"),
-    ("conditions", "layers"),
+    ("bicubic", "conditions", "layers"),
     ("game",),
     ("data", "metrics", "show", "training"),
+    ("features",),
     ("chapters",),
     ("models",),
     ("",),
@@ -35,10 +36,10 @@ FLOORS: list[tuple[str, ...]] = [
 # Rooms that use less than what lies below them, and why.
 ONLY = {
     "data": ({"files"}, "pictures know nothing of games"),
-    "metrics": ({"files"}, "a measure knows nothing of what it measures"),
+    "metrics": ({"bicubic", "files"}, "a measure knows nothing of what it measures"),
     "show": ({"files"}, "a figure takes tensors, whoever made them"),
     "chapters": (
-        {"files", "dice", "conditions", "losses", "layers", "recipe", "game"},
+        {"files", "dice", "bicubic", "conditions", "losses", "layers", "recipe", "game"},
         "a chapter is a paper: networks, losses and turns",
     ),
 }
