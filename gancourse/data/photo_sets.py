@@ -241,7 +241,7 @@ def _benchmark(
     if absent and name == "set5":
         raise CourseError(
             f"{folder}: {', '.join(photo.file for photo in absent)} of Set5 missing; it has no "
-            "licence, so it is downloaded from nowhere: put the original pictures, PNG or BMP, into "
+            "licence and is not downloaded, so put the original pictures, PNG or BMP, into "
             f"{folder / 'Set5'}."
         )
     if absent and source != "full":

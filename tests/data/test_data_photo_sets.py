@@ -151,6 +151,7 @@ def test_the_full_set_is_found_where_it_lies(made, tmp_path, layout):
     assert train.shapes.tolist() == [[120, 128], [128, 120], [120, 128]]
     assert test.credits == ("who took roses/1_a.jpg, CC BY 2.0",)
     assert not torch.equal(train.photo(2), test.photo(0)), "one name, two flowers"
+    assert train.shown.source == "bundled" and train.crops(24).shown.side == 24
     assert next(data.listing("photos", root=tmp_path)).split()[:2] == ["photos", "full"]
     assert data.load("photos", root=tmp_path, source="bundled").source == "bundled"
 
