@@ -275,8 +275,9 @@ class SRResNet(Game):
         """Mirror and turn each crop at random, in eight ways, then shrink it."""
         image = batch["image"]
         draws = torch.rand(3, len(image), 1, 1, 1, device=image.device) < 0.5
-        for draw, other in zip(draws, (image.flip(2), image.flip(3), image.mT), strict=True):
-            image = torch.where(draw, other, image)
+        turns = partial(torch.flip, dims=[2]), partial(torch.flip, dims=[3]), torch.adjoint
+        for draw, turn in zip(draws, turns, strict=True):  # each turns what the last one left
+            image = torch.where(draw, turn(image), image)
         return self.halve(image)
 
     def phases(self) -> list[Phase]:
