@@ -14,6 +14,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import lcm
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gancourse.bicubic import resize, shrink
 from gancourse.conditions import pictures as to_pictures
+from gancourse.conditions import require_count
+from gancourse.data.photos import Photos
 from gancourse.files import CourseError
 from gancourse.game import Batch, Game, Phase, Terms, falling, in_tiles, require_rows, sampling
 from gancourse.losses import LOSSES
@@ -36,7 +39,7 @@ REGRESSION = {**LEAN, "pixel": "l1", "lr": 2e-3, "anneal": 1.0}
 GAME = {
     **LEAN, "starts_from": "srresnet", "features": "efficientnet-lite0", "loss": "relativistic",
     "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "lr": 2e-4, "lr_d": 1e-4,
-    "anneal": 0.5, "blend": 0.7,
+    "beta1_d": 0.5, "anneal": 0.5, "blend": 0.7,
 }  # fmt: skip
 FORMS: dict[str, dict] = {
     "srresnet": {**REGRESSION, "steps": 90_000},
@@ -71,7 +74,9 @@ class Config(Recipe):
     network: str = setting("paper", "the paper's or a lean one", choices=("paper", "compact"))
     width: int = setting(64, "channels of G's maps", least=1)
     blocks: int = setting(16, "residual blocks of G", least=1)
-    pixel: str = setting("mse", "difference of pixels", choices=("mse", "l1"))
+    pixel: str = setting(
+        "mse", "difference of pixels", choices=("mse", "l1"), only={"form": ("srresnet",)}
+    )
     lr: float = setting(1e-4, "Adam's rate for G", above=0)
     beta1: float = setting(0.9, "Adam's first moment for G", least=0, below=1)
     anneal: float = setting(
@@ -86,6 +91,7 @@ class Config(Recipe):
     consistency: float = setting(0.0, "weight of |shrunk output - input|", least=0, only=GAME_ONLY)
     loss: str = setting("non-saturating", "of gancourse.losses", choices=LOSSES, only=GAME_ONLY)
     lr_d: float = setting(1e-4, "Adam's rate for D", above=0, only=GAME_ONLY)
+    beta1_d: float = setting(0.9, "Adam's first moment for D", least=0, below=1, only=GAME_ONLY)
     blend: float = setting(
         1.0, "how far from starts_from's weights to the trained ones pictures are drawn", least=0,
         most=1, only=GAME_ONLY,
@@ -94,11 +100,20 @@ class Config(Recipe):
     def __post_init__(self):
         super().__post_init__()
         channels, height, side = self.shape
-        multiple = 48 if self.form == "srgan" and self.network == "paper" else self.scale
-        if channels != 3 or height != side or side % multiple:
+        multiple, least = self.scale, 1
+        if self.form == "srgan":
+            # The paper's D halves four times; the lean one sees pairs of pixels, 4 px less.
+            multiple, least = (48, 48) if self.network == "paper" else (lcm(self.scale, 2), 6)
+        if channels != 3 or height != side or side % multiple or side < least:
             raise CourseError(
                 f"shape={self.shape}: not (3, side, side) with a side that is a multiple of "
-                f"{multiple} px; give such a shape."
+                f"{multiple} px, {max(multiple, least)} or more; give such a shape."
+            )
+        terms = "content", "adversarial", "l1", "consistency"
+        if self.form == "srgan" and not any(getattr(self, term) for term in terms):
+            raise CourseError(
+                f"{', '.join(f'{term}=0' for term in terms)}: nothing is left to learn from; give "
+                "one of them a weight."
             )
 
     @property
@@ -253,13 +268,17 @@ class SRResNet(Game):
     def begin(self, data) -> None:
         side = self.config.options["side"]
         require_rows(data, {"image": (3, side, side)})
-        if isinstance(data, Mapping):
-            crops = data["image"][torch.arange(EXAMPLES) % len(data["image"])]
-        else:
+        if isinstance(data, Photos):
             places = torch.Generator().manual_seed(0)
             uniform = torch.rand(EXAMPLES, 2, generator=places, dtype=torch.float64)
             shown = data.shown or data
             crops = shown.batch(torch.arange(EXAMPLES) % len(shown), uniform)["image"]
+        elif isinstance(data, Mapping):
+            crops = data["image"][torch.arange(EXAMPLES) % len(data["image"])]
+        else:
+            crops = torch.stack([data[i % len(data)]["image"] for i in range(EXAMPLES)])
+        if crops.dtype != torch.uint8:
+            raise CourseError(f"image: type {crops.dtype}; give pictures as uint8, 0 to 255.")
         low = self.halve(crops / 127.5 - 1)["low"]
         self.examples.copy_(((low + 1) * 127.5).round())
 
@@ -323,7 +342,7 @@ class SRResNet(Game):
                 f"scale={scale!r}: this network enlarges {own} times; give a whole number from 1 "
                 f"to {own}."
             )
-        x = to_pictures(given, 3)
+        x = to_pictures(given, 3).float()
         with sampling(self):
             network = self.network()
             run = lambda tile: network(tile.to(self.device)).float()  # noqa: E731
@@ -336,6 +355,7 @@ class SRResNet(Game):
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """The kept examples enlarged, (n, 3, S, S) in [-1, 1], in turn; `seed` changes nothing."""
         n = EXAMPLES if n is None else n
+        require_count(n)
         return self.upscale(self.examples[torch.arange(n) % EXAMPLES].cpu())
 
     def preview(self) -> Tensor:
@@ -361,10 +381,11 @@ class SRGAN(SRResNet):
 
     def phases(self) -> list[Phase]:
         config = self.config
-        game = self.turn("generator", self.generator_loss, *self.learn(config.lr, config.beta1))
+        judge = self.learn(config.lr_d, config.beta1_d)
+        player = self.learn(config.lr, config.beta1)
         return [
-            self.turn("discriminator", self.discriminator_loss, *self.learn(config.lr_d, 0.5)),
-            game,
+            self.turn("discriminator", self.discriminator_loss, *judge),
+            self.turn("generator", self.generator_loss, *player),
         ]
 
     def share(self, batch: Batch) -> Batch:
@@ -374,7 +395,7 @@ class SRGAN(SRResNet):
         same place, G would learn that grid.
         """
         top, left = torch.randint(4, (2,)).tolist()
-        output = self.generator(batch["low"])
+        output = self.generator(batch["low"]).float()  # 16 bits would lose grey levels
         views = {"made": output, "true": batch["image"]}
         size = [side - 4 for side in output.shape[2:]]
         cut = slice(top, top + size[0]), slice(left, left + size[1])
@@ -406,10 +427,24 @@ class SRGAN(SRResNet):
 
         Wang et al. 2018 (ESRGAN), section 3.4: interpolating weights, unlike pictures, removes the
         game's excesses first, and its detail later.
+
+        Args:
+            blend: 0 to 1 (default: the Config's; 1 for a game that started from no other).
+
+        Raises:
+            CourseError: another number, or there is no regression to blend with.
         """
-        blend = self.config.blend if blend is None else blend
-        if blend == 1 or "first" not in self.borrowed:
+        if blend is None:
+            blend = self.config.blend if "first" in self.borrowed else 1.0
+        if not 0 <= blend <= 1:
+            raise CourseError(f"blend={blend}: out of range; give 0 (regression) to 1 (game).")
+        if blend == 1:
             return self.generator
+        if "first" not in self.borrowed:
+            raise CourseError(
+                f"blend={blend}: this game started from no other, so that there is nothing to "
+                "blend with; leave it out, or train with starts_from=srresnet."
+            )
         between = copy.deepcopy(self.generator)
         ends = between.state_dict(), self.borrowed["first"].generator.state_dict()
         for value, first in zip(*(end.values() for end in ends), strict=True):
