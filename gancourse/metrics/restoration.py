@@ -54,7 +54,7 @@ def psnr(made: Tensor, true: Tensor, border: int = 4) -> float:
 
 
 def ssim(made: Tensor, true: Tensor, border: int = 4) -> float:
-    """Structural similarity of Y, at most 1 (Wang et al. 2004, with the weights of section III.B).
+    """Structural similarity of Y, at most 1 (Wang et al. 2004, section III).
 
     Means, variances and covariance under a Gaussian window of 11 x 11 px, sigma 1.5, as in the
     authors' MATLAB code; the border is cut as for `psnr`.
