@@ -291,10 +291,13 @@ def test_spectrum_error_finds_blur_and_is_fooled_by_noise(texture):
     assert spectrum_error(noisy(texture, 0.2), texture) > 0.5, "too much of it is found"
 
 
-def test_only_what_the_small_picture_could_not_hold_counts(texture):
-    """The lowest frequencies may change: it is the others' business."""
-    ramp = 30 * torch.sin(2 * math.pi * torch.arange(192) / 64)
-    assert spectrum_error(as_bytes(texture + ramp), texture) < 0.05
+@pytest.mark.parametrize(("scale", "first"), [(2, 32), (3, 21), (4, 16)])
+def test_only_what_the_small_picture_could_not_hold_counts(texture, scale, first):
+    """From half a cycle per pixel of the small picture on, 1 / (2 scale) of 1/2."""
+    _, made = bicubic(texture)
+    ratio = (power(made) / power(texture))[0].log10().abs()
+    assert spectrum_error(made, texture, scale) == pytest.approx(ratio[first:].mean().item())
+    assert ratio[first:].mean() > ratio.mean() + 0.1
 
 
 def test_flat_pictures_have_a_finite_spectrum():
