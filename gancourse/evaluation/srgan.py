@@ -45,7 +45,8 @@ class Enlargements(Protocol):
     The photos are those of the benchmarks Set5 and Kodak24 which can be had, else the four that are
     bundled, and the keys say whose each score is: set5_psnr, kodak24_psnr, bundled_psnr, or
     yours_psnr for a reader's own. ST-LPIPS is left out where its weights are not installed.
-    Published scores need both benchmarks and these weights.
+    Published scores need both benchmarks and these weights. Of a reader's own photos all are
+    measured: give a folder that the game was not trained on.
     """
 
     tables = {
@@ -120,9 +121,15 @@ def originals(config: Recipe, where: Where) -> dict[str, Photos]:
     """The photos to measure on, by the name that begins their scores' keys.
 
     Raises:
-        CourseError: with `where.strict`, a benchmark that cannot be had.
+        CourseError: with `where.strict`, a benchmark that cannot be had; own pictures that are no
+            photos.
     """
     if config.pictures == YOURS:
+        if not isinstance(where.own, Photos):
+            raise CourseError(
+                f"data={where.own.name!r}: {type(where.own).__name__}, not photos to be measured "
+                "whole; load them with gancourse.data.photos.load."
+            )
         return {YOURS: where.own}
     found = {}
     for name in BENCHMARKS if where.source != "bundled" else ():

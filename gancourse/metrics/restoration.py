@@ -54,7 +54,7 @@ def psnr(made: Tensor, true: Tensor, border: int = 4) -> float:
 
 
 def ssim(made: Tensor, true: Tensor, border: int = 4) -> float:
-    """Structural similarity of Y, at most 1 (Wang et al. 2004, with the weights of section III.B).
+    """Structural similarity of Y, at most 1 (Wang et al. 2004, section III).
 
     Means, variances and covariance under a Gaussian window of 11 x 11 px, sigma 1.5, as in the
     authors' MATLAB code; the border is cut as for `psnr`.
@@ -112,8 +112,8 @@ def power(pictures: Tensor) -> Tensor:
         CourseError: pictures of another shape or range, or a side of less than 64 px.
     """
     y = luma(large(pictures, "pictures"))
-    down, across = (torch.hann_window(side, periodic=False).double() for side in y.shape[1:])
-    window = down[:, None] * across
+    window = [torch.hann_window(side, periodic=False, dtype=y.dtype) for side in y.shape[1:]]
+    window = window[0][:, None] * window[1]
     y = (y - y.mean((1, 2), keepdim=True)) * window
     spectrum = torch.fft.fft2(y).abs().square() / window.square().sum()
     down, across = (torch.fft.fftfreq(side, dtype=torch.float64) for side in y.shape[1:])
