@@ -147,8 +147,12 @@ def begin(config: Recipe, seed: int = 0) -> Game:
     """
     import torch
 
+    from gancourse import features
+
     torch.manual_seed(seed)
     game = lend(config.build())
+    for name, source in config.teachers.items():
+        game.borrow(name, features.load(source))
     if config.starts_from:
         game.start_from(load(config.starts_from))
     return game

@@ -226,6 +226,11 @@ class Recipe:
         """Frozen networks of others: name -> a published model, or a run's folder."""
         return {}
 
+    @property
+    def teachers(self) -> dict[str, str]:
+        """Frozen networks that only the training needs: name -> one of `gancourse.features`."""
+        return {}
+
     @classmethod
     def table(cls) -> list[tuple[str, str, str]]:
         """(name, default, meaning with bounds) of every setting, for a list that a person reads."""
