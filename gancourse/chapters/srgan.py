@@ -35,7 +35,7 @@ LEAN = {"network": "compact", "width": 48, "blocks": 8, "batch_size": 8, "ema": 
 REGRESSION = {**LEAN, "pixel": "l1", "lr": 2e-3, "anneal": 1.0}
 GAME = {
     **LEAN, "starts_from": "srresnet", "features": "efficientnet-lite0", "loss": "relativistic",
-    "content": 1.0, "adversarial": 0.005, "l1": 0.1, "consistency": 1.0, "lr": 2e-4, "lr_d": 1e-4,
+    "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "lr": 2e-4, "lr_d": 1e-4,
     "anneal": 0.5, "blend": 0.7,
 }  # fmt: skip
 FORMS: dict[str, dict] = {
@@ -253,13 +253,12 @@ class SRResNet(Game):
     def begin(self, data) -> None:
         side = self.config.options["side"]
         require_rows(data, {"image": (3, side, side)})
-        # Photos that may be shown, if those that are learned from may not.
-        shown = getattr(data, "shown", None) or data
         if isinstance(data, Mapping):
             crops = data["image"][torch.arange(EXAMPLES) % len(data["image"])]
         else:
             places = torch.Generator().manual_seed(0)
             uniform = torch.rand(EXAMPLES, 2, generator=places, dtype=torch.float64)
+            shown = data.shown or data
             crops = shown.batch(torch.arange(EXAMPLES) % len(shown), uniform)["image"]
         low = self.halve(crops / 127.5 - 1)["low"]
         self.examples.copy_(((low + 1) * 127.5).round())

@@ -1,4 +1,7 @@
-"""Data sets by name: `load("digits")` gives `Pictures`. A set's module is imported on demand."""
+"""Data sets by name: `load("digits")` gives `Pictures`, and `load("photos")` gives `Photos`.
+
+A set's module is imported on demand.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 from gancourse.files import CourseError
 
 if TYPE_CHECKING:
+    from gancourse.data.photos import Photos
     from gancourse.data.sources import About, Pictures
 
 # name -> the function that loads it, which takes split, root, source, strict and options of its
@@ -22,6 +26,9 @@ DATASETS = {
     "faces-micah": "faces:load_micah",
     "sprites": "sprites:load",
     "emoji": "emoji:load",
+    "photos": "photo_sets:load",
+    "set5": "photo_sets:load_set5",
+    "kodak24": "photo_sets:load_kodak24",
     "grid": "toy:load_grid",
     "ring": "toy:load_ring",
     "spiral": "toy:load_spiral",
@@ -33,8 +40,8 @@ _HOMES = {
     "toy": ("Toy",),
 }
 _MODULES = {target.partition(":")[0] for target in DATASETS.values()}
-_MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photos", "picture_file"}
-_MODULES |= {"picture_folder", "sources", "svg"}
+_MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photo_sets", "photos"}
+_MODULES |= {"picture_file", "picture_folder", "sources", "svg"}
 __all__ = ["DATASETS", "NAMES", "about", "listing", "load"]
 __all__ += [name for names in _HOMES.values() for name in names]
 
@@ -47,22 +54,24 @@ def load(
     source: str = "auto",
     strict: bool = False,
     **options,
-) -> Pictures:
-    """The data set `name`, held whole in memory as named columns.
+) -> Pictures | Photos:
+    """The data set `name`, held whole in memory: named columns, or photos of many sizes.
 
     Args:
         name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces"
             and "faces-micah" (drawn, with attributes), "sprites" (dSprites), "emoji" (line art and
-            colour art in pairs), or the 2-D toys "ring", "grid", "spiral".
-        split: "train" and "test" for all; "validation" for digits, stacked, clothes and toys;
-            "train-50000" for digits, stacked and clothes.
+            colour art in pairs), "photos" (for super-resolution) and its benchmarks "set5" and
+            "kodak24", or the 2-D toys "ring", "grid", "spiral".
+        split: "train" and "test" for all, but "test" alone for benchmarks; "validation" for digits,
+            stacked, clothes and toys; "train-50000" for digits, stacked and clothes.
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is
             made needs none.
         source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are
-            always the bundled ones; sprites and toys are always made.
-        strict: raise where digits, stacked or clothes would warn and go on with the bundled ones.
+            always the bundled ones; sprites and toys are always made; benchmarks are never bundled.
+        strict: raise where digits, stacked, clothes or photos would warn and go on with the bundled
+            ones.
         options: what the data set's own function takes: n and seed for stacked and sprites, n for a
-            toy, size for emoji.
+            toy, size for emoji, side for photos.
 
     Raises:
         CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.
@@ -98,10 +107,11 @@ def listing(*names: str, root: str | Path | None = None, source: str = "auto") -
     for name in names or NAMES:
         known = about(name)
         if source == "full" and "full" in known.sizes:
-            for split in ("train", "test"):
-                load(name, split, root=root, source="full", strict=True)
+            for split, rows in zip(("train", "test"), known.sizes["full"], strict=True):
+                if rows:
+                    load(name, split, root=root, source="full", strict=True)
         edition = known.edition(None if source == "bundled" else sources.root(root))
-        train, test = known.sizes[edition]
+        train, test = known.sizes.get(edition) or known.sizes["full"]
         rows = f"{train:>6,} train, {test:>6,} test"
         yield f"{name:12} {edition:8} {rows}; {known.holds}; {known.terms}"
 

@@ -1,4 +1,6 @@
-"""The official pairs of the pix2pix paper: downloaded, checked and unpacked; `pairs` reads them."""
+"""Published archives, downloaded, checked and unpacked: the pairs of the pix2pix paper, which
+`pairs` reads, and photographs, which `photo_sets` reads.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ import os
 import re
 import shutil
 import tarfile
+import tempfile
 import warnings
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +47,45 @@ ARCHIVES = {
     "maps": Archive("aerial photo", "map", "AtoB", 400_000_000, "e5f65d26eb288457f5ac056deb94d154"),
     "edges2shoes": Archive(
         "edges", "shoe", "AtoB", 3_000_000_000, "71da478b54fedde126e234a2a050bc15"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """An archive of photographs: where it is, and which of its members are photographs.
+
+    Args:
+        sha256: of the archive; None if it is packed anew for who asks. Its photographs are checked
+            one by one in any case.
+        most_bytes: that the archive may have.
+        member: pattern of a photograph's name in it, whose group is the file's name for us.
+    """
+
+    url: str
+    sha256: str | None
+    most_bytes: int
+    member: str
+
+    @property
+    def file(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+
+PHOTOGRAPHS = {
+    # The repository of the Berkeley Institute for Data Science. BSR_bsds500.tgz, as the authors
+    # packed it, has the same folders inside.
+    "bsds": Photographs(
+        "https://github.com/BIDS/BSDS500/archive/refs/heads/master.tar.gz",
+        None,
+        150_000_000,
+        r"(?:[^/]+/)*BSDS500/data/images/(?:train|test)/(\d+\.jpg)",
+    ),
+    "flowers": Photographs(
+        "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+        "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+        228_813_984,
+        r"(?:\./)?flower_photos/([a-z]+/\w+\.jpg)",
     ),
 }
 
@@ -143,24 +186,55 @@ def _first(url: str, archive: Path, known: Archive, timeout: float) -> str:
     return found
 
 
+def photographs(
+    name: str, wanted: Mapping[str, str], folder: Path, *, timeout: float = 30.0
+) -> None:
+    """Download an archive of `PHOTOGRAPHS` and put the wanted files of it into `folder` / name.
+
+    Each is checked before any is put there. The archive is removed again.
+
+    Args:
+        wanted: file -> SHA-256 of it.
+        folder: where the archive is put for as long as it is needed.
+        timeout: seconds of silence after which the server counts as gone.
+
+    Raises:
+        CourseError: no network, an archive that holds something else, or no room.
+        DamagedFile: the archive, or a file of it, is not the published one.
+    """
+    known = PHOTOGRAPHS[name]
+    archive = folder / f"{name}-{known.file}"
+    sources.fetch(known.url, known.sha256, archive, known.most_bytes, timeout=timeout)
+    with (
+        files.writing(folder),
+        tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder) as beside,
+    ):
+
+        def place(member: str) -> str | None:
+            match = re.fullmatch(known.member, member)
+            return match[1] if match and match[1] in wanted else None
+
+        _extract(archive, place, Path(beside), 3 * known.most_bytes)
+        for file, sha256 in wanted.items():
+            files.verify(Path(beside, file), sha256, f"Delete {archive} and try again later.")
+        for file in wanted:
+            to = folder / name / file
+            to.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(beside, file), to)
+        archive.unlink(missing_ok=True)
+
+
 def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
     """Unpack the archive's JPEG files into the folder `to`, all or none, and nothing else of it."""
     part = to.with_name(f".{name}.{os.getpid()}.part")
     wanted = re.compile(rf"(?:\./)?{name}/(train|val|test)/([\w-]+\.jpg)")
-    held = 0
+
+    def place(member: str) -> str | None:
+        return f"{match[1]}/{match[2]}" if (match := wanted.fullmatch(member)) else None
+
     try:
         shutil.rmtree(part, ignore_errors=True)
-        with tarfile.open(archive, "r|gz") as opened:
-            for member in opened:
-                held += member.size
-                if held > most:
-                    raise CourseError(
-                        f"{archive}: unpacks to more than {most:,} bytes, so that was stopped; "
-                        "delete it."
-                    )
-                if member.isreg() and (match := wanted.fullmatch(member.name)):
-                    member.name = f"{match[1]}/{match[2]}"
-                    opened.extract(member, part, filter="data")
+        _extract(archive, place, part, most)
         if not part.is_dir():
             raise CourseError(
                 f"{archive}: holds no {name}/train/*.jpg, so it is another archive; delete it."
@@ -170,9 +244,30 @@ def _unpack(archive: Path, name: str, to: Path, most: int) -> None:
         except OSError:
             if not to.is_dir():  # else another process was faster
                 raise
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise CourseError(
-            f"{archive}: cannot be unpacked ({error}); delete it and download it again."
-        ) from error
+    except OSError as error:
+        raise _unusable(archive, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _extract(archive: Path, place: Callable[[str], str | None], to: Path, most: int) -> None:
+    """Unpack the files of an archive for whose names `place` gives a path, into the folder `to`."""
+    held = 0
+    try:
+        with tarfile.open(archive, "r|gz") as opened:
+            for member in opened:
+                held += member.size
+                if held > most:
+                    raise CourseError(
+                        f"{archive}: unpacks to more than {most:,} bytes, so that was stopped; "
+                        "delete it."
+                    )
+                if member.isreg() and (path := place(member.name)):
+                    member.name = path
+                    opened.extract(member, to, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise _unusable(archive, error) from error
+
+
+def _unusable(archive: Path, error: Exception) -> CourseError:
+    return CourseError(f"{archive}: cannot be unpacked ({error}); delete it and download it again.")

@@ -7,8 +7,9 @@ fit, and where a crop is cut depends on numbers that the feed draws from the run
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,9 @@ from gancourse.data.sources import one_of
 from gancourse.files import CourseError
 
 SPLITS = ("train", "test", "all")
+# A word of a path by which data sets for super-resolution tell the photos from their shrunken
+# copies: DIV2K_train_HR and DIV2K_train_LR_bicubic/X4, LRbicx4, img_001_SRF_4_LR.png.
+RESOLUTION = re.compile(r"(?:^|[_\W])(HR|LR)(?=$|[_\W]|bic|x?\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,9 +38,13 @@ class Photos:
         shapes: (N, 2) int64 on the CPU, height and width of each photo in pixels.
         side: of the crops, in pixels.
         name: what they are, for captions.
-        source: "bundled" or "yours".
+        source: "bundled", "full" or "yours".
         licence: of the photos.
         credit: who took them, as whoever shows them must name them.
+        names: of each photo, its file's without the suffix.
+        credits: of each photo, who took it and its licence; none for photos of your own.
+        shown: photos of which published weights and films may hold crops, if these may not be
+            passed on.
 
     Raises:
         CourseError: there is no photo, one is smaller than the crops, or the buffer is of another
@@ -50,6 +58,9 @@ class Photos:
     source: str
     licence: str
     credit: str = ""
+    names: tuple[str, ...] = ()
+    credits: tuple[str, ...] = ()
+    shown: Photos | None = None
 
     draws = 2  # random numbers that a crop takes: how far down and how far to the right
 
@@ -81,6 +92,11 @@ class Photos:
             f"Photos({self.name}, {self.source}: {len(self):,} photos, "
             f"{self.nbytes / 1e6:,.0f} MB, crops of {self.side} x {self.side}; {self.licence})"
         )
+
+    @property
+    def columns(self) -> Photos:
+        """What a batch is cut from: the photos themselves."""
+        return self
 
     @property
     def nbytes(self) -> int:
@@ -137,9 +153,10 @@ def load(
 ) -> Photos:
     """The photos of a folder and of the folders inside it, to be cut into crops of `side` pixels.
 
-    Copies of a file count once. The split depends on the bytes of the files alone, not on their
-    names or places: the tenth with the smallest SHA-256, at least one photo of several, is for
-    testing.
+    Copies of a file count once. Where names of folders or files tell HR (high resolution) from LR,
+    as in DIV2K and Flickr2K, what is LR is passed over: it shows the same photos, shrunken. The
+    split depends on the bytes of the files alone, not on their names or places: the tenth with the
+    smallest SHA-256, at least one photo of several, is for testing.
 
     Args:
         split: "train", "test" or "all".
@@ -150,7 +167,7 @@ def load(
             cannot be used are left out with one CourseWarning that names them.
     """
     one_of("split", split, SPLITS, "photos")
-    found, reasons = distinct(path for path in listed(folder) if path.suffix.lower() != ".svg")
+    found, reasons = distinct(_full_size(folder))
     held_out = set(sorted(found.values())[: max(len(found) // 10, int(len(found) > 1))])
     paths = [
         path
@@ -168,6 +185,17 @@ def load(
     )
 
 
+def _full_size(folder: str | Path) -> list[Path]:
+    """The photos of a folder, without those that are LR beside others that are HR."""
+    paths = [path for path in listed(folder) if path.suffix.lower() != ".svg"]
+    words = [
+        {word.upper() for word in RESOLUTION.findall(str(path.relative_to(folder)))}
+        for path in paths
+    ]
+    paired = {"HR", "LR"} <= set().union(*words)
+    return [path for path, own in zip(paths, words, strict=True) if not (paired and "LR" in own)]
+
+
 def decode(
     paths: Iterable[Path],
     side: int,
@@ -176,10 +204,19 @@ def decode(
     licence: str,
     credit: str = "",
     *,
+    credits: Mapping[Path, str] | None = None,
     limit: int | None = None,
     reasons: Iterable[str] = (),
 ) -> Photos:
-    """Photos from files, in their order. Those that cannot be used are left out with a warning."""
+    """Photos from files, in their order. Those that cannot be used are left out with a warning.
+
+    Args:
+        credits: who took the photo in a file, and its licence.
+        others: see `Photos` and `load`.
+
+    Raises:
+        CourseError: no file can be used.
+    """
 
     def pixels(path: Path) -> np.ndarray:
         image = read(path)
@@ -190,11 +227,15 @@ def decode(
             )
         return np.asarray(image)
 
-    kept = [array for _, array in collect(name, paths, pixels, limit=limit, reasons=reasons)]
+    read_in = collect(name, paths, pixels, limit=limit, reasons=reasons)
+    used, kept = map(list, zip(*read_in, strict=True))
+    del read_in
     shapes = torch.tensor([array.shape[:2] for array in kept])
     buffer = torch.empty(sum(array.size for array in kept), dtype=torch.uint8)
     end = 0
     for i, array in enumerate(kept):
         start, end, kept[i] = end, end + array.size, None  # let go at once: photos fill the memory
         buffer.numpy()[start:end] = array.ravel()
-    return Photos(buffer, shapes, side, name, source, licence, credit)
+    names = tuple(path.stem for path in used)
+    each = tuple(credits[path] for path in used) if credits else ()
+    return Photos(buffer, shapes, side, name, source, licence, credit, names, each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -40,6 +40,8 @@ class About:
         sizes: edition ("bundled", "full" or "made") -> (rows for training, rows for testing).
         splits: split -> which part of the data it is.
         full: the files of the full edition, in the data root, plain or .gz.
+        complete: of a full edition whose files may lie in several places, whether they all lie in a
+            data root.
     """
 
     title: str
@@ -51,6 +53,7 @@ class About:
     sizes: Mapping[str, tuple[int, int]]
     splits: Mapping[str, str] = field(default_factory=dict)
     full: tuple[str, ...] = ()
+    complete: Callable[[Path], bool] | None = None
 
     @property
     def terms(self) -> str:
@@ -63,12 +66,19 @@ class About:
         return f"{self.title}, {self.splits.get(split, split)} ({credit})"
 
     def edition(self, folder: Path | None) -> str:
-        """The edition to load: "full" if it lies in the data root `folder`, else the other."""
-        if folder and self.full:
-            places = ((folder / name, folder / f"{name}.gz") for name in self.full)
-            if all(plain.is_file() or packed.is_file() for plain, packed in places):
-                return "full"
-        return next(edition for edition in self.sizes if edition != "full")
+        """The edition to load: "full" if it lies in the data root `folder`, else the other.
+
+        A benchmark has no other: it is "absent".
+        """
+        if folder and self._lies_in(folder):
+            return "full"
+        return next((edition for edition in self.sizes if edition != "full"), "absent")
+
+    def _lies_in(self, folder: Path) -> bool:
+        if self.complete:
+            return self.complete(folder)
+        places = [(folder / name, folder / f"{name}.gz") for name in self.full]
+        return bool(places) and all(plain.is_file() or packed.is_file() for plain, packed in places)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
