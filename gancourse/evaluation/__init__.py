@@ -65,11 +65,11 @@ def evaluate(
 
 
 def refuse_a_partial_judge(protocol: Protocol, config) -> None:
-    """Raise a CourseError if the game borrows a network that its protocol scores with.
+    """Raise a CourseError if the game learned from a network that its protocol scores with.
 
     A network that a generator was trained to please is no longer a measure of it.
     """
-    for name, source in config.borrows.items():
+    for name, source in {**config.borrows, **config.teachers}.items():
         if source in protocol.judges:
             raise CourseError(
                 f"{name}={source!r}: this network judges chapter {config.chapter}, so no game may "
