@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from gancourse import data, features
-from gancourse.bicubic import enlarge, shrink
+from gancourse.bicubic import enlarge
 from gancourse.data.photos import Photos
 from gancourse.evaluation.protocol import YOURS, Column, Protocol, Where
 from gancourse.files import CourseError, DamagedFile
 from gancourse.game import Game
 from gancourse.metrics import shift_tolerant
 from gancourse.metrics.inputs import as_uint8
-from gancourse.metrics.restoration import luma, restoration_scores
+from gancourse.metrics.restoration import degrade, luma, restoration_scores
 from gancourse.recipe import Recipe
 
 JUDGE = "efficientnet-lite2"
@@ -144,14 +144,8 @@ def originals(config: Recipe, where: Where) -> dict[str, Photos]:
 
 
 def shrunken(photos: Photos, scale: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """Of each photo what a network is given, (1, 3, h, w), and the original, (1, 3, scale h, scale
-    w), uint8 both: it is cut at its right and lower border to multiples of the scale.
-    """
-    for i in range(len(photos)):
-        true = photos.photo(i)[None]
-        height, width = (side // scale * scale for side in true.shape[2:])
-        true = true[:, :, :height, :width].cpu()
-        yield shrink(true.double(), scale).round().clamp(0, 255).byte(), true
+    """Of each photo what a network is given, (1, 3, h, w), and the original; see `degrade`."""
+    return (degrade(photos.photo(i)[None], scale) for i in range(len(photos)))
 
 
 def bicubic(scale: int) -> Callable[[Tensor], Tensor]:
