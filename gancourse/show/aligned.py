@@ -12,6 +12,8 @@ from gancourse.files import CourseError
 from gancourse.show.grids import GAP, line_height, panel, plate_of, to_bytes, write_on
 from gancourse.show.style import INK, Plate, as_array, house
 
+WHOLE = 0.6  # width of the whole picture in the sheet: it only shows where the squares are
+
 
 def spots(
     pictures: Mapping[str, object],
@@ -43,12 +45,12 @@ def spots(
     if whole not in arrays:
         raise CourseError(f"whole={whole!r}: no such picture; choose from: {', '.join(arrays)}.")
     across = GAP + len(arrays) * (side * zoom + GAP)  # of the sheet, px
-    factor = (across - 2 * GAP) / width
-    shown = Image.fromarray(arrays[whole]).resize(
-        (across - 2 * GAP, round(height * factor)), Image.Resampling.LANCZOS
-    )
+    factor = min(WHOLE * across / width, 1)
+    size = round(width * factor), round(height * factor)
+    shown = Image.fromarray(arrays[whole]).resize(size, Image.Resampling.LANCZOS)
+    margin = (across - shown.width) // 2
     sheet = panel(GAP + shown.height, across)
-    sheet[GAP:, GAP:-GAP] = shown
+    sheet[GAP:, margin : margin + shown.width] = shown
     names, rows = len(sheet), []
     strip = panel(line_height(1), across)
     for left, top in at:
@@ -67,7 +69,7 @@ def spots(
         middle = GAP + i * (side * zoom + GAP) + side * zoom / 2
         write_on(plate, middle, names + len(strip) / 2, name, ha="center", weight="bold")
     for number, (left, top) in enumerate(at, 1):
-        _frame(plate, GAP + left * factor, GAP + top * factor, side * factor, number)
+        _frame(plate, margin + left * factor, GAP + top * factor, side * factor, number)
         _number(plate, GAP, names + len(strip) + (number - 1) * len(rows[0]), number)
     return plate
 

@@ -45,8 +45,12 @@ def tradeoff(
         for name, row in (others or {}).items():
             notes[name] = (row[x[0]], row[y[0]])
             axes.plot(*notes[name], "D", color=INK, markersize=7)
+        middle = sum(axes.get_xlim()) / 2
         for name, point in notes.items():
-            axes.annotate(name, point, (6, 6), textcoords="offset points", fontsize=SMALL)
+            side, shift = ("right", -9) if point[0] > middle else ("left", 9)  # inside the figure
+            axes.annotate(
+                name, point, (shift, 3), textcoords="offset points", ha=side, fontsize=SMALL
+            )
         if marked is not None:
             place = [_between(rows, by, key, marked) for key in (x[0], y[0])]
             axes.plot(*place, "o", color=FAKE, markersize=13, fillstyle="none", markeredgewidth=3)
