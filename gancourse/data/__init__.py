@@ -113,7 +113,7 @@ def listing(*names: str, root: str | Path | None = None, source: str = "auto") -
         edition = known.edition(None if source == "bundled" else sources.root(root))
         train, test = known.sizes.get(edition) or known.sizes["full"]
         rows = f"{train:>6,} train, {test:>6,} test"
-        yield f"{name:12} {edition:8} {rows}; {known.holds}; {known.terms}"
+        yield f"{name:12} {edition:8} {rows}; {known.holds}; {known.terms_of(edition)}"
 
 
 def _home(name: str) -> tuple:

@@ -1,4 +1,4 @@
-"""Photographs by name: a bundled handful or 830 to learn from, and two benchmarks to measure on.
+"""Photographs by name: a bundled handful or 828 to learn from, and two benchmarks to measure on.
 
 - "photos": BSDS500 (Arbeláez, Maire, Fowlkes and Malik, "Contour Detection and Hierarchical Image
   Segmentation", PAMI 2011) without its part "val", whose pictures are the benchmark BSD100; and
@@ -41,7 +41,7 @@ PLACES = {
         "photos/bsds/{name}",
         *(
             f"{top}BSDS500/data/images/{part}/{{name}}"
-            for top in ("BSR/", "")
+            for top in ("BSR/", "BSDS500-master/", "")
             for part in ("train", "test")
         ),
     ),
@@ -51,18 +51,21 @@ PLACES = {
         "photos/flowers/valid/{kind}__{name}",
         "flower_photos/{kind}/{name}",
     ),
-    "kodak24": ("sr_eval/Kodak24/{name}", "Kodak24/{name}", "kodak/{name}"),
+    "kodak24": ("Kodak24/{name}", "kodak/{name}", "sr_eval/Kodak24/{name}"),
     "set5": tuple(
         f"{folder}/{{stem}}{suffix}"
-        for folder in ("sr_eval/Set5", "Set5", "Set5/HR")
+        for folder in ("Set5", "Set5/HR", "sr_eval/Set5")
         for suffix in (".png", ".bmp")
     ),
 }
 
 
 class Photo(NamedTuple):
-    """A line of the index. `sha256` is that of the file; of Set5, which has no one published file
-    for a picture, that of the pixels (`digest`)."""
+    """A line of the index.
+
+    `sha256` is that of the file, but for Set5, whose pictures go round in several formats: there it
+    is that of the pixels, see `digest`.
+    """
 
     set: str
     split: str
@@ -111,8 +114,9 @@ ABOUT = {
         "wide and saved as JPEG. Lettering, screens and drawings are rare among them; noise and "
         "strong compression do not occur.",
         holds="image (3, 112, 112), a random crop",
-        sizes={"bundled": (10, 4), "full": (800, 30)},
+        sizes={"bundled": (10, 4), "full": (798, 30)},
         splits={"train": "all but 30 flowers"},
+        bundled_terms="CC0, public domain or CC BY, as data/photos/README.md says of each",
         complete=lambda folder: not missing(folder, *FULL),
     ),
     "set5": About(
@@ -150,7 +154,7 @@ def load(
 
     | split   | full                        | bundled |
     |---------|-----------------------------|---------|
-    | "train" | 400 of BSDS500, 400 flowers | 10      |
+    | "train" | 399 of BSDS500, 399 flowers | 10      |
     | "test"  | 30 flowers                  | 4       |
 
     Measure on a benchmark rather than on the 30 flowers, which only watch a run.
@@ -176,14 +180,13 @@ def load(
         photos = _published("photos", "full", folder, index(*FULL, split=split), split, side)
         return replace(photos, shown=load("test", side=side, source="bundled"))
     found = {bundled(f"photos/{photo.file}"): photo for photo in index("bundled", split=split)}
-    licence = ", ".join(sorted({photo.licence for photo in found.values()}))
     return decode(
         found,
         side,
         f"photos {split}",
         "bundled",
-        licence,
-        "see each photo's own",
+        ABOUT["photos"].terms_of("bundled"),
+        ", ".join(dict.fromkeys(photo.credit for photo in found.values())),
         credits={path: _credit(photo) for path, photo in found.items()},
     )
 
@@ -237,8 +240,9 @@ def _benchmark(
     absent = missing(folder, name)
     if absent and name == "set5":
         raise CourseError(
-            f"{folder}: {', '.join(photo.file for photo in absent)} of Set5 missing, which nobody "
-            f"may pass on; put the original pictures, PNG or BMP, into {folder / 'Set5'}."
+            f"{folder}: {', '.join(photo.file for photo in absent)} of Set5 missing; it has no "
+            "licence and is not downloaded, so put the original pictures, PNG or BMP, into "
+            f"{folder / 'Set5'}."
         )
     if absent and source != "full":
         raise CourseError(
@@ -303,7 +307,7 @@ def _have_full(folder: Path, source: str, *, explicit: bool, strict: bool) -> bo
     if strict:
         raise CourseError(f"{why} The bundled photos cannot stand in for it here. {remedy}")
     if source == "full" or explicit or len(absent) < total:
-        instead = "Using the 14 bundled photos instead."
+        instead = f"Using the {sum(ABOUT['photos'].sizes['bundled'])} bundled photos instead."
         # Level 4 is whoever called `data.load`.
         warnings.warn(f"{why} {instead} {remedy}", CourseWarning, stacklevel=4)
     return False
@@ -319,5 +323,5 @@ def _download(folder: Path, absent: list[Photo]) -> str | None:
         except DamagedFile:
             raise
         except CourseError as error:
-            return f"{folder}: the photos could not be downloaded ({error})"
+            return f"{folder}: not all photos are there. {error}"
     return None

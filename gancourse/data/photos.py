@@ -108,7 +108,7 @@ class Photos:
 
     def crops(self, side: int) -> Photos:
         """The same photos, cut into crops of another side."""
-        return replace(self, side=side)
+        return replace(self, side=side, shown=self.shown and self.shown.crops(side))
 
     def photo(self, i: int) -> Tensor:
         """Photo `i` whole: (3, H, W) uint8, a view of the buffer."""

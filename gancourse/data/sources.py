@@ -40,6 +40,7 @@ class About:
         sizes: edition ("bundled", "full" or "made") -> (rows for training, rows for testing).
         splits: split -> which part of the data it is.
         full: the files of the full edition, in the data root, plain or .gz.
+        bundled_terms: licence and credit of the bundled edition, if the full one has others.
         complete: of a full edition whose files may lie in several places, whether they all lie in a
             data root.
     """
@@ -53,12 +54,17 @@ class About:
     sizes: Mapping[str, tuple[int, int]]
     splits: Mapping[str, str] = field(default_factory=dict)
     full: tuple[str, ...] = ()
+    bundled_terms: str = ""
     complete: Callable[[Path], bool] | None = None
 
     @property
     def terms(self) -> str:
         """Licence and credit, e.g. "MIT, Zalando SE"."""
         return ", ".join(filter(None, [self.licence, self.credit]))
+
+    def terms_of(self, edition: str) -> str:
+        """Licence and credit of an edition."""
+        return self.bundled_terms if edition == "bundled" and self.bundled_terms else self.terms
 
     def trained_on(self, split: str) -> str:
         """What a model was trained on, for its card: title, split, credit and licence."""

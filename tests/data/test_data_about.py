@@ -32,7 +32,10 @@ def test_a_split_is_said_in_words():
     )
 
 
-@pytest.mark.parametrize("name", sorted(data.DATASETS.keys() - {"emoji"}))
+PHOTOS = {"photos", "set5", "kodak24"}  # no tensors; see test_data_photo_sets
+
+
+@pytest.mark.parametrize("name", sorted(data.DATASETS.keys() - PHOTOS - {"emoji"}))
 def test_what_is_stored_is_what_loading_gives(name):
     known = data.about(name)
     train, test = data.load(name), data.load(name, "test")

@@ -5,14 +5,16 @@ must agree.
 from __future__ import annotations
 
 import importlib.util
+import io
 import re
 
 import pytest
 import torch
+from PIL import Image
 from torchvision import datasets
 
 from gancourse import files
-from gancourse.data import digits, faces, fashion, sources
+from gancourse.data import digits, faces, fashion, photo_sets, sources
 
 ROW = re.compile(r"^\| `([^`]+)` \| (\d+) \| `([0-9a-f]{64})` \|", re.MULTILINE)
 
@@ -92,6 +94,25 @@ def test_the_script_deals_clothes_in_rounds():
         names = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
         held = [(files.BUNDLED / "FashionMNIST" / "raw" / name).read_bytes() for name in names]
         assert make.files(*held, part) == dict(zip(names, held, strict=True))
+
+
+def test_the_script_cuts_and_lists_the_photographs():
+    make = script("photos")
+    sets = photo_sets.index("bundled"), photo_sets.index(*photo_sets.PLACES)
+    assert make.table([*sets[0], *sets[1]]) == (files.BUNDLED / photo_sets.INDEX).read_bytes()
+    kept = [(how.file, how.licence, how.credit) for how in make.CUTS]
+    assert kept == [(photo.file, photo.licence, photo.credit) for photo in sets[0]]
+    for how in make.CUTS:
+        with Image.open(files.BUNDLED / "photos" / how.file) as image:
+            assert image.size == how.size and not any(side % 12 for side in image.size)
+            assert image.mode == "RGB" and "icc_profile" not in image.info
+    how = make.Cut("x.jpg", "", "", (0, 4, 48, 40), (24, 18), "", "")
+    held = io.BytesIO()
+    Image.linear_gradient("L").resize((48, 48)).convert("RGB").save(held, "PNG")
+    made = Image.open(io.BytesIO(make.cut(held.getvalue(), how)))
+    assert made.size == (24, 18)
+    rows = [made.getpixel((9, y))[0] for y in (0, 17)]  # 4 + 1 and 4 + 35 of 48 rows down
+    assert abs(rows[0] - 25) < 6 and abs(rows[1] - 205) < 6
 
 
 def test_the_script_knows_a_word_for_every_face():

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gancourse.data import CourseWarning, photos, picture_folder
+from gancourse.data import CourseWarning, folders, photos, picture_folder
 from gancourse.files import CourseError
 from gancourse.game import Phase
 from gancourse.training import checkpoint
@@ -147,7 +147,7 @@ def test_photos_are_known_by_every_pixel_every_size_and_the_side_of_the_crops(he
 
 
 def vars_of(held: photos.Photos) -> dict:
-    names = ("buffer", "shapes", "side", "name", "source", "licence", "credit")
+    names = ("buffer", "shapes", "side", "name", "source", "licence", "credit", "names", "credits")
     return {name: getattr(held, name) for name in names}
 
 
@@ -222,7 +222,72 @@ def test_a_bundled_set_is_read_from_its_files(folder):
     paths = [folder / "2.png", folder / "0.png"]
     found = photos.decode(paths, 16, "bundle", "bundled", "CC0", "A. Nother")
     assert (found.credit, found.licence, found.source) == ("A. Nother", "CC0", "bundled")
+    assert found.names == ("2", "0") and found.credits == ()
     assert found.shapes.tolist() == [[25, 25], [40, 33]]
+
+
+def test_credits_stay_with_their_photos_when_one_is_left_out(folder):
+    paths = [folder / f"{i}.png" for i in range(4)]
+    with pytest.warns(CourseWarning, match="1.png"):
+        found = photos.decode(
+            paths, 17, "bundle", "bundled", "", credits={path: path.stem * 2 for path in paths}
+        )
+    assert found.names == ("0", "2", "3") and found.credits == ("00", "22", "33")
+    assert found.crops(8).to("cpu").credits == found.credits
+
+
+def layout(folder, **sizes: tuple[int, int]):
+    for i, (name, size) in enumerate(sizes.items()):
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(*size, seed=i)).save(path.with_name(f"{path.name}.png"))
+    return folder
+
+
+LAYOUTS = {
+    "DIV2K": {
+        "DIV2K_train_HR__0001": (64, 48),
+        "DIV2K_valid_HR__0801": (48, 64),
+        "DIV2K_train_LR_bicubic__X2__0001x2": (32, 24),
+        "DIV2K_train_LR_unknown__X4__0001x4": (17, 17),
+        "DIV2K_valid_LR_mild__0801x4m": (18, 18),
+    },
+    "Flickr2K": {
+        "Flickr2K_HR__000001": (64, 48),
+        "Flickr2K_HR__000002": (48, 64),
+        "Flickr2K_LR_bicubic__X4__000001x4": (17, 17),
+    },
+    "KAIR": {"trainH__HR__a": (64, 48), "trainH__HR__b": (48, 64), "LRbicx4__a": (17, 17)},
+    "names": {"img_001_SRF_4_HR": (64, 48), "img_002_HR": (48, 64), "img_001_SRF_4_LR": (17, 17)},
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_shrunken_copies_of_data_sets_for_super_resolution_are_passed_over(tmp_path, name):
+    folder = layout(tmp_path / name, **LAYOUTS[name])
+    found = folders.own("photos", folder, shape=(3, 16, 16), learning=False)
+    assert found.shapes.tolist() == [[64, 48], [48, 64]]
+
+
+def test_what_is_named_low_resolution_counts_where_there_is_no_other(tmp_path):
+    """LR also means Lightroom, and who gives DIV2K's LR folder itself wants it."""
+    folder = layout(tmp_path / "DIV2K_train_LR_bicubic", X2__0001x2=(32, 24), LR_edits__a=(24, 32))
+    assert len(photos.load(folder, "all", side=16)) == 2
+    folder = layout(tmp_path / "HR party", ALRIGHT__a=(24, 24), LRC__b=(24, 25), XHR__c=(24, 26))
+    assert len(photos.load(folder, "all", side=16)) == 3
+
+
+def test_bsds_as_it_is_unpacked(tmp_path):
+    folder = layout(
+        tmp_path / "BSR",
+        BSDS500__data__images__train__100075=(32, 48),
+        BSDS500__data__images__test__100007=(48, 32),
+    )
+    truth = folder / "BSDS500/data/groundTruth/train/100075.mat"
+    truth.parent.mkdir(parents=True)
+    truth.write_bytes(b"MATLAB 5.0")
+    found = folders.own("photos", folder, shape=(3, 32, 32), learning=False)
+    assert found.names == ("100007", "100075")
 
 
 def test_warning_filters_are_as_before(folder):
