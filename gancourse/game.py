@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -189,6 +190,68 @@ def require_rows(data, expected: Mapping[str, tuple[int, ...]]) -> None:
                 f"shape={tuple(shape)}: this game learns from {name!r} of this shape, and the data "
                 f"have {found}; give shape= the shape of the data, or other data."
             )
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Data that cut their own batches, e.g. random crops from photos of many sizes.
+
+    Attributes:
+        draws: how many random numbers each row of a batch takes.
+        nbytes: what it holds, in bytes.
+        shown: data of the same kind that may be passed on with weights, if these may not.
+    """
+
+    draws: int
+    shown: Self | None
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> dict[str, Tensor | str]:
+        """A row by itself, of the shape that it has in a batch."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same data, held on `device`."""
+
+    def batch(self, rows: Tensor, uniform: Tensor) -> Batch:
+        """A batch on the data's device, which depends on the arguments alone.
+
+        Args:
+            rows: (M,) int64 on the CPU.
+            uniform: (M, draws) float64 on the CPU, random numbers in [0, 1).
+        """
+
+    def identity(self) -> dict:
+        """What a run that goes on knows its data by: "rows", and a checksum of all bytes."""
+
+
+def examples(data, name: str, n: int) -> Tensor:
+    """`n` pictures (n, C, H, W) uint8 from all over a data set, to be kept with the weights.
+
+    Args:
+        data: tensors by name, a `Source`, or a data set that is read row by row.
+
+    Raises:
+        CourseError: they are not uint8.
+    """
+    if isinstance(data, Source):
+        data = data.shown or data
+    count = len(data[name]) if isinstance(data, Mapping) else len(data)
+    rows = torch.arange(n) * count // n
+    if isinstance(data, Mapping):
+        found = data[name][rows]
+    elif isinstance(data, Source):
+        places = torch.Generator().manual_seed(0)
+        places = torch.rand(n, data.draws, generator=places, dtype=torch.float64)
+        found = data.batch(rows, places)[name]
+    else:
+        found = torch.stack([data[i][name] for i in rows.tolist()])
+    if found.dtype != torch.uint8:
+        raise CourseError(f"{name}: type {found.dtype}; give pictures as uint8, 0 to 255.")
+    return found
 
 
 def to_float(batch: Batch) -> Batch:

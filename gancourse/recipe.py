@@ -158,7 +158,7 @@ class Recipe:
         return cls.__dataclass_fields__[name].default
 
     @classmethod
-    def at(cls, scale: str = "full", form: str | None = None, **changes) -> Self:
+    def at(cls, scale: str = "full", /, form: str | None = None, **changes) -> Self:
         """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (hours,
         or a GPU).
 

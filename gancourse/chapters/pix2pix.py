@@ -23,7 +23,17 @@ from torch.nn.functional import interpolate, pad
 
 from gancourse.conditions import pictures, require_count
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, require_rows, sampling
+from gancourse.game import (
+    Batch,
+    Game,
+    Phase,
+    Terms,
+    examples,
+    falling,
+    in_parts,
+    require_rows,
+    sampling,
+)
 from gancourse.layers import Noise, dcgan_init, receptive_field
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe, setting
@@ -225,14 +235,7 @@ class Pix2Pix(Game):
         side = self.config.shape[1:]
         shapes = {"input": (self.config.inputs, *side), "target": self.config.shape}
         require_rows(data, shapes)
-        is_table = isinstance(data, Mapping)
-        count = len(data["input"]) if is_table else len(data)
-        chosen = [i * count // EXAMPLES for i in range(EXAMPLES)]
-        inputs = data["input"][chosen] if is_table else [data[i]["input"] for i in chosen]
-        examples = inputs if is_table else torch.stack(inputs)
-        if examples.dtype != torch.uint8:
-            raise CourseError(f"input: type {examples.dtype}; give pictures as uint8, 0 to 255.")
-        self.examples.copy_(examples)
+        self.examples.copy_(examples(data, "input", EXAMPLES))
 
     def augment(self, batch: Batch) -> Batch:
         """The paper's random jitter, one draw per pair: both pictures stay aligned."""

@@ -11,9 +11,10 @@ srgan     starts from it and plays the game, with a perceptual loss for what pix
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import lcm
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,19 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gancourse.bicubic import resize, shrink
 from gancourse.conditions import pictures as to_pictures
+from gancourse.conditions import require_count
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_tiles, require_rows, sampling
+from gancourse.game import (
+    Batch,
+    Game,
+    Phase,
+    Terms,
+    examples,
+    falling,
+    in_tiles,
+    require_rows,
+    sampling,
+)
 from gancourse.losses import LOSSES
 from gancourse.recipe import Recipe, setting
 
@@ -35,12 +47,12 @@ LEAN = {"network": "compact", "width": 48, "blocks": 8, "batch_size": 8, "ema": 
 REGRESSION = {**LEAN, "pixel": "l1", "lr": 2e-3, "anneal": 1.0}
 GAME = {
     **LEAN, "starts_from": "srresnet", "features": "efficientnet-lite0", "loss": "relativistic",
-    "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "grid": 4.0,
-    "lr": 2e-4, "lr_d": 1e-4, "anneal": 0.5, "blend": 0.8,
+    "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "grid": 6.0,
+    "lr": 2e-4, "lr_d": 1e-4, "beta1_d": 0.5, "anneal": 0.5, "blend": 0.75,
 }  # fmt: skip
 FORMS: dict[str, dict] = {
     "srresnet": {**REGRESSION, "steps": 18_000},
-    "srgan": {**GAME, "steps": 7_000},
+    "srgan": {**GAME, "steps": 5_000},
 }
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
@@ -71,7 +83,9 @@ class Config(Recipe):
     network: str = setting("paper", "the paper's or a lean one", choices=("paper", "compact"))
     width: int = setting(64, "channels of G's maps", least=1)
     blocks: int = setting(16, "residual blocks of G", least=1)
-    pixel: str = setting("mse", "difference of pixels", choices=("mse", "l1"))
+    pixel: str = setting(
+        "mse", "difference of pixels", choices=("mse", "l1"), only={"form": ("srresnet",)}
+    )
     lr: float = setting(1e-4, "Adam's rate for G", above=0)
     beta1: float = setting(0.9, "Adam's first moment for G", least=0, below=1)
     anneal: float = setting(
@@ -87,6 +101,7 @@ class Config(Recipe):
     grid: float = setting(0.0, "weight of the grid that G leaves", least=0, only=GAME_ONLY)
     loss: str = setting("non-saturating", "of gancourse.losses", choices=LOSSES, only=GAME_ONLY)
     lr_d: float = setting(1e-4, "Adam's rate for D", above=0, only=GAME_ONLY)
+    beta1_d: float = setting(0.9, "Adam's first moment for D", least=0, below=1, only=GAME_ONLY)
     blend: float = setting(
         1.0, "how far from starts_from's weights to the trained ones pictures are drawn", least=0,
         most=1, only=GAME_ONLY,
@@ -95,11 +110,20 @@ class Config(Recipe):
     def __post_init__(self):
         super().__post_init__()
         channels, height, side = self.shape
-        multiple = 48 if self.form == "srgan" and self.network == "paper" else self.scale
-        if channels != 3 or height != side or side % multiple:
+        multiple, least = self.scale, 1
+        if self.form == "srgan":
+            # The paper's D halves four times; the lean one sees pairs of pixels, 4 px less.
+            multiple, least = (48, 48) if self.network == "paper" else (lcm(self.scale, 2), 6)
+        if channels != 3 or height != side or side % multiple or side < least:
             raise CourseError(
                 f"shape={self.shape}: not (3, side, side) with a side that is a multiple of "
-                f"{multiple} px; give such a shape."
+                f"{multiple} px, {max(multiple, least)} or more; give such a shape."
+            )
+        terms = "content", "adversarial", "l1", "consistency", "grid"
+        if self.form == "srgan" and not any(getattr(self, term) for term in terms):
+            raise CourseError(
+                f"{', '.join(f'{term}=0' for term in terms)}: nothing is left to learn from; give "
+                "one of them a weight."
             )
 
     @property
@@ -218,15 +242,31 @@ def dense_judge(side: int, width: int = 64) -> nn.Module:
     return nn.Sequential(*layers, *dense)
 
 
-def patch_judge(width: int = 32) -> nn.Module:
+class Details(nn.Module):
+    """2 x 2 pixels -> their mean and, `gain` times as loud, three differences (Haar's wavelets).
+
+    (N, C, H, W) -> (N, 4 C, H / 2, W / 2). The finest detail of a photo is faint, and a network of
+    bounded slope hardly sees it: specks that no photo has would pass.
+    """
+
+    def __init__(self, gain: float):
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b, c, d = pixel_unshuffle(x, 2).unflatten(1, (-1, 4)).unbind(2)
+        differences = a - b + c - d, a + b - c - d, a - b - c + d
+        return torch.cat([a + b + c + d, *(self.gain * each for each in differences)], 1) / 4
+
+
+def patch_judge(width: int = 32, gain: float = 4.0) -> nn.Module:
     """A lean discriminator: (N, 3, H, W) -> a logit for each patch (N, 1, H / 8, W / 8).
 
     Texture is local, so a verdict per patch says more than one per picture (chapter 6). Spectral
-    normalisation bounds D's slope instead of BatchNorm (Miyato et al. 2018), and 2 x 2 pixels
-    become channels at once, which quarters the work.
+    normalisation bounds D's slope instead of BatchNorm (Miyato et al. 2018).
     """
     shapes = (12, 1, 1), (1, 2, 2), (2, 3, 2), (3, 3, 1)  # channels below and above, stride
-    layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
+    layers: list[nn.Module] = [Details(gain)]
     for below, above, stride in shapes:
         below = below if below == 12 else below * width
         layers.append(spectral_norm(nn.Conv2d(below, above * width, 3, stride, 1)))
@@ -241,8 +281,8 @@ def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
     period lies over the picture. Over 8 x 8 input pixels a texture averages out, and a grid does
     not. (N, 3, scale h, scale w) twice -> one number.
     """
-    places = avg_pool2d(pixel_unshuffle(made - true, scale), 8)  # (N, 3 scale^2, h / 8, w / 8)
-    places = places.unflatten(1, (3, scale**2))
+    places = pixel_unshuffle(made - true, scale)  # (N, 3 scale^2, h, w)
+    places = avg_pool2d(places, min(8, *places.shape[2:])).unflatten(1, (3, scale**2))
     return (places - places.mean(2, keepdim=True)).abs().mean()
 
 
@@ -266,13 +306,7 @@ class SRResNet(Game):
     def begin(self, data) -> None:
         side = self.config.options["side"]
         require_rows(data, {"image": (3, side, side)})
-        if isinstance(data, Mapping):
-            crops = data["image"][torch.arange(EXAMPLES) % len(data["image"])]
-        else:
-            places = torch.Generator().manual_seed(0)
-            uniform = torch.rand(EXAMPLES, 2, generator=places, dtype=torch.float64)
-            shown = data.shown or data
-            crops = shown.batch(torch.arange(EXAMPLES) % len(shown), uniform)["image"]
+        crops = examples(data, "image", EXAMPLES)
         low = self.halve(crops / 127.5 - 1)["low"]
         self.examples.copy_(((low + 1) * 127.5).round())
 
@@ -287,8 +321,9 @@ class SRResNet(Game):
         """Mirror and turn each crop at random, in eight ways, then shrink it."""
         image = batch["image"]
         draws = torch.rand(3, len(image), 1, 1, 1, device=image.device) < 0.5
-        for draw, other in zip(draws, (image.flip(2), image.flip(3), image.mT), strict=True):
-            image = torch.where(draw, other, image)
+        turns = partial(torch.flip, dims=[2]), partial(torch.flip, dims=[3]), torch.adjoint
+        for draw, turn in zip(draws, turns, strict=True):  # each turns what the last one left
+            image = torch.where(draw, turn(image), image)
         return self.halve(image)
 
     def phases(self) -> list[Phase]:
@@ -335,7 +370,7 @@ class SRResNet(Game):
                 f"scale={scale!r}: this network enlarges {own} times; give a whole number from 1 "
                 f"to {own}."
             )
-        x = to_pictures(given, 3)
+        x = to_pictures(given, 3).float()
         with sampling(self):
             network = self.network()
             run = lambda tile: network(tile.to(self.device)).float()  # noqa: E731
@@ -348,6 +383,7 @@ class SRResNet(Game):
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """The kept examples enlarged, (n, 3, S, S) in [-1, 1], in turn; `seed` changes nothing."""
         n = EXAMPLES if n is None else n
+        require_count(n)
         return self.upscale(self.examples[torch.arange(n) % EXAMPLES].cpu())
 
     def preview(self) -> Tensor:
@@ -374,10 +410,11 @@ class SRGAN(SRResNet):
 
     def phases(self) -> list[Phase]:
         config = self.config
-        game = self.turn("generator", self.generator_loss, *self.learn(config.lr, config.beta1))
+        judge = self.learn(config.lr_d, config.beta1_d)
+        player = self.learn(config.lr, config.beta1)
         return [
-            self.turn("discriminator", self.discriminator_loss, *self.learn(config.lr_d, 0.5)),
-            game,
+            self.turn("discriminator", self.discriminator_loss, *judge),
+            self.turn("generator", self.generator_loss, *player),
         ]
 
     def share(self, batch: Batch) -> Batch:
@@ -387,7 +424,7 @@ class SRGAN(SRResNet):
         same place, G would learn that grid.
         """
         top, left = torch.randint(4, (2,)).tolist()
-        output = self.generator(batch["low"])
+        output = self.generator(batch["low"]).float()  # 16 bits would lose grey levels
         views = {"made": output, "true": batch["image"]}
         size = [side - 4 for side in output.shape[2:]]
         cut = slice(top, top + size[0]), slice(left, left + size[1])
@@ -421,10 +458,24 @@ class SRGAN(SRResNet):
 
         Wang et al. 2018 (ESRGAN), section 3.4: interpolating weights, unlike pictures, removes the
         game's excesses first, and its detail later.
+
+        Args:
+            blend: 0 to 1 (default: the Config's; 1 for a game that started from no other).
+
+        Raises:
+            CourseError: another number, or there is no regression to blend with.
         """
-        blend = self.config.blend if blend is None else blend
-        if blend == 1 or "first" not in self.borrowed:
+        if blend is None:
+            blend = self.config.blend if "first" in self.borrowed else 1.0
+        if not 0 <= blend <= 1:
+            raise CourseError(f"blend={blend}: out of range; give 0 (regression) to 1 (game).")
+        if blend == 1:
             return self.generator
+        if "first" not in self.borrowed:
+            raise CourseError(
+                f"blend={blend}: this game started from no other, so that there is nothing to "
+                "blend with; leave it out, or train with starts_from=srresnet."
+            )
         between = copy.deepcopy(self.generator)
         ends = between.state_dict(), self.borrowed["first"].generator.state_dict()
         for value, first in zip(*(end.values() for end in ends), strict=True):

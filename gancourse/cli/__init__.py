@@ -48,6 +48,7 @@ COMMANDS = {
         publishing.judge,
         press.experiment,
         press.bench,
+        press.bench_upscaling,
     ],
 }
 for panel, commands in COMMANDS.items():

@@ -29,6 +29,42 @@ def bench(
             typer.echo(line)
 
 
+def bench_upscaling(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Published models, or folders of runs. Default: all that enlarge."),
+    ] = None,
+    photos: Annotated[
+        str, typer.Option(help="A data set (photos, set5, kodak24), or a folder of photos.")
+    ] = "photos",
+    peers: Annotated[
+        Path | None, typer.Option(help="Folder of the other programs; `make peers` fills it.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Timings of each photo.")] = 3,
+    data_root: Root = None,
+) -> None:
+    """Enlarge photos four times with our models and other programs: PSNR, and seconds.
+
+    CPU seconds of one thread per megapixel of the enlarged photos, the median of the rounds.
+    """
+    import torch
+
+    from gancourse import data
+    from gancourse.press.bench import upscaling as room
+
+    if photos in data.DATASETS:
+        chosen = data.load(photos, "test", root=data_root)
+    else:
+        chosen = data.photos.load(photos, "all", side=room.SMALLEST)
+    torch.set_num_threads(1)
+    typer.echo(f"{chosen.name}: {len(chosen)} photos")
+    with room.upscalers(names or room.enlargers(), peers) as (found, missing):
+        for score in room.compare(chosen, found, rounds=rounds):
+            typer.echo(str(score))
+    if missing:
+        typer.echo(f"left out, not in {peers or '--peers'}: {', '.join(missing)}")
+
+
 def experiment(
     chapter: Annotated[str, typer.Argument(help="A chapter that has an experiment.")],
     seed: Annotated[

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from gancourse import data, features
-from gancourse.bicubic import enlarge, shrink
+from gancourse.bicubic import enlarge
 from gancourse.data.photos import Photos
 from gancourse.evaluation.protocol import YOURS, Column, Protocol, Where
 from gancourse.files import CourseError, DamagedFile
 from gancourse.game import Game
 from gancourse.metrics import shift_tolerant
 from gancourse.metrics.inputs import as_uint8
-from gancourse.metrics.restoration import luma, restoration_scores
+from gancourse.metrics.restoration import degrade, luma, restoration_scores
 from gancourse.recipe import Recipe
 
 JUDGE = "efficientnet-lite2"
@@ -45,7 +45,8 @@ class Enlargements(Protocol):
     The photos are those of the benchmarks Set5 and Kodak24 which can be had, else the four that are
     bundled, and the keys say whose each score is: set5_psnr, kodak24_psnr, bundled_psnr, or
     yours_psnr for a reader's own. ST-LPIPS is left out where its weights are not installed.
-    Published scores need both benchmarks and these weights.
+    Published scores need both benchmarks and these weights. Of a reader's own photos all are
+    measured: give a folder that the game was not trained on.
     """
 
     tables = {
@@ -120,9 +121,15 @@ def originals(config: Recipe, where: Where) -> dict[str, Photos]:
     """The photos to measure on, by the name that begins their scores' keys.
 
     Raises:
-        CourseError: with `where.strict`, a benchmark that cannot be had.
+        CourseError: with `where.strict`, a benchmark that cannot be had; own pictures that are no
+            photos.
     """
     if config.pictures == YOURS:
+        if not isinstance(where.own, Photos):
+            raise CourseError(
+                f"data={where.own.name!r}: {type(where.own).__name__}, not photos to be measured "
+                "whole; load them with gancourse.data.photos.load."
+            )
         return {YOURS: where.own}
     found = {}
     for name in BENCHMARKS if where.source != "bundled" else ():
@@ -137,14 +144,8 @@ def originals(config: Recipe, where: Where) -> dict[str, Photos]:
 
 
 def shrunken(photos: Photos, scale: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """Of each photo what a network is given, (1, 3, h, w), and the original, (1, 3, scale h, scale
-    w), uint8 both: it is cut at its right and lower border to multiples of the scale.
-    """
-    for i in range(len(photos)):
-        true = photos.photo(i)[None]
-        height, width = (side // scale * scale for side in true.shape[2:])
-        true = true[:, :, :height, :width].cpu()
-        yield shrink(true.double(), scale).round().clamp(0, 255).byte(), true
+    """Of each photo what a network is given, (1, 3, h, w), and the original; see `degrade`."""
+    return (degrade(photos.photo(i)[None], scale) for i in range(len(photos)))
 
 
 def bicubic(scale: int) -> Callable[[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""What a trivial answer scores: degraded real pictures, and line art filled with one colour.
+"""What a trivial answer scores: real pictures degraded or moved, line art filled with one colour.
 
 A score means little before it is compared with these.
 """
@@ -61,6 +61,25 @@ def spoilt(images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, Tensor]:
         "3 x 3 blur": blurred(images),
         "uniform noise": uniform(images, seed),
     }
+
+
+def moved(images: Tensor, pixels: int = 1) -> Tensor:
+    """Pictures (N, C, H, W), their content that many pixels to the right; the left edge repeated.
+
+    `pixels` is from 0 to the width.
+    """
+    edge = images[..., :1].expand(*images.shape[:-1], pixels)
+    return torch.cat([edge, images], -1)[..., : images.shape[-1]]
+
+
+def gridded(images: Tensor, period: int = 4, height: float = 4) -> Tensor:
+    """Pictures (N, C, H, W) uint8 with waves of `period` px across and down, of +-`height` levels.
+
+    What is left of a network's steps of two is such a grid.
+    """
+    phases = (2 * torch.pi * (torch.arange(side) + 0.25) / period for side in images.shape[2:])
+    down, across = (wave.cos() / wave.cos().abs().max() for wave in phases)
+    return _bytes(images + height * (down[:, None] + across) / 2)
 
 
 def filled(line_art: Tensor, colour: Sequence[int]) -> Tensor:

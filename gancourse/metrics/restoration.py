@@ -28,6 +28,20 @@ SEGMENT = 64  # px of a line that one estimate of its spectrum is made of
 BESIDE = (-3, -2, 2, 3)  # bins that a grid is compared with; +-1 holds a part of its own energy
 
 
+def degrade(original: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """What a network is given to enlarge, and what it should make of it.
+
+    The original, (N, 3, H, W) uint8, is cut at its right and lower border to sides that are
+    multiples of the scale, shrunk with antialiasing and rounded to bytes.
+
+    Returns:
+        (N, 3, h, w) and (N, 3, scale h, scale w), both uint8 on the CPU.
+    """
+    height, width = (side // scale * scale for side in original.shape[2:])
+    original = original[:, :, :height, :width].cpu()
+    return shrink(original.double(), scale).round().clamp(0, 255).byte(), original
+
+
 def luma(pictures: Tensor) -> Tensor:
     """Y of YCbCr: (N, H, W) float64, 16 (black) to 235 (white), not rounded.
 
@@ -54,7 +68,7 @@ def psnr(made: Tensor, true: Tensor, border: int = 4) -> float:
 
 
 def ssim(made: Tensor, true: Tensor, border: int = 4) -> float:
-    """Structural similarity of Y, at most 1 (Wang et al. 2004, with the weights of section III.B).
+    """Structural similarity of Y, at most 1 (Wang et al. 2004, section III).
 
     Means, variances and covariance under a Gaussian window of 11 x 11 px, sigma 1.5, as in the
     authors' MATLAB code; the border is cut as for `psnr`.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from itertools import count
-from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,43 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gancourse.files import CourseError
+from gancourse.game import Source
 
 Column = Tensor | list[str]
 Batch = dict[str, Column]
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Data that cut their own batches, e.g. random crops from photos of many sizes.
-
-    Attributes:
-        draws: how many random numbers each row of a batch takes.
-        nbytes: what it holds, in bytes.
-    """
-
-    draws: int
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, row: int) -> dict[str, Tensor | str]:
-        """A row by itself, of the shape that it has in a batch."""
-
-    def to(self, device: torch.device) -> Self:
-        """The same data, held on `device`."""
-
-    def batch(self, rows: Tensor, uniform: Tensor) -> Batch:
-        """A batch on the data's device, which depends on the arguments alone.
-
-        Args:
-            rows: (M,) int64 on the CPU.
-            uniform: (M, draws) float64 on the CPU, random numbers in [0, 1).
-        """
-
-    def identity(self) -> dict:
-        """What a run that goes on knows its data by: "rows", and a checksum of all bytes."""
 
 
 class Rows(Dataset):

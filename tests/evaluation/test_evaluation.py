@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from gancourse import chapters, data, evaluation, models
+from gancourse import chapters, data, evaluation, features, models
 from gancourse.chapters import cgan, gan, infogan, pix2pix
 from gancourse.data.sources import Pictures
 from gancourse.evaluation import Where, digits
@@ -31,7 +31,9 @@ def test_what_a_game_is_trained_against_never_judges_it(name):
     judges = chapters.protocol(name).judges
     for form in config.FORMS:
         for scale in config.SCALES:
-            assert not set(config.at(scale, form).borrows.values()) & set(judges)
+            recipe = config.at(scale, form)
+            learned_from = {*recipe.borrows.values(), *recipe.teachers.values()}
+            assert not learned_from & set(judges)
 
 
 def test_a_game_that_was_trained_against_its_judge_is_not_scored():
@@ -43,11 +45,19 @@ def test_a_game_that_was_trained_against_its_judge_is_not_scored():
     with pytest.raises(CourseError, match="critic='digit-cnn': this network judges chapter gan"):
         evaluation.evaluate(game, n=100, source="bundled")
 
+    class Taught(gan.Config):
+        teachers = {"features": digits.JUDGE}
+
+    game.config = Taught.at("check", width=4)
+    with pytest.raises(CourseError, match="features='digit-cnn': this network judges"):
+        evaluation.evaluate(game, n=100, source="bundled")
+
 
 @pytest.mark.parametrize("name", chapters.CHAPTERS)
 def test_judges_are_called_as_they_are_published(name):
     for judge in chapters.protocol(name).judges:
-        assert (BUNDLED / "weights" / judge / "model.safetensors").is_file()
+        published = BUNDLED / "weights" / judge / "model.safetensors"
+        assert published.is_file() or judge in features.NAMES
 
 
 def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():

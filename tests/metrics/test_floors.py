@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from gancourse.files import CourseError
-from gancourse.metrics.floors import blurred, filled, noisy, spoilt, uniform, without
+from gancourse.metrics.floors import (
+    blurred,
+    filled,
+    gridded,
+    moved,
+    noisy,
+    spoilt,
+    uniform,
+    without,
+)
 
 GREY = torch.full((10, 1, 28, 28), 128, dtype=torch.uint8)
 
@@ -85,6 +94,22 @@ def test_no_white_path_leads_through_a_corner_and_any_border_is_outside():
     assert yellow(filled(diamond, YELLOW)).nonzero().tolist() == [[0, 2, 2]]
     halved = drawing("..#..", "..#..", "..#..")
     assert not yellow(filled(halved, YELLOW)).any()
+
+
+def test_moved_pictures_repeat_their_edge():
+    picture = torch.arange(24, dtype=torch.uint8).view(1, 1, 4, 6)
+    assert moved(picture, 2)[0, 0, 1].tolist() == [6, 6, 6, 7, 8, 9]
+    assert torch.equal(moved(picture, 0), picture) and moved(picture).dtype == torch.uint8
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_a_grid_has_its_period_and_height(period):
+    grey = torch.full((1, 3, 16, 24), 100, dtype=torch.uint8)
+    found = gridded(grey, period, 6)
+    assert (found.min(), found.max()) == (94, 106) and found.dtype == torch.uint8
+    assert torch.equal(found[..., period:], found[..., :-period])
+    assert torch.equal(found[..., period:, :], found[..., :-period, :])
+    assert not torch.equal(found[..., period // 2 :], found[..., : -(period // 2)])
 
 
 def test_lines_lie_on_top_of_the_colour():

@@ -4,21 +4,32 @@ import pytest
 import torch
 from torch.nn import functional
 
+from gancourse.bicubic import shrink
 from gancourse.chapters import CHAPTERS, chapter
+from gancourse.game import to_float
 from gancourse.press import bench, chapters_in, of_chapter
 from gancourse.training import hardware
 
 CPU = torch.device("cpu")
 TINY = {"width": 2, "latent": 6, "batch_size": 8}
-SIZES = {"pix2pix": {"width": 2, "batch_size": 8, "shape": (3, 32, 32)}}
+SIZES = {
+    "pix2pix": {"width": 2, "batch_size": 8, "shape": (3, 32, 32)},
+    "srgan": {"width": 2, "batch_size": 8, "shape": (3, 48, 48), "blocks": 1},
+}
 FILES = {name: of_chapter(bench.__name__, name) for name in chapters_in(bench.__name__)}
-FORMS = [(name, form) for name in FILES for form in dict(FILES[name].ROWS)]
+ROWS = [
+    pytest.param(name, form, *rest or ({},), id=f"{name}-{form}{'-changed' if rest else ''}")
+    for name in FILES
+    for form, *rest in {
+        (row[0], *map(str, row[2:])): (row[0], *row[2:]) for row in FILES[name].ROWS
+    }.values()
+]
 
 
-def tiny(name: str, form: str, **changes):
+def tiny(name: str, form: str, changes=None, **others):
     small = {**SIZES.get(name, TINY), **({"width": 12} if form == "paper" else {})}
-    torch.manual_seed(0)
-    return chapter(name).config.at("check", form, **{**small, **changes}).build()
+    settings = {**(changes or {}), **small, **others}
+    return bench.fresh(chapter(name).config.at("check", form, **settings))
 
 
 def data_of(game):
@@ -30,9 +41,9 @@ def test_every_chapter_is_measured():
 
 
 @pytest.mark.parametrize("kind", ["ours", "plain", "other"])
-@pytest.mark.parametrize(("name", "form"), FORMS)
-def test_every_form_of_every_row_moves_both_players(name, form, kind):
-    game = tiny(name, form)
+@pytest.mark.parametrize(("name", "form", "changes"), ROWS)
+def test_every_form_of_every_row_moves_all_players(name, form, changes, kind):
+    game = tiny(name, form, changes)
     before = {name: value.clone() for name, value in game.named_parameters()}
     if kind == "plain":
         step = FILES[name].Plain(game, data_of(game), CPU)
@@ -41,7 +52,8 @@ def test_every_form_of_every_row_moves_both_players(name, form, kind):
     step()
     parameters = game.named_parameters()
     moved = {name for name, value in parameters if not torch.equal(value, before[name])}
-    assert {name.partition(".")[0] for name in moved} == {"generator", "discriminator"}
+    players = {phase.name for phase in game.phases()} & {"generator", "discriminator"}
+    assert {name.partition(".")[0] for name in moved} == players
 
 
 @pytest.mark.parametrize(("name", "form"), [("gan", "dcgan"), ("pix2pix", "unet")])
@@ -55,12 +67,12 @@ def test_the_other_memory_order_is_the_one_that_the_rule_does_not_choose(name, f
     assert orders == ([True, False] if name == "gan" else [False, True])
 
 
-@pytest.mark.parametrize(("name", "form"), FORMS)
-def test_the_plain_form_plays_our_game(name, form):
+@pytest.mark.parametrize(("name", "form", "changes"), ROWS)
+def test_the_plain_form_plays_our_game(name, form, changes):
     """As many generated batches per step as our loop; one more for InfoGAN's third optimizer."""
     calls = {}
     for kind in ("ours", "plain"):
-        game, calls[kind] = tiny(name, form), 0
+        game, calls[kind] = tiny(name, form, changes), 0
 
         def count(module, inputs, output, kind=kind):
             calls[kind] += 1
@@ -71,7 +83,7 @@ def test_the_plain_form_plays_our_game(name, form):
         else:
             FILES[name].Plain(game, data_of(game), CPU)()
     assert calls["plain"] - calls["ours"] == (name == "infogan")
-    assert calls["ours"] == (1 if name == "pix2pix" else 2)
+    assert calls["ours"] == (1 if name in ("pix2pix", "srgan") else 2)
 
 
 def test_layers_written_out_are_the_same_function():
@@ -144,6 +156,42 @@ def test_plain_pairs_without_jitter_are_the_pictures():
     picture = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)
     (row,) = FILES["pix2pix"].Pairs({"input": picture}, config)[0].values()
     assert torch.allclose(row, picture[0] / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{}, {"network": "paper"}], ids=["compact", "paper"])
+def test_the_plain_games_losses_are_ours(changes):
+    """Of the same crops and outputs; the plain form only computes them in another way."""
+    game = tiny("srgan", "srgan", changes).eval()  # BatchNorm's averages stay where they are
+    crops = to_float({"image": data_of(game)["image"][:8]})
+    batch = game.halve(crops["image"])
+    with torch.no_grad():
+        plain = FILES["srgan"].Plain(game, data_of(game), CPU)
+        game.eval()
+        output = plain.fake(batch)
+        seen = {"made": plain.seen(output), "true": plain.seen(batch["image"])}
+        ours = {**batch, **seen, "output": output}
+        real, false = plain.judge(batch["image"], batch), plain.judge(output, batch)
+        found = {
+            "discriminator": plain.caught(real, false),
+            "generator": plain.fooled(false, batch) + plain.more(output, batch),
+        }
+        for phase in game.phases():
+            wanted = sum(phase.loss(ours).values())
+            assert found[phase.name].item() == pytest.approx(wanted.item(), rel=5e-3), (
+                phase.name
+            )  # shrinking has other borders
+
+
+def test_plain_crops_are_shrunk_by_pillow():
+    config = tiny("srgan", "srresnet").config
+    picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
+    crops = FILES["srgan"].Crops({"image": picture}, config)
+    drawn = [crops[0] for _ in range(8)]
+    assert len({each["image"].sum().item() for each in drawn}) > 4  # cut and turned at random
+    for each in drawn:
+        assert each["image"].shape == (3, 48, 48) and each["low"].shape == (3, 12, 12)
+        inside = (each["low"] - shrink(each["image"], 4).clamp(-1, 1))[:, 2:-2, 2:-2]
+        assert inside.abs().max() < 1.5 / 127.5  # Pillow rounds twice, and has other borders
 
 
 def test_a_ratio_is_of_seconds(monkeypatch):

@@ -126,6 +126,8 @@ def test_strings_travel_with_their_rows(wrap):
 class Cutter:
     """A source whose batches show what they were made from."""
 
+    shown = None
+
     draws, nbytes = 3, 100
 
     def __init__(self, device=CPU):

@@ -16,7 +16,7 @@ Our step is also compared with itself in the other memory order, to check the ru
 
 The forms take turns in one process, so that a drifting clock or a busy machine slows all alike;
 the median of the ratios is what counts. A chapter's file in this folder holds its ROWS, (form,
-scale) each, and its `Plain` form.
+scale) or (form, scale, {setting: value}) each, and its `Plain` form.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ from torch.nn.functional import instance_norm
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from gancourse import models
 from gancourse.chapters import chapter
 from gancourse.game import Batch, Game
 from gancourse.layers import JoinedConv2d, JoinedConvTranspose2d, Project, ReadOut, join
@@ -79,11 +81,22 @@ class PlainForm:
     def __init__(self, game: Game, data: dict[str, Tensor], device: torch.device):
         self.game = written_out(game).to(device).train().requires_grad_(True)
         self.config, self.device = game.config, device
-        self.generator, self.discriminator = game.generator, game.discriminator
-        self.optimizer_g, self.optimizer_d = map(self.adam, (self.generator, self.discriminator))
+        self.generator = game.generator
         rows, batch_size = self.rows(game, data), game.config.batch_size
         loader = DataLoader(rows, batch_size, shuffle=True, drop_last=True)
         self.batches = endless(loader)
+
+    @property
+    def discriminator(self) -> nn.Module:
+        return self.game.discriminator
+
+    @cached_property
+    def optimizer_g(self) -> torch.optim.Optimizer:
+        return self.adam(self.generator)
+
+    @cached_property
+    def optimizer_d(self) -> torch.optim.Optimizer:
+        return self.adam(self.discriminator)
 
     @staticmethod
     def data(config: Recipe, rows: int) -> dict[str, Tensor]:
@@ -101,6 +114,14 @@ class PlainForm:
         """The discriminator's logits."""
         return self.game.judge(x, batch)
 
+    def caught(self, real: Tensor, false: Tensor) -> Tensor:
+        """The discriminator's loss, of its logits."""
+        return bce(real, torch.ones_like(real)) + bce(false, torch.zeros_like(false))
+
+    def fooled(self, false: Tensor, batch: Batch) -> Tensor:
+        """The game in the generator's loss, of the discriminator's logits."""
+        return bce(false, torch.ones_like(false))
+
     def more(self, fake: Tensor, batch: Batch) -> Tensor | float:
         """Further terms of the generator's loss."""
         return 0.0
@@ -117,14 +138,13 @@ class PlainForm:
         fake = self.fake(batch)
         self.optimizer_d.zero_grad()
         real, false = self.judge(batch[self.picture], batch), self.judge(fake.detach(), batch)
-        loss = bce(real, torch.ones_like(real)) + bce(false, torch.zeros_like(false))
-        loss.backward()
+        self.caught(real, false).backward()
         self.optimizer_d.step()
         if not self.shares:
             fake = self.fake(batch)
         self.optimizer_g.zero_grad()
         false = self.judge(fake, batch)
-        loss = bce(false, torch.ones_like(false)) + self.more(fake, batch)
+        loss = self.fooled(false, batch) + self.more(fake, batch)
         loss.backward()
         self.optimizer_g.step()
         self.afterwards(batch)
@@ -167,6 +187,11 @@ def seconds(step: Step, times: int, device: torch.device) -> float:
     return time.perf_counter() - began
 
 
+def fresh(config: Recipe) -> Game:
+    """A game with fresh weights and what teaches it; none of what it would go on from."""
+    return models.begin(replace(config, starts_from=""))
+
+
 def ratios(
     config: Recipe, *, rounds: int = 9, steps: int = 4, device: str | None = None
 ) -> dict[str, dict[str, float]]:
@@ -178,9 +203,9 @@ def ratios(
     handle, chosen = hardware.accelerator(device), of_chapter(__name__, config.chapter)
     data = chosen.Plain.data(config, rows=4096)
     forms = {
-        "ours": ours(config.build(), data, handle),
-        "plain": chosen.Plain(config.build(), data, handle.device),
-        "other": ours(config.build(), data, handle, other=True),
+        "ours": ours(fresh(config), data, handle),
+        "plain": chosen.Plain(fresh(config), data, handle.device),
+        "other": ours(fresh(config), data, handle, other=True),
     }
     for form in forms.values():
         seconds(form, 3, handle.device)
@@ -197,11 +222,14 @@ def ratios(
 
 def lines(name: str, **how) -> Iterator[str]:
     """One line of results per row of a chapter."""
-    for form, scale in of_chapter(__name__, name).ROWS:
-        config = chapter(name).config.at(scale, form)
+    for form, scale, *rest in of_chapter(__name__, name).ROWS:
+        changes: dict[str, Any] = rest[0] if rest else {}
+        config = chapter(name).config.at(scale, form, **changes)
         plain, other = ratios(config, **how).values()
+        changed = "".join(f"{key}={value} " for key, value in changes.items())
         yield (
-            f"{name:8} {form:6} {scale:6} width {config.width:4}  batch {config.batch_size:3}:  "
+            f"{name:8} {form:6} {scale:6} {changed}"
+            f"width {config.width:4}  batch {config.batch_size:3}:  "
             f"{plain['median']:.2f}x the plain form ({plain['least']:.2f} to {plain['most']:.2f}), "
             f"{other['median']:.2f}x our step in the other memory order"
         )
