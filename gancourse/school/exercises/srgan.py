@@ -589,7 +589,7 @@ class Rows:
         self.height = stripe.abs().mean().item()
         self.steady = (stripe.sign().sum(1).abs() == WIDTH).double().mean().item()
         nearest = (stripe.mean(1, keepdim=True).sign() * HEIGHT - stripe).square()
-        self.true = ((away.square() + nearest).mean(1).sqrt() < 0.4 * HEIGHT).double().mean().item()
+        self.true = ((away.square() + nearest).mean(1).sqrt() < HEIGHT / 2).double().mean().item()
 
 
 @exercise(minutes=25, difficulty="hard", call="(pairs)")
@@ -598,7 +598,7 @@ def two_answers(answer: Answer) -> str:
 
     The first is trained on the squared error and draws the mean of the two possible originals. The
     second, trained in a game or by any other rule, draws one of the two in at least half of the
-    rows, 0.2 off at most.
+    rows: nearer to it than halfway to the mean.
     """
     pairs, given = Pairs(seed=1), "rows of 4 px, which were 8 px in stripes"
     torch.manual_seed(0)  # an answer is judged alike each time, even if it rolls no dice of its own

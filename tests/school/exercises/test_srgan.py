@@ -20,6 +20,7 @@ from torch import nn
 from gancourse.bicubic import shrink
 from gancourse.chapters import srgan
 from gancourse.features import Vgg
+from gancourse.metrics.restoration import psnr
 from gancourse.school.exercises import srgan as check
 from tests.school.exercises.answers import Answers
 
@@ -427,7 +428,9 @@ wrong(check.two_answers, "of another picture")(drawing(mean, lambda low: striped
 wrong(check.two_answers, "change sides")(
     drawing(mean, lambda low: mean(low) + torch.tensor([0.5, -0.5, -0.5, 0.5]).repeat(2))
 )
-wrong(check.two_answers, "undecided")(drawing(mean, lambda low: mean(low) + 0.55 * STRIPES))
+wrong(check.two_answers, "undecided")(
+    drawing(mean, lambda low: mean(low) + (0.1 + (low[:, :1] > 0.05)) * STRIPES)
+)
 
 
 @wrong(check.two_answers, "learned by heart")
@@ -469,6 +472,11 @@ def test_the_small_picture_is_the_games():
     low = usual_degrade(pictures, 4)[:, :, 2:-2, 2:-2]
     theirs = game.halve(pictures / 127.5 - 1)["low"]
     assert torch.allclose(theirs, low / 127.5 - 1, atol=1e-5)
+
+
+def test_the_decibels_are_the_courses():
+    made, true = check.noisy([13, 23], seed=5)
+    assert usual_psnr(made, true, 4).item() == pytest.approx(psnr(made, true, border=4), abs=1e-3)
 
 
 def test_the_perceptual_loss_is_the_papers_but_for_its_unit():
