@@ -53,7 +53,8 @@ CHAPTERS: dict[str, Chapter] = {
     "srgan": row("srgan", "SRGAN: photo-realistic single image super-resolution", "srresnet srgan"),
     "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
 }
-STUDIO = {"colour": "pix2pix"}  # command -> the published model that it works with by default
+# command -> the published model that it works with by default
+STUDIO = {"colour": "pix2pix", "upscale": "srgan"}
 
 
 def chapter(name: str | None) -> Chapter:

@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Models": [catalogue.chapters, training.train, training.sample, training.evaluate],
-    "Files and data": [studio.colour, data.data],
+    "Files and data": [studio.colour, studio.upscale, data.data],
     "For those who make the course": [
         publishing.run,
         publishing.publish,

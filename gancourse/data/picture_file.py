@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,16 +51,23 @@ def read(path: str | Path, mode: str = "RGB", *, size: int = 512) -> Image.Image
     path = Path(path)
     if mode not in ("RGB", "L"):
         raise CourseError(f'mode={mode!r}: not a mode to read in; give "RGB" or "L" (grey).')
+    with opened(path) as file:
+        drawing = svg.begins(file.read(400))  # suffixes are often wrong
+        file.seek(0)
+        image = svg.read(file, path, size) if drawing else _photo(file, path)
+        return on_white(image).convert("RGB").convert(mode)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, open; whatever goes wrong while a picture is read from it becomes a CourseError."""
     try:
         if not path.is_file():
             what = "no file" if path.exists() else "missing"
             raise CourseError(f"{path}: {what}; give the name of a picture.")
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            drawing = svg.begins(file.read(400))  # suffixes are often wrong
-            file.seek(0)
-            image = svg.read(file, path, size) if drawing else _photo(file, path)
-        return on_white(image).convert("RGB").convert(mode)
+            yield file
     except CourseError:
         raise
     except PermissionError as error:
@@ -85,13 +94,25 @@ def _too_large(path: Path) -> CourseError:
 
 def _photo(file: BinaryIO, path: Path) -> Image.Image:
     """The decoded picture of an open file, upright, 8 bits per channel."""
+    image = identify(file, path, SMALLEST)
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    return _eight_bits(upright, image) if image.mode.startswith("I;16") else upright
+
+
+def identify(file: BinaryIO, path: Path, smallest: int = 1) -> Image.Image:
+    """The picture of an open file before it is decoded, if it is one that is read here.
+
+    Args:
+        smallest: pixels of its shorter side.
+    """
     image = _opened(file, path)
     if image.width * image.height > MOST_PIXELS:
         raise _too_large(path)
-    if min(image.size) < SMALLEST:
+    if min(image.size) < smallest:
         raise CourseError(
             f"{path}: {image.width} x {image.height} pixels; "
-            f"give a picture of {SMALLEST} or more on each side."
+            f"give a picture of {smallest} or more on each side."
         )
     # MPO is what some phones save: the photo, and further views of it that nobody misses.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
@@ -103,9 +124,7 @@ def _photo(file: BinaryIO, path: Path) -> Image.Image:
             f"{path}: 32 bits per pixel, whose black and white are not known; "
             "save it with 8 or 16 bits as PNG."
         )
-    image.load()
-    upright = ImageOps.exif_transpose(image)
-    return _eight_bits(upright, image) if image.mode.startswith("I;16") else upright
+    return image
 
 
 def _opened(file: BinaryIO, path: Path) -> Image.Image:
@@ -127,7 +146,18 @@ def _opened(file: BinaryIO, path: Path) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image, source: Image.Image) -> Image.Image:
-    """Grey of 9 to 16 bits as "L", or "LA" if one level stands for transparent.
+    """Grey of 9 to 16 bits as "L", or "LA" if one level stands for transparent."""
+    grey, clear = deep_grey(image, source, 255)
+    found = Image.fromarray(grey.astype(np.uint8))
+    if clear is not None:
+        found.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+    return found
+
+
+def deep_grey(
+    image: Image.Image, source: Image.Image, top: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey of 9 to 16 bits: levels (H, W) uint32 from 0 to `top`, and where they are transparent.
 
     Args:
         image: of mode "I;16...".
@@ -137,13 +167,11 @@ def _eight_bits(image: Image.Image, source: Image.Image) -> Image.Image:
     tags = getattr(source, "tag_v2", {})
     most = 2 ** tags.get(258, (16,))[0] - 1
     levels = np.asarray(image).astype(np.uint32)
-    grey = ((levels.clip(max=most) * 255 + most // 2) // most).astype(np.uint8)
+    grey = (levels.clip(max=most) * top + most // 2) // most
     if tags.get(262) == 0:  # PhotometricInterpretation: WhiteIsZero
-        grey = 255 - grey
-    found = Image.fromarray(grey)
-    if (clear := source.info.get("transparency")) is not None:
-        found.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
-    return found
+        grey = top - grey
+    clear = source.info.get("transparency")
+    return grey, None if clear is None else levels == clear
 
 
 def on_white(image: Image.Image) -> Image.Image:

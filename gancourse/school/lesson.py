@@ -34,7 +34,11 @@ def quote(*things):
 
     sources: dict[str, list[str]] = {}
     for thing in things:
-        home = inspect.getsourcefile(thing).replace(os.sep, "/").rpartition("/gancourse/")[2]
+        home = (
+            inspect.getsourcefile(inspect.unwrap(thing))
+            .replace(os.sep, "/")
+            .rpartition("/gancourse/")[2]
+        )
         sources.setdefault(f"gancourse/{home}", []).append(source(thing))
     blocks = ((home, "\n\n\n".join(quoted)) for home, quoted in sources.items())
     return Markdown("\n\n".join(f"`{home}`\n\n```python\n{code}\n```" for home, code in blocks))
@@ -60,8 +64,11 @@ def changes(before, after, context: int = 2):
 
 
 def source(thing) -> str:
-    """The source of a function or class, from the margin and without blank lines at its end."""
-    return textwrap.dedent(inspect.getsource(thing)).rstrip()
+    """The source of a function or class, from the margin and without blank lines at its end.
+
+    A decorated function is the function itself, decorators included.
+    """
+    return textwrap.dedent(inspect.getsource(inspect.unwrap(thing))).rstrip()
 
 
 def dossier(name: str):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape
-from itertools import count, pairwise
+from itertools import count, groupby, pairwise
 
-from gancourse.show.style import BLUE, FAKE, FIELD, INK, MUTED, PANEL
+from gancourse.show.style import BLUE, FAKE, FIELD, INK, LINES, MUTED, PANEL
 
 WIDE = 640  # units of the viewBox; text of size 15 is about 9 pixels on a phone and 15 on a desktop
-DASH = 'stroke-dasharray="6 4"'
+DASH, DOTS = 'stroke-dasharray="6 4"', 'stroke-dasharray="2 4"'
 _numbers = count()
 
 
@@ -294,7 +294,7 @@ def unet(network, example) -> Diagram:
             _box(right, y, wide, _size(above), False),
         ]
         if network.skips and level:
-            shapes.append(_arrow(left + wide + 4, y, right - 4, y, BLUE, 'stroke-dasharray="2 4"'))
+            shapes.append(_arrow(left + wide + 4, y, right - 4, y, BLUE, DOTS))
         if level:
             shapes.append(_arrow(left + 30, y - high + 26, left + 30, y - 26))
             shapes.append(_arrow(right + wide - 30, y - 26, right + wide - 30, y - high + 26))
@@ -314,11 +314,150 @@ def unet(network, example) -> Diagram:
     return Diagram(title, description, "".join(shapes), last + 44)
 
 
-def _box(x: float, y: float, width: float, label: str, learns: bool) -> str:
+def _box(x: float, y: float, width: float, label: str, learns: bool, height: float = 48) -> str:
     colour, line = (FAKE, 3.5) if learns else (MUTED, 1.5)
     return (
-        f'<rect x="{x}" y="{y - 24}" width="{width}" height="48" rx="7" fill="{FIELD}" '
-        f'stroke="{colour}" stroke-width="{line}"/>'
+        f'<rect x="{x}" y="{y - height / 2:g}" width="{width}" height="{height}" rx="7" '
+        f'fill="{FIELD}" stroke="{colour}" stroke-width="{line}"/>'
         f'<text x="{x + width / 2}" y="{y + 5}" text-anchor="middle" '
         f'font-weight="{700 if learns else 400}">{label}</text>'
+    )
+
+
+def upscaler(network, example) -> Diagram:
+    """The feature maps of a network that enlarges, in a forward pass of `example` (N, C, h, w).
+
+    The network has `head`, `body` (residual blocks, each with its layers in `change`, then more
+    layers, whose result is added to the head's) and `tail`. If it has `fine` as well, the enlarged
+    input is added to the tail's result, and the sum to that of `fine`. Its mode is not changed.
+    """
+    rows, last = [("", tuple(example.shape[1:]))], {}
+    for part, steps in _passed(network, example).items():
+        rows += steps
+        last[part] = len(rows) - 1
+    skips = [(last["head"], last["body"], "added")]
+    if "fine" in last:
+        skips += [(0, last["tail"], "enlarged, added"), (last["tail"], last["fine"], "added")]
+    x, wide, apart, shapes = 238, 160, 64, []
+    for i, (layers, shape) in enumerate(rows):
+        y = 34 + apart * i
+        shapes.append(_box(x, y, wide, _size(shape), False, 34))
+        if i:
+            shapes.append(_arrow(x + wide / 2, y - apart + 19, x + wide / 2, y - 19))
+            shapes.append(f'<text x="{x + wide / 2 + 16}" y="{y - 27}">{escape(layers)}</text>')
+    for above, below, words in skips:
+        left, bottom = x - 40 - 60 * (above == 0), 34 + apart * below
+        top = 34 + apart * above + 8 * (above > 0)
+        shapes.append(_line(f"M{x - 2} {top}H{left}V{bottom}H{x - 10}", BLUE, DOTS))
+        shapes.append(_arrow(x - 11, bottom, x - 3, bottom, BLUE))
+        at = f'x="{left - 8}" y="{(top + bottom) / 2 + 5}" text-anchor="end"'
+        shapes.append(f"<text {at}>{words}</text>")
+    block = ", ".join(_name(each) for each in network.body[0].change if _works(each))
+    low = 34 + apart * len(rows)
+    shapes.append(f'<text x="18" y="{low}">A residual block: x + f(x), f is {escape(block)}</text>')
+    flow = "; ".join(f"{layers or 'input'}: {_size(shape)}" for layers, shape in rows)
+    added = "; ".join(
+        f"{rows[above][0] or 'the input'} to {rows[below][0]}" for above, below, _ in skips
+    )
+    description = (
+        f"Maps, channels first. {flow}. A residual block adds to its input what {block} make of "
+        f"it. Dotted lines add maps: {added}."
+    )
+    return Diagram("A network that enlarges", description, "".join(shapes), low + 22)
+
+
+def _passed(network, example) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+    """Part of the network -> [(layers passed, shape of a sample after them)].
+
+    A step is a convolution or PixelShuffle with the layers around it, or all residual blocks.
+    """
+    met: dict[str, list] = {part: [] for part, _ in network.named_children()}
+    hooks = [
+        layer.register_forward_hook(
+            lambda layer, _, output, part=part: met[part].append((layer, tuple(output.shape[1:])))
+        )
+        for part, layers in network.named_children()
+        for layer in (layers.children() if list(layers.children()) else [layers])
+    ]
+    mode = network.training
+    try:
+        network.eval()
+        network(example)
+    finally:
+        network.train(mode)
+        for hook in hooks:
+            hook.remove()
+    return {part: _steps(passed) for part, passed in met.items()}
+
+
+def _steps(passed) -> list[tuple[str, tuple[int, ...]]]:
+    steps, before = [], []  # names of layers that have no step to belong to yet
+    for kind, group in groupby(passed, lambda step: hasattr(step[0], "change")):
+        group = list(group)
+        if kind:
+            steps.append(([f"{len(group)} residual blocks"], group[-1][1]))
+            continue
+        for layer, shape in group:
+            if type(layer).__name__ in ("Conv2d", "PixelShuffle"):
+                steps.append(([*before, _name(layer)], shape))
+                before = []
+            elif steps:
+                steps[-1][0].append(_name(layer))
+            else:
+                before.append(_name(layer))
+    return [(", ".join(names), shape) for names, shape in steps]
+
+
+def _works(layer) -> bool:
+    return type(layer).__name__ != "Identity"
+
+
+def shuffle(scale: int = 2) -> Diagram:
+    """What PixelShuffle does, asked of the layer itself: scale ** 2 maps -> one larger map.
+
+    Each map has a colour and a letter; the numbers are those of its pixels.
+    """
+    import torch
+
+    low, kinds = 2, scale**2
+    order = torch.arange(kinds * low**2, dtype=torch.float32).view(1, kinds, low, low)
+    placed = torch.nn.PixelShuffle(scale)(order)[0, 0].int()
+    cell, shapes = 34, []
+
+    def square(x: float, y: float, value: int) -> None:
+        kind, pixel = divmod(int(value), low**2)
+        shapes.append(
+            f'<rect x="{x}" y="{y}" width="{cell}" height="{cell}" fill="{FIELD}" '
+            f'stroke="{LINES[kind % len(LINES)]}" stroke-width="3"/>'
+            f'<text x="{x + cell / 2}" y="{y + 22}" text-anchor="middle" font-weight="600" '
+            f'fill="{LINES[kind % len(LINES)]}">{chr(97 + kind)}{pixel + 1}</text>'
+        )
+
+    for kind in range(kinds):
+        left, top = 30 + kind % scale * 92, 30 + kind // scale * 92
+        for value in order[0, kind].flatten().int().tolist():
+            down, across = divmod(value % low**2, low)
+            square(left + across * cell, top + down * cell, value)
+    left = 30 + scale * 92 + 130
+    for down, line in enumerate(placed.tolist()):
+        for across, value in enumerate(line):
+            square(left + across * (cell + 5), 40 + down * (cell + 5), value)
+    middle = 30 + scale * 92 / 2 + 28
+    shapes.append(_arrow(30 + scale * 92, middle - 14, left - 16, middle - 14))
+    shapes.append(
+        f'<text x="{(30 + scale * 92 + left - 16) / 2}" y="{middle - 26}" '
+        f'text-anchor="middle">PixelShuffle({scale})</text>'
+    )
+    foot = 30 + scale * 92 + 10
+    rows = "; ".join(
+        " ".join(f"{chr(97 + v // low**2)}{v % low**2 + 1}" for v in line)
+        for line in placed.tolist()
+    )
+    return Diagram(
+        f"PixelShuffle({scale}): {kinds} small maps become one that is {scale} times as large",
+        f"Left, {kinds} maps of {low} by {low} pixels, a, b and so on, their pixels numbered from "
+        f"1. Right, one map, row by row: {rows}. Each pixel of the small maps became a square of "
+        f"{scale} by {scale} pixels, one from each map.",
+        "".join(shapes),
+        foot,
     )

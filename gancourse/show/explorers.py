@@ -14,6 +14,7 @@ from PIL import Image
 from gancourse.files import CourseError
 from gancourse.show.grids import tile
 from gancourse.show.style import as_array
+from gancourse.show.trade import tradeoff
 
 PAUSE = 0.005  # seconds, at least, to wait for newer positions of a slider before drawing
 
@@ -175,6 +176,41 @@ def codes(
     button = widgets.Button(description="new noise")
     button.on_click(lambda _: (renew(), redraw()))
     return _column(*inputs, button, screen)
+
+
+def slide(
+    draw: Callable[[float], object],
+    rows: Sequence[Mapping[str, float]],
+    x: tuple[str, str],
+    y: tuple[str, str],
+    *,
+    by: str = "blend",
+    start: float | None = None,
+    scale: int = 2,
+    **options,
+):
+    """A slider along the curve of `tradeoff`, above the picture of that point and the curve.
+
+    Args:
+        draw: value of `by` -> pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8.
+        rows, x, y, by: as for `tradeoff`; `options` are its further arguments.
+        start: value of `by` at the start (default: the middle).
+        scale: screen pixels per picture pixel.
+    """
+    import ipywidgets as widgets
+
+    values = sorted(row[by] for row in rows)
+    slider = _control(by, (float(values[0]), float(values[-1]), 0.05), start)
+    shown = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+    curve = widgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+
+    def redraw() -> None:
+        shown.value = _png(draw(slider.value), None, scale)
+        curve.value = tradeoff(rows, x, y, by=by, marked=slider.value, **options).png()
+
+    redraw()
+    slider.observe(Soon(redraw), names="value")
+    return _column(slider, shown, curve)
 
 
 def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:

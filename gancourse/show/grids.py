@@ -129,11 +129,11 @@ def grid(
         CourseError: pictures, columns, labels or scale that cannot be drawn.
     """
     images = as_array(images)
-    below = GAP if labels is None else _strip(scale)
+    below = GAP if labels is None else line_height(scale)
     sheet = tile(images, columns, gap=(below, GAP))
     rows, columns = shape_of_sheet(len(images), columns)
     alt = f"A sheet of {len(images)} pictures, {rows} by {columns}."
-    plate = _plate(sheet, scale, caption, alt)
+    plate = plate_of(sheet, scale, caption, alt)
     labels = labels.tolist() if hasattr(labels, "tolist") else labels
     if labels is not None and len(labels) != len(images):
         raise CourseError(
@@ -143,7 +143,7 @@ def grid(
     for index, label in enumerate(labels or ()):
         row, column = divmod(index, columns)
         middle = GAP + column * (width + GAP) + width / 2
-        _write(
+        write_on(
             plate,
             middle,
             GAP + row * (height + below) + height + below / 2,
@@ -178,17 +178,17 @@ def compare(rows: Mapping[str, object], *, caption: str | None = None, scale: in
         tile(_enlarged(name, pictures, height, width), len(pictures))
         for name, pictures in rows.items()
     ]
-    name_strip = panel(_strip(scale), sheets[0].shape[1])
+    name_strip = panel(line_height(scale), sheets[0].shape[1])
     sheet = np.concatenate([part for sheet in sheets for part in (name_strip, sheet)])
     count = len(next(iter(rows.values())))
-    plate = _plate(
+    plate = plate_of(
         sheet,
         scale,
         caption,
         f"{len(rows)} rows of {count} pictures, from top to bottom: {', '.join(rows)}.",
     )
     for index, name in enumerate(rows):
-        _write(
+        write_on(
             plate,
             GAP,
             (index + 0.55) * len(name_strip) + index * len(sheets[0]),
@@ -210,16 +210,16 @@ def _enlarged(name: str, pictures: np.ndarray, height: int, width: int) -> np.nd
     return pictures.repeat(times, axis=1).repeat(times, axis=2).transpose(0, 3, 1, 2)
 
 
-def _strip(scale: int) -> int:
+def line_height(scale: int) -> int:
     """Height of one line of text, in picture pixels."""
     if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
         raise CourseError(f"scale={scale!r}: not a magnification; give an integer of 1 or more.")
     return math.ceil(1.6 * TEXT * DPI / 72 / scale)
 
 
-def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plate:
+def plate_of(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plate:
     """A figure of `sheet`, without resampling, and the caption below."""
-    _strip(scale)
+    line_height(scale)
     margin, least = 12, 300  # pixels
     high, wide = sheet.shape[0] * scale, sheet.shape[1] * scale
     width = max(wide + 2 * margin, least)
@@ -244,7 +244,7 @@ def _plate(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plat
     return plate
 
 
-def _write(plate: Plate, x: float, y: float, text: str, **how) -> None:
+def write_on(plate: Plate, x: float, y: float, text: str, **how) -> None:
     """Write text on a sheet at picture pixel (x, y)."""
     points = SMALL * max(1.0, plate.get_figwidth() / WIDTH)
     with house():

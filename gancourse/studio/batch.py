@@ -1,4 +1,4 @@
-"""Files in, files out: what `gancourse colour` does with several files, whatever is done to each.
+"""Files in, files out: what the studio's commands do with several files, whatever is done to each.
 
 `plan` says where each result goes before any work is done; `run` does the work. A bad file does not
 stop the others, no input is ever written over, and nothing is left half-written.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 from tqdm import tqdm
 
+from gancourse.data import raster
+from gancourse.data.raster import Raster
 from gancourse.files import CourseError, replacing, writing
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
@@ -23,7 +25,12 @@ Plan = dict[Path, Path | CourseError]
 
 
 def plan(
-    inputs: Iterable[Path], output: Path | None = None, *, suffix: str, force: bool = False
+    inputs: Iterable[Path],
+    output: Path | None = None,
+    *,
+    suffix: str,
+    formats: Sequence[str] = FORMATS,
+    force: bool = False,
 ) -> Plan:
     """Where the result of each input goes, or why it cannot go there.
 
@@ -33,6 +40,7 @@ def plan(
     Args:
         output: a picture for one input; a folder for any number; None for beside each input.
         suffix: "-coloured" turns cat.svg into cat-coloured.png, in folders and beside inputs.
+        formats: suffixes that are written.
         force: whether a file that exists may be written over. An input never is.
 
     Raises:
@@ -43,14 +51,14 @@ def plan(
         given.setdefault(_file(path) or _name(path), path)
     if not given:
         raise CourseError("inputs=[]: no file; give one or more.")
-    single = output is not None and output.suffix.lower() in FORMATS and not os.path.isdir(output)
+    single = output is not None and output.suffix.lower() in formats and not os.path.isdir(output)
     if single and len(given) > 1:
         raise CourseError(
             f"{output}: one picture for {len(given)} files; give a folder with -o instead."
         )
     if output is not None and output.suffix and not single and not os.path.isdir(output):
         raise CourseError(
-            f"{output}: not a format that is written; give {', '.join(FORMATS)}, or a folder."
+            f"{output}: not a format that is written; give {', '.join(formats)}, or a folder."
         )
     kept = {mark: path for path in given.values() for mark in (_file(path), _name(path)) if mark}
     taken: dict[Hashable, Path] = {}
@@ -76,13 +84,13 @@ def plan(
     return places
 
 
-def run(work: Callable[[Path], Image.Image], places: Plan) -> None:
+def run(work: Callable[[Path], Image.Image | Raster], places: Plan) -> None:
     """Save `work(path)` at its place, for each path of a `plan`, and print where.
 
     Failures are printed on stderr, and the others go on.
 
     Args:
-        work: gives an RGB or grey picture, or raises a CourseError for a file that it cannot use.
+        work: gives a picture, or raises a CourseError for a file that it cannot use.
 
     Raises:
         CourseError: some failed; if there is only one file, what it failed of.
@@ -100,6 +108,7 @@ def run(work: Callable[[Path], Image.Image], places: Plan) -> None:
                 # The disk may hold two names for one: it knows once the first is written.
                 if earlier := done.get(_file(place)):
                     raise _shared(path, place, earlier)
+                check_place(place)
                 save(work(path), place)
                 done[_file(place)] = path
                 tqdm.write(str(place), file=sys.stdout)
@@ -115,14 +124,27 @@ def run(work: Callable[[Path], Image.Image], places: Plan) -> None:
         raise CourseError(f"{failed} of {len(places)} files: failed; see the messages above.")
 
 
-def save(image: Image.Image, path: Path) -> None:
+def check_place(place: Path) -> None:
+    """Raise an Unwritable, before any work is done, if no file can be made at `place`."""
+    folder = place.parent
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent  # folders that are not there will be made
+    with writing(place):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            raise PermissionError("its folder is read-only")
+
+
+def save(image: Image.Image | Raster, path: Path) -> None:
     """Write a picture in the format of its name, whole or not at all.
 
     Raises:
         CourseError: the folder cannot be written to, or the format takes no picture so large.
     """
     with replacing(path) as temporary, writing(path, ValueError):
-        image.save(temporary, quality=95)  # lossy formats only; 75 shows rings beside lines
+        if isinstance(image, Raster):
+            raster.write(image, temporary)
+        else:
+            image.save(temporary, quality=95)  # lossy formats only; 75 shows rings beside lines
 
 
 def _shared(path: Path, place: Path, earlier: Path) -> CourseError:

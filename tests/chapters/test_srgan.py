@@ -188,9 +188,23 @@ def test_the_lean_networks_differ_where_they_say():
     assert {layer.kernel_size for layer in convolutions(generator)} == {(3, 3)}
     shuffles = [m.upscale_factor for m in generator.modules() if isinstance(m, nn.PixelShuffle)]
     assert shuffles == [4]
-    assert isinstance(judge[0], nn.PixelUnshuffle) and isinstance(judge[-1], nn.Conv2d)
+    assert isinstance(judge[0], srgan.Details) and isinstance(judge[-1], nn.Conv2d)
     bounded = [hasattr(layer, "parametrizations") for layer in convolutions(judge)]
     assert bounded == [True] * 4 + [False]
+
+
+def test_details_are_four_times_as_loud_and_nothing_is_lost():
+    x = torch.randn(2, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    seen = srgan.Details(4.0)(x)
+    assert seen.shape == (2, 12, 3, 4)
+    mean, across, down, both = seen.unflatten(1, (4, 3)).unbind(1)
+    a, b, c, d = (x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1))
+    assert torch.allclose(mean, (a + b + c + d) / 4)
+    assert torch.allclose(across, a - b + c - d) and torch.allclose(down, a + b - c - d)
+    assert torch.allclose(both, a - b - c + d)
+    assert torch.allclose(a, mean + (across + down + both) / 4, atol=1e-6)
+    flat = srgan.Details(4.0)(torch.full((1, 3, 4, 4), 0.3))
+    assert torch.allclose(flat[:, :3], torch.tensor(0.3)) and not flat[:, 3:].any()
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -18,7 +18,9 @@ from gancourse import cli
 from gancourse.cli.own import Own
 from tests.cli.shell import TINY, mistake, plain
 
-COMMANDS = {each.callback.__name__: each.callback for each in cli.app.registered_commands}
+COMMANDS = {
+    each.callback.__name__.replace("_", "-"): each.callback for each in cli.app.registered_commands
+}
 
 
 def test_the_help_lists_every_command():

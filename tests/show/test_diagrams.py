@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse.chapters import cgan
+from gancourse.chapters import cgan, srgan
 from gancourse.chapters.pix2pix import UNet
 from gancourse.show import diagrams
 
@@ -16,6 +16,8 @@ CONV = nn.Sequential(
 )
 EYE, HOURGLASS = (UNet(1, 3, 32, 4, 0.5, "running", skips) for skips in (True, False))
 SQUARE = torch.zeros(2, 1, 32, 32)
+PAPER, COMPACT = srgan.PaperGenerator(4, 8, 3), srgan.Compact(4, 8, 2)
+SMALL = torch.zeros(2, 3, 6, 6)
 
 
 def test_a_trace_has_the_shapes_that_really_occur():
@@ -76,6 +78,10 @@ def test_only_a_conditional_game_shows_a_label():
         diagrams.paired(),
         diagrams.unet(EYE, SQUARE),
         diagrams.unet(HOURGLASS, SQUARE),
+        diagrams.upscaler(PAPER, SMALL),
+        diagrams.upscaler(COMPACT, SMALL),
+        diagrams.shuffle(2),
+        diagrams.shuffle(3),
     ],
 )
 def test_the_svg_is_well_formed_named_and_keeps_its_text(diagram):
@@ -143,3 +149,46 @@ def test_a_step_of_pix2pix_is_two_turns_in_which_the_other_player_learns():
     bold = [re.findall(r'font-weight="700">(.*?)<', turn) for turn in turns]
     assert bold == [["D"], ["G"]]
     assert "100 · |y − G(x)|" in turns[1] and "100 ·" not in turns[0]
+
+
+def texts(diagram) -> list[str]:
+    svg = ElementTree.fromstring(diagram._repr_html_())
+    return [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_network_that_enlarges_shows_the_sizes_its_modules_have():
+    found = texts(diagrams.upscaler(PAPER, SMALL))
+    maps = [text for text in found if "×" in text and "conv" not in text]
+    assert maps == [
+        "3 × 6 × 6", *["8 × 6 × 6"] * 3, "32 × 6 × 6", "8 × 12 × 12", "32 × 12 × 12", "8 × 24 × 24",
+        "3 × 24 × 24",
+    ]  # fmt: skip
+    assert found.count("PixelShuffle, PReLU") == 2 and "3 residual blocks" in found
+    assert found[-1].endswith("f is conv 3×3, BatchNorm, PReLU, conv 3×3, BatchNorm")
+
+
+def test_what_the_lean_network_adds_is_drawn():
+    paper, compact = (diagrams.upscaler(each, SMALL) for each in (PAPER, COMPACT))
+    assert [each.shapes.count("stroke-dasharray") for each in (paper, compact)] == [1, 3]
+    assert "the input to PixelShuffle" in compact.description
+    found = texts(compact)
+    assert "enlarged, added" in found and "2 residual blocks" in found
+    assert found[-1].endswith("f is conv 3×3, PReLU, conv 3×3"), "it has no norm"
+    assert found.count("3 × 24 × 24") == 2 and "16 × 24 × 24" in found
+
+
+def test_drawing_a_network_that_enlarges_leaves_it_as_it_was():
+    PAPER.train()
+    before = {name: value.clone() for name, value in PAPER.state_dict().items()}
+    diagrams.upscaler(PAPER, torch.randn(2, 3, 6, 6))
+    assert PAPER.training
+    assert all(torch.equal(value, before[name]) for name, value in PAPER.state_dict().items())
+    assert not any(module._forward_hooks for module in PAPER.modules())
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_pixelshuffle_is_drawn_as_the_layer_does_it(scale):
+    maps = torch.arange(scale**2 * 4.0).view(1, scale**2, 2, 2)
+    names = [f"{chr(97 + kind)}{pixel}" for kind in range(scale**2) for pixel in (1, 2, 3, 4)]
+    placed = [names[int(value)] for value in nn.PixelShuffle(scale)(maps).flatten()]
+    assert texts(diagrams.shuffle(scale)) == [*names, *placed, f"PixelShuffle({scale})"]

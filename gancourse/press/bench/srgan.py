@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import interpolate, l1_loss, mse_loss
 from torchvision.transforms import InterpolationMode, functional
 
+from gancourse.chapters.srgan import grid
 from gancourse.game import Batch, Game
 from gancourse.press.bench import Floats, PlainForm
 from gancourse.recipe import Recipe
@@ -97,4 +98,5 @@ class Plain(PlainForm):
             config.content * features.distance(self.seen(fake), self.seen(true))
             + config.l1 * l1_loss(fake, true)
             + config.consistency * l1_loss(small, batch["low"])
+            + config.grid * grid(fake, true, config.scale)
         )
