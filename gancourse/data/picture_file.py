@@ -100,11 +100,14 @@ def _photo(file: BinaryIO, path: Path) -> Image.Image:
     return _eight_bits(upright, image) if image.mode.startswith("I;16") else upright
 
 
-def identify(file: BinaryIO, path: Path, smallest: int = 1) -> Image.Image:
+def identify(
+    file: BinaryIO, path: Path, smallest: int = 1, *, several: bool = False
+) -> Image.Image:
     """The picture of an open file before it is decoded, if it is one that is read here.
 
     Args:
         smallest: pixels of its shorter side.
+        several: whether there may be several frames, of which it is the first.
     """
     image = _opened(file, path)
     if image.width * image.height > MOST_PIXELS:
@@ -114,10 +117,9 @@ def identify(file: BinaryIO, path: Path, smallest: int = 1) -> Image.Image:
             f"{path}: {image.width} x {image.height} pixels; "
             f"give a picture of {smallest} or more on each side."
         )
-    # MPO is what some phones save: the photo, and further views of it that nobody misses.
-    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+    if not several and frames(image) > 1:
         raise CourseError(
-            f"{path}: {frames} frames (animated, or several pages); save one of them as PNG."
+            f"{path}: {frames(image)} frames (animated, or several pages); save one of them as PNG."
         )
     if image.mode in ("I", "F"):
         raise CourseError(
@@ -125,6 +127,12 @@ def identify(file: BinaryIO, path: Path, smallest: int = 1) -> Image.Image:
             "save it with 8 or 16 bits as PNG."
         )
     return image
+
+
+def frames(image: Image.Image) -> int:
+    """How many pictures the file holds."""
+    # MPO is what some phones save: the photo, and further views of it that nobody misses.
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _opened(file: BinaryIO, path: Path) -> Image.Image:

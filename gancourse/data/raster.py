@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
 from gancourse.data import svg
-from gancourse.data.picture_file import deep_grey, identify, opened
+from gancourse.data.picture_file import deep_grey, frames, identify, opened
 from gancourse.data.sources import CourseWarning
 from gancourse.files import CourseError
 
@@ -64,10 +64,11 @@ def read(path: str | Path) -> Raster:
     """The picture in a file, upright. Colours that are neither grey nor RGB become sRGB.
 
     16 bits stay 16 in grey and RGB with or without opacity; premultiplied RGB and CMYK become 8.
+    Of several frames (animated) or pages it is the first, with a CourseWarning.
 
     Raises:
-        CourseError: as `picture_file.read` does, but a side may be as short as 1 px; or it is an
-            SVG drawing, or a TIFF file of 16 bits whose colours lie apart.
+        CourseError: as `picture_file.read` does, but a side may be as short as 1 px, and frames may
+            be several; or it is an SVG drawing, or a TIFF file of 16 bits whose colours lie apart.
     """
     path = Path(path)
     with opened(path) as file:
@@ -76,7 +77,13 @@ def read(path: str | Path) -> Raster:
                 f"{path}: an SVG drawing, which has no pixels; export it at the size that you need."
             )
         file.seek(0)
-        image = identify(file, path)
+        image = identify(file, path, several=True)
+        if (count := frames(image)) > 1:
+            warnings.warn(
+                f"{path}: {count} frames (animated, or several pages); the first is taken.",
+                CourseWarning,
+                2,
+            )
         levels, profile = _levels(image, file, path), image.info.get("icc_profile")
         if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
             profile = None
@@ -105,7 +112,7 @@ def _levels(image: Image.Image, file: BinaryIO, path: Path) -> np.ndarray:
     # order, the lower one is the upper one.
     high = _upright(image).astype(np.uint16)
     file.seek(0)
-    levels = high << 8 | _upright(identify(file, path), OTHER_BYTE)
+    levels = high << 8 | _upright(identify(file, path, several=True), OTHER_BYTE)
     clear = image.info.get("transparency")
     return _with_opacity(levels, None if clear is None else (levels == clear).all(-1))
 
