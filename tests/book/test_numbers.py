@@ -75,3 +75,45 @@ def test_the_notebook_shows_the_dossiers_numbers(name):
     text = running.notebook(run.config.chapter).read_text(encoding="utf-8").replace("\\n", "\n")
     for line in run.table().splitlines():
         assert line in text, "the page shows another table: make notebooks"
+
+
+def printed(name: str, start: str) -> dict[str, list[float]]:
+    """First words -> the numbers of each line that a chapter's cell printed; the cell is the one
+    whose output begins with `start`.
+    """
+    notebook = read_json(next(NOTEBOOKS.glob(f"*_{name}.ipynb")))
+    texts = [
+        "".join(output.get("text", []))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+    ]
+    (text,) = (each for each in texts if each.strip().startswith(start))
+    lines = re.findall(r"^([^\d\n]+?) {2,}([-\d. inf]+)$", text, re.MULTILINE)
+    return {words.strip(): [float(each) for each in row.split()] for words, row in lines}
+
+
+def test_what_is_said_of_small_pictures_made_otherwise_holds():
+    rows = printed("srgan", "PSNR in dB of")
+    bicubic, network = zip(*rows.values(), strict=True)
+    assert network[0] > bicubic[0] + 0.5 and network[0] - network[1] > 0.5
+    assert all(ours < plain - 2 for plain, ours in list(rows.values())[2:]), "far below bicubic"
+
+
+def test_what_is_said_of_each_measure_holds():
+    rows = printed("srgan", "PSNR   SSIM")
+    psnr, ssim, consistency, distance, spectrum, grid = range(6)
+    made = [rows[name] for name in ("bicubic", "bicubic and noise", "SRResNet", "SRGAN")]
+    plain, noisy, regression, game = made
+    assert regression[psnr] == max(row[psnr] for row in made)
+    assert regression[ssim] == max(row[ssim] for row in made)
+    assert abs(noisy[consistency] - plain[consistency]) < 1 < regression[consistency] - 40
+    assert game[distance] == min(row[distance] for row in made)
+    assert noisy[spectrum] < regression[spectrum] < plain[spectrum]
+    assert game[spectrum] < regression[spectrum] and game[grid] < 1.2
+
+
+def test_what_is_said_of_equal_psnr_holds():
+    rows = printed("srgan", "PSNR (dB)")
+    levels = [psnr for psnr, _ in rows.values()]
+    assert max(levels) - min(levels) < 0.05
+    assert rows["blurred"][1] > 3 * rows["moved"][1]
