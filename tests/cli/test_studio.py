@@ -401,7 +401,7 @@ def test_places_that_cannot_be_written_are_named_before_any_work(upscale, album,
     Path("cliff-x4.png").mkdir()
     message = mistake(upscale("cliff.png", "--force"))
     assert "cliff-x4.png cannot be written (it is a folder)" in message
-    monkeypatch.setattr(batch.os, "access", lambda *given: False)
+    monkeypatch.setattr(batch.os, "access", lambda path, mode: mode != batch.os.W_OK)
     message = mistake(upscale("cliff.png", "-o", "locked/large.png"))
     assert "locked/large.png cannot be written (its folder is read-only)" in message
 
