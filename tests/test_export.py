@@ -29,6 +29,8 @@ def inputs_of(game, n: int) -> dict[str, torch.Tensor]:
             / 127.5
             - 1
         }
+    if chapter == "srgan":
+        return {"low": torch.rand(n, 3, 24, 20, generator=dice) * 2 - 1}
     if chapter == "infogan":
         return {"latent": game.latent_of(*game.draw(n, dice))}
     return {"latent": gaussian_latents(n, game.config.latent, dice)}
