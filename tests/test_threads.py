@@ -29,7 +29,8 @@ def small(chapter: str, form: str):
 def test_the_same_seed_gives_the_same_picture_in_threads(chapter, form, shared):
     game = small(chapter, form)
     alone = {seed: game.sample(2, seed=seed) for seed in set(SEEDS)}
-    assert not torch.equal(alone[0], alone[1])
+    # To enlarge a photo takes no dice: its seed changes nothing.
+    assert torch.equal(alone[0], alone[1]) == (chapter == "srgan")
     games = [game if shared else small(chapter, form) for _ in SEEDS]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda game, seed: game.sample(2, seed=seed), games, SEEDS))

@@ -69,19 +69,21 @@ class Own:
         known = {**asdict(self), "folder": str(self.folder.resolve())}
         write_json(run / RECORD, {**known, "words": words(pictures)})
 
-    @property
-    def how(self) -> str:
+    def how(self, config: Recipe) -> str:
         """What is done to each picture, in words."""
-        from gancourse.data.folders import HOW
+        from gancourse.data.folders import HOW, HOW_PHOTOS
 
-        return HOW
+        return HOW_PHOTOS if config.takes == "photos" else HOW
 
     def read(self, config: Recipe, *, learning: bool = True) -> Any:
         """The pictures in the shape of a config: see `gancourse.data.folders.own`."""
         from gancourse.data import folders
 
         how = {"direction": self.direction, "make": self.make, "learning": learning}
-        return folders.own(config.takes, self.folder, shape=config.shape, **how)
+        shape = config.shape
+        if side := config.options.get("side"):  # crops with a border that the game cuts off
+            shape = shape[0], side, side
+        return folders.own(config.takes, self.folder, shape=shape, **how)
 
     def suit(self, recipe: type[Recipe], scale: str, changes: Sequence[str]) -> tuple[Recipe, Any]:
         """(config, pictures): a chapter's recipe for the pictures, and the pictures for the recipe.

@@ -132,7 +132,7 @@ def lesson_of(
     recipe = chapters.chapter(chapter).config
     if given:
         config, pictures = given.suit(recipe, scale, changes)
-        say(given.how)
+        say(given.how(config))
         for column, names in own.words(pictures).items():
             say(f"{column}: {', '.join(f'{i} {name}' for i, name in enumerate(names))}")
     else:

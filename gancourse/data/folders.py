@@ -32,6 +32,10 @@ HOW = (
     "antialiasing until its shorter side fits (a smaller one is enlarged), cropped to its middle "
     "square, and converted to RGB or grey."
 )
+HOW_PHOTOS = (
+    "Each photo is turned upright, laid on white where it is transparent, converted to RGB and "
+    "kept in its own size; every batch is cut from it anew."
+)
 CAPTIONS = "captions.json"
 PARTS = {"train", "val", "valid", "validation", "test"}  # folders of a split data set, not classes
 
@@ -68,7 +72,8 @@ def own(
     limit: int | None = None,
     learning: bool = True,
 ) -> Pictures | photos.Photos:
-    """The pictures of your own folder. `HOW` says how each becomes a square of one size.
+    """The pictures of your own folder. `HOW` says how each becomes a square of one size, and
+    `HOW_PHOTOS` what is done to photos.
 
     Files that cannot be used are left out, and one warning names them. Fewer pictures than `FEW`
     says get a second warning, which says what to expect. Copies of a file count once, but for pairs
@@ -76,7 +81,7 @@ def own(
 
     Args:
         shape: of a picture, (channels, S, S): 3 channels (colour) or 1 (grey), and S pixels, 16 to
-            1024. Pairs and photos are in colour.
+            1024. Pairs and photos are in colour. Photos are cut into crops of S pixels.
         learning: whether a game is to learn from them; few are enough to look at or to measure.
         direction: of pairs, "AtoB": A (the left half, or the folder A) is the input; or "BtoA".
         make: "grey", "edges" or "hole" makes the inputs of pairs from photos.

@@ -130,7 +130,11 @@ def check_place(place: Path) -> None:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent  # folders that are not there will be made
     with writing(place):
-        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+        if not os.path.isdir(folder):
+            raise NotADirectoryError(f"{folder} is no folder")
+        if os.path.isdir(place):
+            raise IsADirectoryError("it is a folder")
+        if not os.access(folder, os.W_OK):
             raise PermissionError("its folder is read-only")
 
 

@@ -1,4 +1,4 @@
-"""`gancourse colour`."""
+"""`gancourse colour` and `gancourse upscale`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 from gancourse import models
-from gancourse.chapters import pix2pix
+from gancourse.chapters import pix2pix, srgan
+from gancourse.data import CourseWarning
+from gancourse.studio import batch, upscaling
 from tests.cli.shell import TINY, mistake
 
 
@@ -207,3 +209,234 @@ def test_the_published_weights_colour_a_drawing(gancourse, tmp_path):
         )
     assert coloured.size == (128, 128)
     assert inside[..., 1].mean() > 60 and paper[..., 1].mean() < 20  # saturation, 0 to 255
+
+
+# upscale
+
+
+def lean(form: str, folder: Path, **changes) -> Path:
+    """The folder of a run whose network has hardly learned to enlarge."""
+    numbers = {"shape": (3, 16, 16), "width": 4, "blocks": 1, "steps": 1, "batch_size": 2}
+    config = srgan.Config.at("check", form, **numbers, **changes)
+    crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    data = {"image": crops.byte()}
+    models.play(config, data, seed=len(form), folder=folder, progress=False, device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory):
+    return lean("srresnet", tmp_path_factory.mktemp("regression") / "run")
+
+
+@pytest.fixture(scope="module")
+def adversary(tmp_path_factory, regression):
+    """The run of a game that began elsewhere than at what it blends with."""
+    folder = tmp_path_factory.mktemp("adversary") / "run"
+    return lean("srgan", folder, starts_from=str(regression), content=0.0, lr=0.05)
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """Photos of several formats and sizes in a folder of their own, which is the working folder."""
+    place = tmp_path / "album"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    picture = Image.merge("RGB", [Image.radial_gradient("L").rotate(90 * i) for i in range(3)])
+    names = {
+        "beach.jpg": (40, 30),
+        "cliff.png": (17, 23),
+        "dune.webp": (31, 9),
+        "elm.tif": (12, 12),
+    }
+    for name, size in names.items():
+        picture.resize(size).save(name)
+    return list(names)
+
+
+@pytest.fixture
+def upscale(gancourse):
+    return lambda *given, model="bicubic": gancourse("upscale", *given, "--model", model)
+
+
+def opened(name: str | Path) -> Image.Image:
+    with Image.open(name) as picture:
+        picture.load()
+        return picture
+
+
+def pixels(name: str | Path) -> np.ndarray:
+    return np.asarray(opened(name)).astype(int)
+
+
+def test_photos_of_every_format_are_enlarged_beside_them_or_in_a_folder(upscale, album, regression):
+    status, out, err = upscale(*album, model=regression)
+    made = {f"{Path(name).stem}-x4.png" for name in album}
+    assert status == 0, err
+    assert set(out.split()) == made and names() == made | set(album) and "gancourse:" not in err
+    for name in album:
+        width, height = opened(name).size
+        large = opened(f"{Path(name).stem}-x4.png")
+        assert (large.size, large.format, large.mode) == ((4 * width, 4 * height), "PNG", "RGB")
+    status, out, _ = upscale(*album, "-o", "new/large", "--scale", 3)
+    assert status == 0 and names("new/large") == {f"{Path(name).stem}-x3.png" for name in album}
+    assert opened("new/large/elm-x3.png").size == (36, 36)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("tif", "TIFF")]
+)
+def test_the_suffix_of_the_output_says_its_format(upscale, album, suffix, kind):
+    assert upscale("cliff.png", "-o", f"large.{suffix}")[:2] == (0, f"large.{suffix}\n")
+    upscale("cliff.png", "-o", "exact.png")
+    assert opened(f"large.{suffix}").format == kind
+    assert np.abs(pixels(f"large.{suffix}") - pixels("exact.png")).mean() < 4
+    status, _, err = upscale("cliff.png", "-o", "large.bmp")
+    assert status == 1 and "large.bmp: not a format that is written; give .png, .jpg" in err
+
+
+def test_a_smaller_scale_is_the_large_picture_shrunk(upscale, album, regression):
+    for scale in (2, 4):
+        upscale("beach.jpg", "--scale", scale, model=regression)
+    shrunk = opened("beach-x4.png").resize((80, 60), Image.Resampling.BICUBIC)
+    assert np.abs(pixels("beach-x2.png") - np.asarray(shrunk)).mean() < 2
+
+
+def test_what_a_camera_wrote_stays_and_the_photo_stands_upright(upscale, album):
+    """As tall as it was shown, with the same inches when printed, and not turned a second time."""
+    picture, exif = opened("beach.jpg"), Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"  # turn by a quarter; who made the camera
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.save("turned.png", exif=exif, icc_profile=profile, dpi=(100, 100))
+    picture.transpose(Image.Transpose.ROTATE_270).save("upright.png")
+    for place in ("large.png", "large.tif", "large.jpg", "large.webp"):
+        assert upscale("turned.png", "-o", place)[0] == 0
+        large = opened(place)
+        assert large.size == (4 * 30, 4 * 40) and large.info["icc_profile"] == profile
+        assert large.getexif().get(0x0112, 1) == 1 and large.getexif()[0x010F] == "Maker"
+        if place != "large.webp":  # a format without dpi
+            assert large.info["dpi"] == pytest.approx((400, 400), abs=0.1)
+    upscale("upright.png", "-o", "same.png")
+    assert (pixels("large.png") == pixels("same.png")).all()
+
+
+def test_grey_opacity_and_16_bits_stay(upscale, album, regression):
+    deep = np.linspace(0, 65_535, 30 * 20).reshape(20, 30).astype(np.uint16)
+    Image.fromarray(deep).save("deep.png")
+    Image.fromarray(deep).save("deep.tif")
+    Image.fromarray((deep >> 8).astype(np.uint8)).save("grey.png")
+    clear = Image.merge("RGBA", [Image.radial_gradient("L").resize((30, 20))] * 4)
+    clear.save("clear.png")
+    clear.convert("CMYK").save("ink.tif")
+    for name, place, mode in (
+        ("grey.png", "grey-x4.png", "L"),
+        ("clear.png", "clear-x4.png", "RGBA"),
+        ("deep.png", "deep-x4.png", "I;16"),
+        ("deep.tif", "large.tif", "I;16"),
+        ("deep.png", "large.jpg", "L"),
+        ("ink.tif", "ink-x4.png", "RGB"),
+    ):
+        given = [] if place.endswith("x4.png") else ["-o", place]
+        for model in ("bicubic", regression):
+            status, _, err = upscale(name, *given, "--force", model=model)
+            assert status == 0, err
+            assert opened(place).mode == mode
+    assert len(np.unique(pixels("deep-x4.png"))) > 256
+    assert "JPEG holds no transparency" in mistake(upscale("clear.png", "-o", "clear.jpg"))
+    assert not Path("clear.jpg").exists()
+
+
+def test_of_an_animation_the_first_frame_with_a_warning(upscale, album):
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    with pytest.warns(CourseWarning, match="^moving.gif: 2 frames .*; the first is taken"):
+        status, out, _ = upscale("moving.gif")
+    assert (status, out) == (0, "moving-x4.png\n")
+    assert (pixels("moving-x4.png") == (255, 0, 0)).all()
+
+
+def test_a_blend_goes_from_the_regression_to_the_game(upscale, album, regression, adversary):
+    for blend in (0, 0.5, 1):
+        status, _, err = upscale(
+            "cliff.png", "--blend", blend, "-o", f"{blend}.png", model=adversary
+        )
+        assert status == 0, err
+    upscale("cliff.png", model=regression)
+    assert np.abs(pixels("0.png") - pixels("cliff-x4.png")).max() <= 1
+    assert np.abs(pixels("1.png") - pixels("0.png")).max() > 5
+    assert (pixels("0.5.png") != pixels("1.png")).any()
+    for model in ("bicubic", regression):
+        message = mistake(upscale("cliff.png", "--blend", 0.5, "--force", model=model))
+        assert message.startswith("blend=0.5: ") and "leave it out" in message
+
+
+def test_a_bad_photo_is_named_and_the_others_are_done(upscale, album):
+    kinds = {
+        kind: words for kind, words in BAD.items() if kind not in ("small", "blank", "animated")
+    }
+    bad = {bad_file(kind): words for kind, words in kinds.items()}
+    Path("half.jpg").write_bytes(Path("beach.jpg").read_bytes()[:600])
+    Path("cliff-x4.png").mkdir()
+    bad |= {"half.jpg": "truncated", "cliff.png": "exists already"}
+    Image.new("RGB", (1, 1), (10, 200, 30)).save("dot.png")  # small, and no mistake
+    before = names()
+    status, out, err = upscale("beach.jpg", *bad, "dot.png")
+    assert status == 1 and out.split() == ["beach-x4.png", "dot-x4.png"]
+    assert names() == before | {"beach-x4.png", "dot-x4.png"}
+    lines = [line for line in re.split("[\\r\\n]", err) if "gancourse:" in line]
+    for name, words in bad.items():
+        assert any(Path(name).stem in line and words in line for line in lines), (name, lines)
+    assert f"{len(bad)} of {len(bad) + 2} files: failed" in lines[-1] and "Traceback" not in err
+    assert opened("dot-x4.png").size == (4, 4) and (pixels("dot-x4.png") == (10, 200, 30)).all()
+
+
+def test_places_that_cannot_be_written_are_named_before_any_work(upscale, album, monkeypatch):
+    def never(*given, **options):
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr(upscaling, "upscale", never)
+    Path("file").write_text("")
+    message = mistake(upscale("cliff.png", "-o", "file/large.png"))
+    assert "file/large.png cannot be written (file is no folder)" in message
+    Path("cliff-x4.png").mkdir()
+    message = mistake(upscale("cliff.png", "--force"))
+    assert "cliff-x4.png cannot be written (it is a folder)" in message
+    monkeypatch.setattr(batch.os, "access", lambda path, mode: mode != batch.os.W_OK)
+    message = mistake(upscale("cliff.png", "-o", "locked/large.png"))
+    assert "locked/large.png cannot be written (its folder is read-only)" in message
+
+
+def test_a_photo_and_what_is_there_stay_without_force(upscale, album):
+    Path("cliff-x4.png").write_bytes(b"mine")
+    before = Path("cliff.png").read_bytes()
+    assert "cliff-x4.png: exists already" in mistake(upscale("cliff.png"))
+    assert "would be written over cliff.png" in mistake(
+        upscale("cliff.png", "-o", "cliff.png", "--force")
+    )
+    assert Path("cliff-x4.png").read_bytes() == b"mine"
+    assert Path("cliff.png").read_bytes() == before
+    assert upscale("cliff.png", "--force")[0] == 0 and opened("cliff-x4.png").size == (68, 92)
+
+
+def test_control_c_within_a_photo_leaves_nothing_half_written(upscale, album, monkeypatch):
+    real, parts = upscaling.enlarged, []
+
+    def interrupted(*given):
+        parts.append(given)
+        if len(parts) == 2:  # the second photo
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(upscaling, "enlarged", interrupted)
+    status, out, err = upscale("beach.jpg", "cliff.png", "dune.webp")
+    assert status == 130 and out == "beach-x4.png\n"
+    assert "stopped; 1 of 3 files are done" in err and "Traceback" not in err
+    assert names() == {*album, "beach-x4.png"}
+
+
+def test_a_model_that_enlarges_nothing_says_so_once(upscale, album):
+    before = names()
+    assert "it enlarges no pictures" in mistake(upscale("cliff.png", "beach.jpg", model="gan"))
+    assert "'nobody': neither a published model" in mistake(upscale("cliff.png", model="nobody"))
+    assert upscale("cliff.png", "--scale", 5)[0] == upscale("cliff.png", "--scale", 1)[0] == 2
+    assert names() == before
