@@ -71,7 +71,7 @@ def test_unseen_photos_are_enlarged_better_than_bicubically(seed, tmp_path):
 
 
 def test_mixed_up_pairs_teach_nothing(tmp_path):
-    """The control. Measured on seeds 0 to 2: @ dB."""
+    """The control. Measured on seeds 0 to 2: -11.2, -11.2, -11.1 dB."""
     assert lead(regression(tmp_path, steps=300, kind=MixedUp)) < -5
 
 
