@@ -6,6 +6,7 @@ besides the result, memory holds the work on one tile.
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import warnings
@@ -127,8 +128,7 @@ def on(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
 def on_cpu(network: nn.Module) -> Callable[[Tensor], Tensor]:
     """The same on the CPU: by onnxruntime if it is installed and can, else by PyTorch."""
     try:
-        import onnxruntime
-
+        onnxruntime = importlib.import_module("onnxruntime")
         made = exported(network)
     # Not installed, or a part of the exporter is not, or a layer is unknown to it.
     except (ImportError, RuntimeError, TypeError):
