@@ -17,7 +17,7 @@ from gancourse.files import CourseError
 
 
 def cubic(distance: Tensor) -> Tensor:
-    """The weight of a neighbour by its distance in samples (Keys 1981, eq. 8, a = -1/2)."""
+    """A neighbour's weight by its distance in samples (Keys 1981, eq. 8, a = -1/2)."""
     d = distance.abs()
     near = 1.5 * d**3 - 2.5 * d**2 + 1
     far = -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
@@ -27,9 +27,9 @@ def cubic(distance: Tensor) -> Tensor:
 def weights(old: int, new: int) -> Tensor:
     """(new, old) float64: row i holds what each old sample adds to new sample i.
 
-    Where there are fewer new samples than old ones, the kernel is stretched by their ratio, so that
-    it takes away the detail that they cannot carry (antialiasing). The line goes on mirrored beyond
-    its ends.
+    Where there are fewer new samples than old ones, the kernel is stretched by their
+    ratio, so that it takes away the detail that they cannot carry (antialiasing). The
+    line goes on mirrored beyond its ends.
     """
     step = old / new
     stretch = max(step, 1.0)

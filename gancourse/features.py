@@ -60,7 +60,7 @@ class Vgg(Features):
         return [self.layers(((pictures + 1) / 2 - self.mean) / self.deviation)]
 
     def distance(self, made: Tensor, true: Tensor) -> Tensor:
-        """Mean squared difference (eq. 5), with features brought to a pixel's size (sect. 3.2)."""
+        """Mean squared difference (eq. 5) of features at a pixel's size (sect. 3.2)."""
         made, true = self(made)[0] / 12.75, self(true)[0] / 12.75
         return (made - true).square().mean()
 
@@ -95,12 +95,13 @@ class Lite(Features):
         return [*seen, relu6(self.last(x))]
 
     def distance(self, made: Tensor, true: Tensor) -> Tensor:
-        """Mean squared distance of unit vectors, position by position, over the activations.
+        """Mean squared distance of unit vectors at each position, over the activations.
 
         As in LPIPS (Zhang et al. 2018, eq. 1) with all weights equal.
         """
         pairs = zip(self(made), self(true), strict=True)
-        return torch.stack([(unit(a) - unit(b)).square().sum(1).mean() for a, b in pairs]).mean()
+        found = [(unit(a) - unit(b)).square().sum(1).mean() for a, b in pairs]
+        return torch.stack(found).mean()
 
 
 class Inverted(nn.Module):

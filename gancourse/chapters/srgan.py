@@ -188,18 +188,19 @@ class PaperGenerator(nn.Module):
 
 
 class Compact(nn.Module):
-    """A lean SRResNet, for a CPU and for a page: (N, 3, h, w) -> (N, 3, scale h, scale w).
+    """A lean SRResNet, for a CPU: (N, 3, h, w) -> (N, 3, scale h, scale w).
 
     Five differences from the paper's network, each for the same quality in less time:
 
-    - no BatchNorm: it ties a pixel to the contrast of its batch (Lim et al. 2017, EDSR, sect. 3.1);
+    - no BatchNorm: it ties a pixel to the contrast of its batch (Lim et al. 2017, EDSR,
+      section 3.1);
     - a first layer of 3 x 3 px, and half as many blocks;
-    - one PixelShuffle straight to the size (Shi et al. 2016, ESPCN): the paper's tail takes more
-      than a third of its multiplications;
-    - two small convolutions at full size, because PixelShuffle alone leaves a grid of its own
-      period that only a layer above it can see (Odena et al. 2016);
-    - the picture enlarged bilinearly is added, so that only detail is to be learned (Kim et al.
-      2016, VDSR, section 3.2).
+    - one PixelShuffle straight to the size (Shi et al. 2016, ESPCN): the paper's tail
+      takes more than a third of its multiplications;
+    - two small convolutions at full size, because PixelShuffle alone leaves a grid of its
+      own period that only a layer above it can see (Odena et al. 2016);
+    - the picture enlarged bilinearly is added, so that only detail is to be learned (Kim
+      et al. 2016, VDSR, section 3.2).
     """
 
     def __init__(self, scale: int, width: int, blocks: int, fine: int = 16):
@@ -211,7 +212,8 @@ class Compact(nn.Module):
         spread = nn.Conv2d(width, 3 * scale**2, 3, padding=1)
         self.tail = nn.Sequential(nn.PReLU(), spread, nn.PixelShuffle(scale))
         last = nn.Conv2d(fine, 3, 3, padding=1)
-        self.fine = nn.Sequential(nn.Conv2d(3, fine, 3, padding=1), nn.LeakyReLU(0.2), last)
+        first = nn.Conv2d(3, fine, 3, padding=1)
+        self.fine = nn.Sequential(first, nn.LeakyReLU(0.2), last)
         spread.weight.data *= 0.1
         for layer in (spread, last):
             nn.init.zeros_(layer.bias)
@@ -220,7 +222,7 @@ class Compact(nn.Module):
     def forward(self, low: Tensor) -> Tensor:
         x = self.head(low)
         detail = self.tail(x + self.body(x))  # (N, 3, scale h, scale w)
-        smooth = interpolate(low, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        smooth = interpolate(low, scale_factor=self.scale, mode="bilinear")
         high = smooth + detail
         return high + self.fine(high)
 
@@ -259,11 +261,11 @@ def patch_judge(width: int = 32) -> nn.Module:
 
 
 def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
-    """How far the scale x scale places that an input pixel becomes differ from each other.
+    """How far the scale x scale places that an input pixel becomes differ.
 
-    PixelShuffle makes each place by weights of its own. Where they do not agree, a grid of that
-    period lies over the picture. Over 8 x 8 input pixels a texture averages out, and a grid does
-    not. (N, 3, scale h, scale w) twice -> one number.
+    PixelShuffle makes each place by weights of its own. Where they do not agree, a grid
+    of that period lies over the picture. Over 8 x 8 input pixels a texture averages out,
+    and a grid does not. (N, 3, scale h, scale w) twice -> one number.
     """
     places = pixel_unshuffle(made - true, scale)  # (N, 3 scale^2, h, w)
     places = avg_pool2d(places, min(8, *places.shape[2:])).unflatten(1, (3, scale**2))
@@ -404,8 +406,8 @@ class SRGAN(SRResNet):
     def share(self, batch: Batch) -> Batch:
         """One output for both turns, and where its judges look: each step begins elsewhere.
 
-        Networks with strides see a pixel's place in their grid. If the crops always began at the
-        same place, G would learn that grid.
+        Networks with strides see a pixel's place in their grid. If the crops always began
+        at the same place, G would learn that grid.
         """
         top, left = torch.randint(4, (2,)).tolist()
         output = self.generator(batch["low"]).float()  # 16 bits would lose grey levels

@@ -35,6 +35,7 @@ BAND = 64  # rows that are compressed at once
 INCH = 0.0254  # metres
 # Tags of EXIF (CIPA DC-008) and of TIFF 6.0.
 RESOLUTION, DETAILS, GPS, SIZES, INTEROP = (282, 283), 0x8769, 0x8825, (0xA002, 0xA003), 0xA005
+STRIP = 273  # where the pixels lie
 # What a TIFF file says beside EXIF, about itself and not about the photo: sizes, compression, where
 # its parts lie, orientation (read pictures are upright), profile, and edits of other programs.
 LAYOUT = {*range(254, 260), *range(262, 267), 273, 274, *range(277, 282), 284, *range(288, 294)}
@@ -93,7 +94,8 @@ def read(path: str | Path) -> Raster:
 def _levels(image: Image.Image, file: BinaryIO, path: Path) -> np.ndarray:
     """The picture of an open file, decoded and upright: (H, W, C) uint8 or uint16."""
     kinds = {_raw_mode(tile) for tile in image.tile}
-    if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 and kinds & set("RGB"):
+    tags = getattr(image, "tag_v2", {})
+    if max(tags.get(258, (8,))) > 8 and tags.get(284) == 2:  # Pillow decodes them wrongly
         raise CourseError(
             f"{path}: 16 bits, with red, green and blue apart from each other; save it with the "
             "colours of each pixel together (interleaved)."
@@ -105,7 +107,7 @@ def _levels(image: Image.Image, file: BinaryIO, path: Path) -> np.ndarray:
     if kinds == {"LA;16B"}:  # as many bytes as RGBA has, so they are read as that
         high_low = _upright(image, {"LA;16B": "RGBA"})
         return high_low.astype(np.uint16)[..., 0::2] << 8 | high_low[..., 1::2]
-    if not kinds <= OTHER_BYTE.keys():
+    if not kinds or not kinds <= OTHER_BYTE.keys():
         image.load()
         return _eight_bits(ImageOps.exif_transpose(image))
     # Pillow has no such mode, and keeps the upper byte of each level. Read in the other byte
@@ -324,21 +326,24 @@ def _write_tiff(raster: Raster, path: Path) -> None:
         tags[34675] = raster.profile
     tags[256], tags[257], tags[258] = width, height, (8 * raster.levels.itemsize,) * channels
     tags[259], tags[262], tags[277] = 8, 2 if channels > 2 else 1, channels  # deflate; RGB or grey
-    tags[278], tags[284], tags[317] = BAND, 1, 2  # rows of a strip; interleaved; differences
+    tags[278], tags[284], tags[317] = height, 1, 2  # one strip; interleaved; differences
     if channels in (2, 4):
         tags[338] = 2  # opacity, colours not multiplied by it
-    starts, lengths = [], []
     with open(path, "wb") as file:
         file.write(b"II*\0" + bytes(4))
+        packer = zlib.compressobj(6)
         for band in _bands(raster.levels, "<"):
             pixels = band.reshape(len(band), width, channels)
             differences = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1]))
-            strip = zlib.compress(differences.tobytes())
-            starts.append(file.tell())
-            lengths.append(len(strip))
-            file.write(strip + bytes(len(strip) % 2))
-        tags[273], tags[279] = tuple(starts), tuple(lengths)
+            file.write(packer.compress(differences.tobytes()))
+        file.write(packer.flush())
+        tags[STRIP], tags[279] = 8, file.tell() - 8
+        file.write(bytes(file.tell() % 2))
         end = file.tell()
-        file.write(tags.tobytes(end))
+        directory = bytearray(tags.tobytes(end))
+        # Pillow takes it that the pixels follow the tags; their length is known after them.
+        entry = 2 + 12 * sorted(tags).index(STRIP)
+        struct.pack_into("<I", directory, entry + 8, 8)
+        file.write(directory)
         file.seek(4)
         file.write(struct.pack("<I", end))

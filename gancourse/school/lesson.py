@@ -64,8 +64,11 @@ def changes(before, after, context: int = 2):
 
 
 def source(thing) -> str:
-    """The source of a function or class, from the margin and without blank lines at its end."""
-    return textwrap.dedent(inspect.getsource(thing)).rstrip()
+    """The source of a function or class, from the margin and without blank lines at its end.
+
+    A decorated function is the function itself, decorators included.
+    """
+    return textwrap.dedent(inspect.getsource(inspect.unwrap(thing))).rstrip()
 
 
 def dossier(name: str):

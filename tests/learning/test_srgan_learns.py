@@ -66,17 +66,19 @@ def begun(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_unseen_photos_are_enlarged_better_than_bicubically(seed, tmp_path):
-    """Measured: @ dB more (-.51 untrained)."""
+    """Measured: .63, .66, .61 dB more (untrained .51 less)."""
     assert lead(regression(tmp_path, seed)) > 0.5
 
 
 def test_mixed_up_pairs_teach_nothing(tmp_path):
-    """The control. Measured on seeds 0 to 2: @ dB."""
+    """The control. Measured on seeds 0 to 2: -11.2, -11.2, -11.1 dB."""
     assert lead(regression(tmp_path, steps=300, kind=MixedUp)) < -5
 
 
 def test_the_game_brings_back_detail_and_stays_with_what_was_given(begun, tmp_path):
-    """Measured: @."""
+    """Measured: 1.56 decades of power are missing where 2.12 were (bicubically 2.98); consistency
+    43.0 dB (the regression's 43.2, bicubically 36.2).
+    """
     folder, smooth = begun
     low, true = held_out()
     config = Config.at(
@@ -86,19 +88,9 @@ def test_the_game_brings_back_detail_and_stays_with_what_was_given(begun, tmp_pa
     sharp = train(models.begin(config), tmp_path)
 
     def missing(made: Tensor) -> float:
-        """Decades of power, of frequencies from half a small picture's finest to the finest."""
+        """Decades of power, at frequencies that the small picture cannot hold."""
         ratio = power(made)[:, 16:] / power(true)[:, 16:]
         return -ratio.log10().mean().item()
 
-    print(
-        missing(smooth),
-        missing(sharp),
-        consistency(smooth, low, 4),
-        consistency(sharp, low, 4),
-        consistency(bicubic(), low, 4),
-        missing(bicubic()),
-        lead(smooth),
-        lead(sharp),
-    )
-    assert 0 < missing(sharp) < missing(smooth)
-    assert consistency(sharp, low, 4) > consistency(bicubic(), low, 4)
+    assert 0 < missing(sharp) < missing(smooth) - 0.25
+    assert consistency(sharp, low, 4) > consistency(bicubic(), low, 4) + 3

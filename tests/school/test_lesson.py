@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse import losses
+from gancourse import bicubic, losses
 from gancourse.chapters import gan, infogan, pix2pix
 from gancourse.data.toy import ring
 from gancourse.files import CourseError
@@ -80,6 +80,13 @@ def test_quotes_are_the_source_grouped_by_file():
     assert text.count("```python") == 2
     assert "def log_loss" in text and "def minimax_generator" in text
     assert "\ndef generator_loss(self" in text  # a method stands at the margin
+
+
+def test_a_function_that_keeps_its_results_is_quoted_with_its_decorator():
+    text = lesson.quote(bicubic.on).data
+    lines = text.splitlines()
+    assert text.startswith("`gancourse/bicubic.py`") and lines[3].startswith("@lru_cache(16)")
+    assert lines[4].startswith("def on(")
 
 
 def test_changes_are_a_diff_of_sources_or_layers():
