@@ -197,10 +197,10 @@ class Compact(nn.Module):
     - a first layer of 3 x 3 px, and half as many blocks;
     - one PixelShuffle straight to the size (Shi et al. 2016, ESPCN): the paper's tail
       takes more than a third of its multiplications;
-    - two small convolutions at full size, because PixelShuffle alone leaves a grid of its
-      own period that only a layer above it can see (Odena et al. 2016);
-    - the picture enlarged bilinearly is added, so that only detail is to be learned (Kim
-      et al. 2016, VDSR, section 3.2).
+    - two small convolutions at full size, because PixelShuffle alone leaves a grid of
+      its own period that only a layer above it can see (Odena et al. 2016);
+    - the picture enlarged bilinearly is added, so that only detail is to be learned
+      (Kim et al. 2016, VDSR, section 3.2).
     """
 
     def __init__(self, scale: int, width: int, blocks: int, fine: int = 16):
@@ -263,9 +263,9 @@ def patch_judge(width: int = 32) -> nn.Module:
 def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
     """How far the scale x scale places that an input pixel becomes differ.
 
-    PixelShuffle makes each place by weights of its own. Where they do not agree, a grid
-    of that period lies over the picture. Over 8 x 8 input pixels a texture averages out,
-    and a grid does not. (N, 3, scale h, scale w) twice -> one number.
+    PixelShuffle makes each place by weights of its own. Where they do not agree, a
+    grid of that period lies over the picture. Over 8 x 8 input pixels a texture
+    averages out, and a grid does not. (N, 3, scale h, scale w) twice -> one number.
     """
     places = pixel_unshuffle(made - true, scale)  # (N, 3 scale^2, h, w)
     places = avg_pool2d(places, min(8, *places.shape[2:])).unflatten(1, (3, scale**2))
