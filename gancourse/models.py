@@ -51,7 +51,9 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
     import torch
 
     settings, tensors = stored(name)
-    with torch.device("meta"):  # no weights are drawn that would be written over at once
+    # Weights are drawn, and written over at once: on the meta device, where they would not be, the
+    # first draw imports torch's compiler, for seconds and 160 MB.
+    with torch.random.fork_rng(devices=[]):
         game = configure(settings).build()
     for network, part in list(game.named_children()):
         if not any(key.startswith(f"{network}.") for key in tensors) and part.state_dict():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,22 @@ def test_a_runs_folder_gives_the_game_that_the_run_gave(a_run, form):
     assert not any(module.training for module in game.modules())
     assert not any(parameter.requires_grad for parameter in game.parameters())
     assert game.config.form == form and isinstance(game.config.shape, tuple)
+
+
+def test_loading_takes_no_random_numbers(a_run):
+    _, folder = a_run("dcgan")
+    state = torch.get_rng_state()
+    gancourse.load(folder)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gan", "srresnet"])
+def test_loading_a_published_model_does_not_import_torchs_compiler(name):
+    """On the meta device the first draw of weights does, for seconds and 160 MB."""
+    code = f"import sys, gancourse; gancourse.load({name!r}); print('sympy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
 
 
 def test_the_averaged_weights_outrank_the_last_ones(a_run):

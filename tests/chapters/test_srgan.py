@@ -204,6 +204,20 @@ def test_the_lean_generator_begins_near_bilinear_enlarging(scale):
     assert Compact(scale, 48, 8).eval()(low).shape == smooth.shape
 
 
+def test_every_skip_of_the_lean_generator():
+    """Around each block, around all of them, around the network, and around its last layers."""
+    network = louder(Compact(3, 4, 2))
+    low = photo(6, 7) / 127.5 - 1
+    x = start = network.head(low)
+    *blocks, last = network.body
+    for block in blocks:
+        x = x + block.change(x)
+    detail = network.tail(start + last(x))
+    smooth = nn.functional.interpolate(low, scale_factor=3, mode="bilinear")
+    high = smooth + detail
+    torch.testing.assert_close(network(low), high + network.fine(high))
+
+
 def test_the_last_layers_of_the_lean_generator_see_the_enlarged_picture():
     """A grid that PixelShuffle leaves can only be removed by a layer with neighbours at full
     size.

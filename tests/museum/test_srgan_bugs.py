@@ -1,8 +1,9 @@
 """Museum, chapter 5's exhibits: each bug as ports of SRGAN have it, what it does, and that ours
 does not.
 
-Numbers as in the museum's list: 6 a perceptual loss without a gradient, 8 sigmoid and log, 19
-features of pictures that were not normalised, 20 a PSNR that no paper means, 22 clamp in a loss.
+Numbers as in the museum's list: 6 a perceptual loss without a gradient, 8 sigmoid and log, 15
+pictures drawn in train mode, 19 features of pictures that were not normalised, 20 a PSNR that no
+paper means, 22 clamp in a loss.
 Every exhibit is a check that our game or score passes and that a copy of it with the bug in does
 not.
 """
@@ -16,11 +17,11 @@ from functools import cache
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy
+from torch.nn.functional import binary_cross_entropy, interpolate, pad
 
 from gancourse import models
 from gancourse.bicubic import enlarge, shrink
-from gancourse.chapters.srgan import SRGAN, Config
+from gancourse.chapters.srgan import SRGAN, Config, SRResNet
 from gancourse.data import load
 from gancourse.data.photos import Photos
 from gancourse.features import IMAGENET, Features, Vgg
@@ -314,3 +315,83 @@ def test_20_the_border_alone_can_decide():
     made = true.clone()
     made[..., :4, :] = 60
     assert psnr(made, true) == math.inf and with_the_border(made, true) < 26
+
+
+# Pictures, given and made
+
+
+def test_low_resolution_by_another_filter():
+    """`interpolate` without antialiasing reads 4 of every 16 samples of a line, so that detail
+    comes out as coarse patterns. A network learns to undo that, and fails on what a paper gave.
+    """
+
+    def plain(photo: Tensor) -> Tensor:
+        low = interpolate(photo[None], scale_factor=0.25, mode="bicubic", align_corners=False)
+        return low[0].clamp(0, 255).round()
+
+    def ours(photo: Tensor) -> Tensor:
+        """The game's own, put back where it was cut from."""
+        low = game(l1=1.0).halve(photo[None] / 127.5 - 1)["low"][0]
+        return pad((low + 1) * 127.5, (2, 2, 2, 2))
+
+    def shrinks_as_the_papers_do(halve: Callable[[Tensor], Tensor]) -> None:
+        for i in range(len(photos())):
+            low, true = degrade(photos().photo(i)[None], 4)
+            found = halve(true[0].float())
+            assert (found - low[0])[:, 2:-2, 2:-2].abs().max() < 1.01, "but for a rounded half"
+
+    shrinks_as_the_papers_do(ours)
+    assert caught(shrinks_as_the_papers_do, plain)
+    assert caught(shrinks_as_the_papers_do, lambda photo: photo[:, ::4, ::4])
+    for made, true in enlarged():
+        low = plain(true[0].double())
+        aliased = enlarge(low, 4).round().clamp(0, 255).byte()[None]
+        assert psnr(aliased, true) < psnr(made, true) - 0.8, "bicubic itself loses by it"
+
+
+def test_turns_that_do_not_add_up():
+    """Mirrored, upside down, transposed: each drawn by itself, but made from the first picture. The
+    last one wins, and four of the eight ways never come.
+    """
+
+    class OfTheFirst(SRGAN):
+        def augment(self, batch):
+            image = first = batch["image"]
+            draws = torch.rand(3, len(image), 1, 1, 1) < 0.5
+            for draw, other in zip(draws, (first.flip(2), first.flip(3), first.mT), strict=True):
+                image = torch.where(draw, other, image)
+            return self.halve(image)
+
+    def turns_in_eight_ways(kind: type[SRGAN]) -> None:
+        ours = game(kind, l1=1.0)
+        crop = photos().crops(ours.config.options["side"])[0]["image"]
+        images = ours.augment(to_float({"image": crop.expand(400, -1, -1, -1)}))["image"]
+        _, counts = images.flatten(1).unique(dim=0, return_counts=True)
+        assert len(counts) == 8 and counts.min() > 25
+
+    turns_in_eight_ways(SRGAN)
+    assert caught(turns_in_eight_ways, OfTheFirst)
+
+
+def test_15_enlarged_in_train_mode():
+    """BatchNorm then takes the statistics of the picture at hand: what is made of a part depends on
+    what else is in the picture, and tiles show as squares.
+    """
+
+    class InTrainMode(SRResNet):
+        def upscale(self, given, scale=None):
+            with torch.no_grad():
+                return self.generator.train()(given / 127.5 - 1).clamp(-1, 1)
+
+    def makes_a_part_as_in_the_whole(kind: type[SRResNet]) -> None:
+        torch.manual_seed(0)
+        ours = kind(Config(network="paper", width=4, blocks=1))
+        for _ in range(3):  # averages need something to average
+            ours.generator.train()(torch.rand(4, 3, 12, 12) * 2 - 1)
+        low = photos()[0]["image"][None, :, :50, :50]
+        whole, part = ours.upscale(low), ours.upscale(low[:, :, :34, :34])
+        cut = slice(0, 4 * (34 - ours.reach))
+        torch.testing.assert_close(whole[:, :, cut, cut], part[:, :, cut, cut])
+
+    makes_a_part_as_in_the_whole(SRResNet)
+    assert caught(makes_a_part_as_in_the_whole, InTrainMode)
