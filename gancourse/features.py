@@ -12,6 +12,7 @@ efficientnet-lite2  its larger sister, bundled: for measuring only
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from urllib.error import URLError
 
 import torch
@@ -31,16 +32,16 @@ LITE = {
 NAMES = (*VGG_LAYERS, *LITE)
 
 
-class Features(nn.Module):
+class Features(nn.Module, ABC):
     """A network that gives activations, and the distance between pictures in them."""
 
+    @abstractmethod
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] -> activations (N, C, h, w), the finest first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def distance(self, made: Tensor, true: Tensor) -> Tensor:
         """One number, 0 for equal pictures; differentiable with respect to `made`."""
-        raise NotImplementedError
 
 
 class Vgg(Features):

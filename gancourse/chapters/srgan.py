@@ -95,7 +95,7 @@ class Config(Recipe):
         "vgg54", "network of the perceptual loss", choices=FEATURES, only=GAME_ONLY
     )
     content: float = setting(1.0, "weight of the perceptual loss", least=0, only=GAME_ONLY)
-    adversarial: float = setting(1e-3, "weight of the game in G's loss", least=0, only=GAME_ONLY)
+    adversarial: float = setting(1e-3, "weight of the game; 0: no D", least=0, only=GAME_ONLY)
     l1: float = setting(0.0, "weight of the pixel difference in G's loss", least=0, only=GAME_ONLY)
     consistency: float = setting(0.0, "weight of |shrunk output - input|", least=0, only=GAME_ONLY)
     grid: float = setting(0.0, "weight of the grid that G leaves", least=0, only=GAME_ONLY)
@@ -359,9 +359,12 @@ class SRResNet(Game):
         x = to_pictures(given, 3).float()
         with sampling(self):
             network = self.network()
-            run = lambda tile: network(tile.to(self.device)).float()  # noqa: E731
-            tile = max(256, 4 * self.reach)
-            high = torch.stack([in_tiles(run, picture, tile, self.reach) for picture in x])
+
+            def run(tile: Tensor) -> Tensor:
+                return network(tile.to(self.device)).float()
+
+            side = max(256, 4 * self.reach)
+            high = torch.stack([in_tiles(run, picture, side, self.reach) for picture in x])
             if scale != own:
                 high = resize(high, (scale * x.shape[2], scale * x.shape[3]))
         return high.clamp(-1, 1)
@@ -391,17 +394,18 @@ class SRGAN(SRResNet):
     def __init__(self, config: Config):
         super().__init__(config)
         self.rules = LOSSES[config.loss]
-        paper = config.network == "paper"
-        self.discriminator = dense_judge(config.shape[1]) if paper else patch_judge()
+        if config.adversarial:
+            paper = config.network == "paper"
+            self.discriminator = dense_judge(config.shape[1]) if paper else patch_judge()
 
     def phases(self) -> list[Phase]:
         config = self.config
-        judge = self.learn(config.lr_d, config.beta1_d)
         player = self.learn(config.lr, config.beta1)
-        return [
-            self.turn("discriminator", self.discriminator_loss, *judge),
-            self.turn("generator", self.generator_loss, *player),
-        ]
+        phases = [self.turn("generator", self.generator_loss, *player)]
+        if config.adversarial:
+            judge = self.learn(config.lr_d, config.beta1_d)
+            phases.insert(0, self.turn("discriminator", self.discriminator_loss, *judge))
+        return phases
 
     def share(self, batch: Batch) -> Batch:
         """One output for both turns, and where its judges look: each step begins elsewhere.

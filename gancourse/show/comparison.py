@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gancourse.files import CourseError
-from gancourse.show.grids import to_bytes
+from gancourse.show.grids import png, to_bytes
 from gancourse.show.style import as_array
 
 
@@ -64,7 +63,7 @@ def blind(
         subject, *methods = next(order)
         pair[:] = methods
         for screen, method in zip(screens, methods, strict=True):
-            screen.value = png(sheets[method][subject])
+            screen.value = png(Image.fromarray(sheets[method][subject]))
 
     def choose(side: int) -> None:
         for method in pair:
@@ -120,9 +119,3 @@ def tally(
         rows.append([f"<td>{cell}</td>" for cell in cells])
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f"<table>{body}</table>"
-
-
-def png(picture: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()

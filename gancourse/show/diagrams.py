@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 from itertools import count, groupby, pairwise
+from typing import Any
 
 from gancourse.show.style import BLUE, FAKE, FIELD, INK, LINES, MUTED, PANEL
 
@@ -269,21 +270,8 @@ def unet(network, example) -> Diagram:
     changed.
     """
     sizes: dict[str, list[tuple[int, ...]]] = {"down": [tuple(example.shape[1:])], "up": []}
-    hooks = [
-        block.register_forward_hook(
-            lambda module, given, made, way=way: sizes[way].append(tuple(made.shape[1:]))
-        )
-        for way in sizes
-        for block in getattr(network, way)
-    ]
-    mode = network.training
-    try:
-        network.eval()
-        network(example)
-    finally:
-        network.train(mode)
-        for hook in hooks:
-            hook.remove()
+    for way, _, shape in _watched(network, example, {way: getattr(network, way) for way in sizes}):
+        sizes[way].append(shape)
     rows, shapes = list(zip(sizes["down"], reversed(sizes["up"]), strict=False)), []
     high, wide = 76, 168
     for level, (below, above) in enumerate(rows):
@@ -371,13 +359,24 @@ def _passed(network, example) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
 
     A step is a convolution or PixelShuffle with the layers around it, or all residual blocks.
     """
-    met: dict[str, list] = {part: [] for part, _ in network.named_children()}
+    parts = {part: list(each.children()) or [each] for part, each in network.named_children()}
+    met: dict[str, list] = {part: [] for part in parts}
+    for part, layer, shape in _watched(network, example, parts):
+        met[part].append((layer, shape))
+    return {part: _steps(passed) for part, passed in met.items()}
+
+
+def _watched(network, example, parts) -> list[tuple[str, Any, tuple[int, ...]]]:
+    """(part, layer, shape of a sample after it) of the given layers, in the order of a forward pass
+    in eval mode. The network's mode is not changed.
+    """
+    met: list[tuple[str, Any, tuple[int, ...]]] = []
     hooks = [
         layer.register_forward_hook(
-            lambda layer, _, output, part=part: met[part].append((layer, tuple(output.shape[1:])))
+            lambda layer, _, made, part=part: met.append((part, layer, tuple(made.shape[1:])))
         )
-        for part, layers in network.named_children()
-        for layer in (layers.children() if list(layers.children()) else [layers])
+        for part, layers in parts.items()
+        for layer in layers
     ]
     mode = network.training
     try:
@@ -387,7 +386,7 @@ def _passed(network, example) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
         network.train(mode)
         for hook in hooks:
             hook.remove()
-    return {part: _steps(passed) for part, passed in met.items()}
+    return met
 
 
 def _steps(passed) -> list[tuple[str, tuple[int, ...]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gancourse.files import CourseError
-from gancourse.show.grids import tile
+from gancourse.show.grids import png, tile
 from gancourse.show.style import as_array
 from gancourse.show.trade import tradeoff
 
@@ -323,7 +322,4 @@ def _slider(widgets, name: str, choice: tuple, value, how: dict):
 
 
 def _png(pictures, columns: int | None, scale: int) -> bytes:
-    sheet = tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format="PNG", compress_level=1)  # fast
-    return buffer.getvalue()
+    return png(Image.fromarray(tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)))

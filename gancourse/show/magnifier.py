@@ -14,6 +14,7 @@ from PIL import Image
 
 from gancourse.files import CourseError
 from gancourse.show.aligned import aligned, inside
+from gancourse.show.grids import png
 
 SCRIPT = """
 function render({ model, el }) {
@@ -203,6 +204,4 @@ def opened(photo: bytes) -> Image.Image:
 
 def address(image: Image.Image) -> str:
     """A picture as a PNG data URL, which keeps every pixel."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from gancourse.files import CourseError
 from gancourse.show.explorers import Soon
+from gancourse.show.grids import png
 
 SIDE = 288  # pixels of the sketchpad; OpenMoji's strokes are 1/36 of their picture wide
 PEN = SIDE / 36
@@ -135,12 +136,6 @@ def picture(address: str) -> Image.Image:
         raise CourseError(
             f"drawing: not a PNG picture ({error}); clear the sketchpad and draw again."
         ) from error
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 # One transparent pixel: browsers show a "broken picture" for no bytes at all.

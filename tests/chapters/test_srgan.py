@@ -532,7 +532,7 @@ def test_each_term_reaches_every_weight_of_the_generator(term, network):
     side = {"paper": 48, "compact": 16}[network]
     game = small("srgan", network=network, shape=(3, side, side), **only(**{term: 1.0}))
     louder(game.generator)
-    game.discriminator.requires_grad_(False)
+    game.requires_grad_(False).generator.requires_grad_(True)
     sum(game.generator_loss(batch_of(game, 2)).values()).backward()
     for name, parameter in game.generator.named_parameters():
         if parameter.dim() > 1:
@@ -1053,3 +1053,10 @@ def test_every_side_that_is_allowed_can_be_judged(scale, sides):
         batch = batch_of(game, 2)
         for turn in (game.discriminator_loss, game.generator_loss):
             assert sum(turn(batch).values()).isfinite()
+
+
+def test_without_the_game_there_is_no_discriminator():
+    game = small("srgan", adversarial=0.0)
+    assert [phase.name for phase in game.phases()] == ["generator"]
+    assert "discriminator" not in dict(game.named_children())
+    assert "adversarial" not in game.generator_loss(batch_of(game))
