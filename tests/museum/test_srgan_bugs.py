@@ -45,7 +45,7 @@ def game(kind: type[SRGAN] = SRGAN, **weights) -> SRGAN:
     )
     ours = models.begin(config, 0)
     ours.__class__ = kind
-    ours.discriminator.requires_grad_(False)
+    ours.requires_grad_(False).generator.requires_grad_(True)
     return ours
 
 
