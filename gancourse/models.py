@@ -174,7 +174,7 @@ def play(
 
     names = {field.name for field in fields(Machine)} & options.keys()
     machine = Machine(**{name: options.pop(name) for name in names})
-    rows = getattr(data, "tensors", data)
+    rows = getattr(data, "columns", data)
     return train(
         begin(config, seed), rows, seed=seed, folder=folder or None, machine=machine, **options
     )

@@ -50,6 +50,7 @@ CHAPTERS: dict[str, Chapter] = {
     "infogan": row(
         "infogan", "InfoGAN: interpretable representation learning", "digits faces sprites", "gan"
     ),
+    "stackgan": row("stackgan", "StackGAN: text to pictures in two stages", "stage1 stage2 words"),
     "srgan": row("srgan", "SRGAN: photo-realistic single image super-resolution", "srresnet srgan"),
     "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
 }

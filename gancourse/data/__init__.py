@@ -25,6 +25,7 @@ DATASETS = {
     "faces": "faces:load",
     "faces-micah": "faces:load_micah",
     "sprites": "sprites:load",
+    "scenes": "scenes:load",
     "emoji": "emoji:load",
     "photos": "photo_sets:load",
     "set5": "photo_sets:load_set5",

@@ -1,0 +1,786 @@
+"""Chapter 4. StackGAN: from words to a picture in two stages (Zhang et al. 2016).
+
+arXiv 1612.03242. A sentence is one condition more than a label: nobody has ever drawn most of the
+pictures that it may ask for. Stage I draws a small one, with its things in their places and
+colours. Stage II takes it, reads the sentence again, and draws the large one.
+
+words   the text encoder: sentences and pictures that belong together get vectors that are alike
+stage1  sentence -> small picture
+stage2  small picture and sentence -> large picture
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate, leaky_relu, normalize, relu
+
+from gancourse.conditions import Condition, latents, require_count
+from gancourse.files import CourseError
+from gancourse.game import (
+    Batch,
+    Game,
+    Phase,
+    Terms,
+    examples,
+    falling,
+    in_parts,
+    require_rows,
+    sampling,
+)
+from gancourse.layers import dcgan_init, gaussian_latents, halvings, join
+from gancourse.losses import LOSSES, zero_centred
+from gancourse.recipe import Recipe, setting
+from gancourse.text import Vocabulary, sentences
+
+# What a CPU can do in hours; each part of the lean form stands with its source below.
+LEAN = {
+    "network": "compact", "loss": "hinge", "latent": 32, "condition": 64, "kl": 0.02,
+    "contrast": 1.0, "r1": 2.0, "lr": 4e-4, "beta1": 0.0, "beta2": 0.99, "anneal": 0.35,
+    "ema": 0.998,
+}  # fmt: skip
+STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64}
+STAGE2 = {**LEAN, "shape": (3, 64, 64), "width": 48, "width_d": 32, "batch_size": 16,
+          "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
+FORMS: dict[str, dict] = {
+    "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 3_000},
+    "stage1": {**STAGE1, "text": "stackgan-words", "steps": 12_000},
+    "stage2": {**STAGE2, "steps": 6_000},
+}
+SHORT = {"ema": 0.98}
+SCALES: dict[str, dict[str, dict]] = {
+    "check": {
+        "words": {"steps": 100, "batch_size": 64},
+        "stage1": {**SHORT, "steps": 80, "width": 16, "width_d": 16},
+        "stage2": {**SHORT, "steps": 30, "width": 16, "width_d": 16},
+    },
+    "class": {
+        "words": {"steps": 600},
+        "stage1": {**SHORT, "steps": 800},
+        "stage2": {**SHORT, "steps": 400},
+    },
+    "full": {},
+}
+STAGES = {"form": ("stage1", "stage2")}
+COMPACT = {"network": ("compact",)}
+KEPT = 64  # captions, and pictures of the encoder's, that are kept with the weights
+LETTERS = 240  # bytes of a caption that are kept
+
+
+@dataclass(frozen=True)
+class Config(Recipe):
+    """Every number of a run. The defaults are the paper's and its code's (birds, section 4)."""
+
+    chapter, FORMS, SCALES, DEFAULT = "stackgan", FORMS, SCALES, "stage1"
+    takes, OWN = "captions", {"split": "train"}
+
+    form: str = "stage1"
+    shape: tuple[int, ...] = (3, 64, 64)
+    pictures: str = "scenes"
+    steps: int = 82_000
+    batch_size: int = 64
+    vocabulary: int = setting(160, "words that the encoder has room for", least=1)
+    embedding: int = setting(128, "length of a sentence's vector", least=1)
+    text: str = setting("", "published encoder or run of form words", only=STAGES)
+    first: str = setting("", "published Stage I or run of it", only={"form": ("stage2",)})
+    network: str = setting(
+        "paper", "the paper's or a lean one", choices=("paper", "compact"), only=STAGES
+    )
+    width: int = setting(128, "G's channels at its last map but one", least=1, only=STAGES)
+    width_d: int = setting(64, "D's channels at its first map", least=1, only=STAGES)
+    condition: int = setting(128, "numbers of c, the sentence as G gets it", least=1, only=STAGES)
+    latent: int = setting(100, "numbers of z", least=1, only=STAGES)
+    augmentation: bool = setting(True, "draw c; False: c is its mean", only=STAGES)
+    kl: float = setting(2.0, "weight of the augmentation's divergence", least=0, only=STAGES)
+    wrong: str = setting(
+        "true", "captions that D must refuse: truly wrong ones, the next picture's, or none",
+        choices=("true", "next", "none"), only=STAGES,
+    )  # fmt: skip
+    reads: bool = setting(True, "Stage II gets the sentence", only={"form": ("stage2",)})
+    loss: str = setting(
+        "non-saturating", "of gancourse.losses", choices=("non-saturating", "hinge"), only=STAGES
+    )
+    contrast: float = setting(0.0, "weight of telling pairs of a batch apart", least=0)
+    r1: float = setting(0.0, "weight of D's slope on real pictures", least=0)
+    lr: float = setting(2e-4, "Adam's rate", above=0)
+    beta1: float = setting(0.5, "Adam's first moment", least=0, below=1)
+    beta2: float = setting(0.999, "Adam's second moment", least=0, below=1)
+    anneal: float = setting(
+        0.0, "last part of the steps, over which rates fall to 0", least=0, most=1
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.form != "words" and not self.text:
+            raise CourseError(
+                f"text='': form={self.form!r} reads sentences by an encoder; give the name of a "
+                "published one, or the folder of a run of form=words."
+            )
+        if self.form == "stage2" and not self.first:
+            raise CourseError(
+                "first='': form='stage2' repaints what Stage I draws; give the name of a published "
+                "one, or the folder of a run of form=stage1."
+            )
+        if self.network == "paper" and (self.contrast or self.r1):
+            raise CourseError(
+                f"contrast={self.contrast}, r1={self.r1}: the paper's discriminator has neither; "
+                "leave them at 0, or choose network=compact."
+            )
+        if self.form != "words":
+            halvings(self.shape)
+
+    @property
+    def options(self) -> dict:
+        """Made pictures are drawn at the size that is asked for."""
+        return {"size": self.shape[1]}
+
+    @property
+    def borrows(self) -> dict[str, str]:
+        of_form = {"words": (), "stage1": ("text",), "stage2": ("text", "first")}
+        return {name: getattr(self, name) for name in of_form[self.form]}
+
+    def build(self) -> Words | StageOne:
+        """The game with fresh weights, drawn from torch's global random state."""
+        return {"words": Words, "stage1": StageOne, "stage2": StageTwo}[self.form](self)
+
+    def suited(self, data) -> Self:
+        known = {word for text in data["caption"] for word in text.split()}
+        return replace(super().suited(data), vocabulary=max(1, len(known)))
+
+
+def mismatch(facts: Tensor, said: Tensor) -> Tensor:
+    """Which captions are wrong for which pictures: (M, K), (N, K) -> (M, N) of True and False.
+
+    A caption is wrong if it says anything that the picture does not show. What it leaves open (-1)
+    may be as it likes. Another picture's caption may well be right: "a red boat" fits many.
+    """
+    return ((said >= 0) & (facts[:, None] != said)).any(2)
+
+
+def known_facts(batch: Batch) -> tuple[Tensor, Tensor]:
+    """ "facts" and "said" of a batch; where the data have none, only its own caption fits."""
+    if "facts" in batch:
+        return batch["facts"], batch["said"]
+    number = {text: i for i, text in enumerate(dict.fromkeys(batch["caption"]))}
+    own = torch.tensor([[number[text]] for text in batch["caption"]], device=batch["image"].device)
+    return own, own
+
+
+def tell_apart(agreement: Tensor, wrong: Tensor) -> Tensor:
+    """Which caption of the batch is this picture's? (N, N) scores -> mean cross-entropy in nats.
+
+    Zhang et al. 2021 (XMC-GAN), section 3.1. Captions of others that fit as well are left out.
+    """
+    own = torch.eye(len(agreement), dtype=torch.bool, device=agreement.device)
+    candidates = agreement.masked_fill(~(wrong | own), -torch.inf)
+    return cross_entropy(candidates, torch.arange(len(agreement), device=agreement.device))
+
+
+class WordEncoder(nn.Module):
+    """Sentence -> vector: words as vectors, what stands around each, the maximum over all.
+
+    Tokens (N, L) int64, 0 where a sentence is over -> (N, size), of length sqrt(size). The
+    convolutions look 1, 2, 4 and 8 words to each side, so that the last sees 15: "a red boat to
+    the left of a blue tree" is read as one thing, and not as a bag of words.
+    """
+
+    def __init__(self, vocabulary: int, size: int, width: int = 96):
+        super().__init__()
+        self.vocabulary = Vocabulary(vocabulary)
+        self.embedding = nn.Embedding(vocabulary + 1, width, padding_idx=0)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4, 8)
+        )
+        self.last = nn.Linear(width, 2 * size)
+        self.project = nn.Linear(2 * size, size)
+        self.size = size
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        there = (tokens > 0)[:, None]  # (N, 1, L)
+        x = self.embedding(tokens).transpose(1, 2)  # (N, width, L)
+        for layer in self.layers:
+            x = (x + relu(layer(x))) * there
+        each = relu(self.last(x.transpose(1, 2)))  # (N, L, 2 size)
+        sentence = (each * there.transpose(1, 2)).amax(1)
+        return normalize(self.project(sentence), dim=1) * self.size**0.5
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """Sentences as vectors (N, size); words that are not known are left out."""
+        return self(self.vocabulary(texts))
+
+
+def sight(shape: tuple[int, ...], size: int, width: int = 32) -> nn.Sequential:
+    """The encoder's other half: pictures (N, *shape) -> vectors (N, size)."""
+    times, base = halvings(shape)
+    layers, below = [], shape[0]
+    for i in range(times):
+        above = width << min(i, 2)
+        layers += [nn.Conv2d(below, above, 4, 2, 1), nn.BatchNorm2d(above), nn.LeakyReLU(0.2)]
+        below = above
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(below * base**2, size))
+
+
+class Words(Game):
+    """The text encoder, learned from sentences and pictures together.
+
+    Reed et al. 2016 (arXiv 1605.05395) trained theirs so that a picture and its caption score
+    higher than other pairs; the loss here is today's form of that (Radford et al. 2021, CLIP,
+    figure 3). A batch holds "image" and "caption", and "facts" and "said" where they are known.
+    """
+
+    conditions = (Condition("text", str, "a sentence"),)
+    for_sampling = ("encoder", "sight")
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.encoder = WordEncoder(config.vocabulary, config.embedding)
+        self.sight = sight(config.shape, config.embedding)
+        white = torch.full((KEPT, *config.shape), 255, dtype=torch.uint8)
+        self.register_buffer("examples", white)
+
+    def begin(self, data: Mapping) -> None:
+        require_captions(data, self.config.shape)
+        self.encoder.vocabulary.fill(data["caption"])
+        self.examples.copy_(examples(data, "image", KEPT))
+
+    def phases(self) -> list[Phase]:
+        players = *self.encoder.parameters(), *self.sight.parameters()
+        return [Phase("encoder", players, self.pairing, *adam(self.config))]
+
+    def pairing(self, batch: Batch) -> Terms:
+        agreement = self.agreement(batch["image"], self.encoder.read(batch["caption"]))
+        wrong = mismatch(*known_facts(batch))
+        return {
+            "caption": tell_apart(agreement, wrong) / 2,  # of this picture
+            "picture": tell_apart(agreement.t(), wrong.t()) / 2,  # of this caption
+        }
+
+    def agreement(self, pictures: Tensor, text: Tensor) -> Tensor:
+        """Cosines of pictures (M, *shape) and vectors (N, T), times 16: (M, N)."""
+        return 16 * normalize(self.sight(pictures), dim=1) @ normalize(text, dim=1).t()
+
+    def encode(self, text: str | Sequence[str], n: int | None = None) -> Tensor:
+        """Sentences as vectors (n, T).
+
+        Raises:
+            CourseError: as `gancourse.text.sentences`, or a sentence without a word that is known.
+        """
+        texts = sentences(text, n)
+        numbers = self.encoder.vocabulary.numbers
+        for each in set(texts):
+            if not self.encoder.vocabulary([each]).any():
+                some = ", ".join(list(numbers)[:12])
+                raise CourseError(
+                    f"text={each!r}: this model knows none of these words; it knows {len(numbers)}, "
+                    f"such as {some}."
+                )
+        with sampling(self):
+            once = list(dict.fromkeys(texts))
+            vectors = dict(zip(once, self.encoder.read(once), strict=True))
+            return torch.stack([vectors[each] for each in texts])
+
+    def unknown(self, text: str) -> dict[str, str]:
+        """The words of a sentence that are not known, each with the nearest that is, or ""."""
+        return self.encoder.vocabulary.unknown(text)
+
+    def sample(self, n: int | None = None, *, text: str | None = None, seed: int = 0) -> Tensor:
+        """The `n` kept training pictures that fit a sentence best, (n, *shape) in [-1, 1].
+
+        `seed` changes nothing. Without a sentence: the kept pictures in turn.
+        """
+        n = len(self.examples) if n is None else n
+        require_count(n)
+        pictures = self.examples / 127.5 - 1
+        order = torch.arange(n, device=self.device)
+        if text is not None:
+            vector = self.encode(text, 1)
+            with sampling(self):
+                order = self.agreement(pictures, vector)[:, 0].argsort(descending=True)
+        return pictures[order[torch.arange(n) % len(order)]]
+
+
+def require_captions(data: Mapping, shape: tuple[int, ...]) -> None:
+    """Raise a CourseError unless the data are pictures of this shape with a caption each."""
+    require_rows(data, {"image": shape})
+    if "caption" not in data:
+        raise CourseError(
+            f"data: {', '.join(data)} and no caption; StackGAN learns from pictures with a "
+            "sentence each."
+        )
+
+
+def adam(config: Config) -> tuple:
+    """Adam, and its schedule."""
+    steps, betas = config.steps, (config.beta1, config.beta2)
+    last = int(config.anneal * steps)
+    return partial(torch.optim.Adam, lr=config.lr, betas=betas), partial(
+        falling, config.lr, steps=steps, last=last
+    )
+
+
+class Augmentation(nn.Module):
+    """Conditioning augmentation (section 3.2): a sentence is a cloud of conditions, not a point.
+
+    text (N, T), noise (N, C) from N(0, 1) -> c (N, C), and the divergence of its distribution from
+    N(0, 1) in nats per number. Between the few sentences of a training set there is nothing; where
+    their clouds overlap, G learns to draw from what lies between. Mean and log variance are a
+    linear layer's outputs and nothing follows: a ReLU, as in popular copies, allows no mean below 0
+    and no deviation below 1.
+    """
+
+    def __init__(self, text: int, size: int, on: bool = True):
+        super().__init__()
+        self.linear, self.on = nn.Linear(text, 2 * size), on
+
+    def forward(self, text: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.linear(text).chunk(2, 1)
+        if not self.on:
+            return mean, mean.new_zeros(())
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).mean() / 2
+        return mean + (log_variance / 2).exp() * noise, divergence
+
+
+class Bottleneck(nn.Module):
+    """x + f(x), then the activation; f narrows to a quarter (the authors' code)."""
+
+    def __init__(self, width: int, narrow: int, slope: float = 0.0):
+        super().__init__()
+        self.slope = slope
+        self.change = nn.Sequential(
+            *block(width, narrow, 1, slope), *block(narrow, narrow, 3, slope),
+            *block(narrow, width, 3)[:2],
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(x + self.change(x), self.slope)
+
+
+def block(below: int, above: int, kernel: int, slope: float = 0.0, stride: int = 1) -> list:
+    """Convolution, BatchNorm, activation; `slope` of LeakyReLU, 0: ReLU."""
+    pad = (kernel - 1) // 2
+    conv = nn.Conv2d(below, above, kernel, stride, pad, bias=False)
+    return [conv, nn.BatchNorm2d(above), nn.LeakyReLU(slope)]
+
+
+def upward(below: int, above: int) -> list:
+    """Nearest neighbours, then a convolution: twice the side, without chequers."""
+    return [nn.Upsample(scale_factor=2), *block(below, above, 3)]
+
+
+class PaperGenerator(nn.Module):
+    """Stage I (section 3.3.1; the authors' code): text (N, T), latent (N, C + Z) -> 64 x 64 px."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        w, self.c, side = config.width, config.condition, config.shape[1] // 16
+        self.augmentation = Augmentation(config.embedding, self.c, config.augmentation)
+        size = 8 * w * side**2
+        first = nn.Linear(self.c + config.latent, size), nn.BatchNorm1d(size)
+        self.layers = nn.Sequential(
+            *first, nn.Unflatten(1, (8 * w, side, side)), Bottleneck(8 * w, 2 * w),
+            *upward(8 * w, 4 * w)[:3], Bottleneck(4 * w, w),
+            *upward(4 * w, 2 * w), *upward(2 * w, w),
+            nn.Upsample(scale_factor=2), nn.Conv2d(w, 3, 3, padding=1, bias=False), nn.Tanh(),
+        )  # fmt: skip
+        self.apply(dcgan_init)
+
+    def forward(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        noise, z = latent[:, : self.c], latent[:, self.c :]
+        c, divergence = self.augmentation(text, noise)
+        return self.layers(join(c, z)), divergence
+
+
+class PaperRefiner(nn.Module):
+    """Stage II (section 3.3.2): a picture of s px, text (N, T), noise (N, C) -> 4 s px.
+
+    The small picture is taken down to a quarter of its side, the sentence joins it everywhere, and
+    four residual blocks decide what becomes of it. z is not needed: the first stage had it.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        w, c = config.width, config.condition
+        self.augmentation = Augmentation(config.embedding, c, config.augmentation)
+        self.down = nn.Sequential(
+            nn.Conv2d(3, w, 3, padding=1, bias=False), nn.ReLU(),
+            *block(w, 2 * w, 4, stride=2), *block(2 * w, 4 * w, 4, stride=2),
+        )  # fmt: skip
+        self.up = nn.Sequential(
+            *block(4 * w + c, 4 * w, 3), *(Residual(4 * w) for _ in range(4)),
+            *upward(4 * w, 2 * w), *upward(2 * w, w), *upward(w, w // 2), *upward(w // 2, w // 4),
+            nn.Conv2d(w // 4, 3, 3, padding=1, bias=False), nn.Tanh(),
+        )  # fmt: skip
+        self.apply(dcgan_init)
+
+    def forward(self, small: Tensor, text: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        c, divergence = self.augmentation(text, noise)
+        return self.up(join(self.down(small), c)), divergence
+
+
+class Residual(nn.Module):
+    """relu(x + f(x)), f two convolutions of 3 x 3 px: (N, C, H, W) -> the same."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.change = nn.Sequential(*block(width, width, 3), *block(width, width, 3)[:2])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x + self.change(x))
+
+
+class PaperDiscriminator(nn.Module):
+    """Does this picture look real, and like this sentence? (section 3.3; the authors' code)
+
+    The sentence passes a layer of D's own, and joins the picture's 4 x 4 map at every place.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        w, side = config.width_d, config.shape[1]
+        widths = [w << i for i in range(halvings(config.shape)[0])]
+        layers = [nn.Conv2d(3, w, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+        for below, above in zip(widths, widths[1:], strict=False):
+            layers += block(below, above, 4, 0.2, stride=2)
+        if side > 64:  # back to 8 w maps
+            layers += [*block(widths[-1], 16 * w, 1, 0.2), *block(16 * w, 8 * w, 1, 0.2)]
+        else:
+            del layers[-4]  # the code has no activation before its last halving
+        self.picture = nn.Sequential(*layers[:-1], Bottleneck(8 * w, 2 * w, 0.2))
+        self.text = nn.Sequential(nn.Linear(config.embedding, config.condition), nn.LeakyReLU(0.2))
+        joint = block(8 * w + config.condition, 8 * w, 1, 0.2)
+        self.joint = nn.Sequential(*joint, nn.Conv2d(8 * w, 1, 4, bias=False), nn.Flatten(0))
+        self.apply(dcgan_init)
+
+    def forward(self, seen: Tensor, text: Tensor) -> Tensor:
+        """What `picture` has seen (N, 8 w, 4, 4), text (N, T) -> logits (N,)."""
+        return self.joint(join(seen, self.text(text)))
+
+
+class ConditionalNorm(nn.Module):
+    """BatchNorm whose gain and offset are read off the condition (de Vries et al. 2017).
+
+    (N, C, H, W), (N, K) -> (N, C, H, W)
+    """
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.offset = nn.Linear(size, channels), nn.Linear(size, channels)
+        for linear in (self.gain, self.offset):
+            nn.init.normal_(linear.weight, 0, 0.02)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        gain, offset = self.gain(condition), self.offset(condition)
+        return self.norm(x) * (1 + gain[:, :, None, None]) + offset[:, :, None, None]
+
+
+class Up(nn.Module):
+    """Twice the side, and the condition heard again: (N, B, H, W), (N, K) -> (N, A, 2 H, 2 W)."""
+
+    def __init__(self, below: int, above: int, size: int):
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(below, above, 4, 2, 1, bias=False)
+        self.norm = ConditionalNorm(above, size)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        return relu(self.norm(self.conv(x), condition))
+
+
+class Generator(nn.Module):
+    """A lean Stage I: text (N, T), latent (N, C + Z) -> (N, *shape).
+
+    c and z are heard in every layer, by conditional norms, and not only in the first.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        times, self.base = halvings(config.shape)
+        self.c, heard = config.condition, config.condition + config.latent
+        widths = [config.width * k for k in (1, 2, 4, 6, 8, 8, 8)[: times + 1]][::-1]
+        self.augmentation = Augmentation(config.embedding, self.c, config.augmentation)
+        self.first = nn.Linear(heard, widths[0] * self.base**2, bias=False)
+        self.norm = ConditionalNorm(widths[0], heard)
+        pairs = zip(widths, widths[1:], strict=False)
+        self.ups = nn.ModuleList(Up(below, above, heard) for below, above in pairs)
+        self.last = nn.Conv2d(widths[-1], config.shape[0], 3, padding=1)
+
+    def forward(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        noise, z = latent[:, : self.c], latent[:, self.c :]
+        c, divergence = self.augmentation(text, noise)
+        heard = join(c, z)
+        x = self.first(heard).unflatten(1, (-1, self.base, self.base))
+        x = relu(self.norm(x, heard))
+        for up in self.ups:
+            x = up(x, heard)
+        return self.last(x).tanh(), divergence
+
+
+class Refiner(nn.Module):
+    """A lean Stage II: a picture of s px, text (N, T), noise (N, C) -> (N, *shape), larger.
+
+    As in chapter 5 the small picture, enlarged, is added, so that only what is better is to be
+    learned.
+    """
+
+    def __init__(self, config: Config, small: int):
+        super().__init__()
+        w, c, side = config.width, config.condition, config.shape[1]
+        self.side = side
+        self.augmentation = Augmentation(config.embedding, c, config.augmentation)
+        self.head = nn.Conv2d(3, w, 3, padding=1)
+        self.down = nn.Conv2d(w, 2 * w, 4, 2, 1)
+        self.norm = ConditionalNorm(2 * w, c)
+        self.blocks = nn.ModuleList(ConditionalResidual(2 * w, c) for _ in range(2))
+        self.back = Up(2 * w, w, c)
+        self.ups, times = nn.ModuleList(), (side // small).bit_length() - 1
+        for i in range(times):
+            self.ups.append(Up(w >> i, w >> (i + 1), c))
+        self.last = nn.Conv2d(w >> times, 3, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, small: Tensor, text: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        c, divergence = self.augmentation(text, noise)
+        head = leaky_relu(self.head(small), 0.2)
+        x = relu(self.norm(self.down(head), c))
+        for layer in self.blocks:
+            x = layer(x, c)
+        x = self.back(x, c) + head
+        for up in self.ups:
+            x = up(x, c)
+        smooth = interpolate(small, (self.side, self.side), mode="bilinear")
+        return smooth + self.last(x), divergence
+
+
+class ConditionalResidual(nn.Module):
+    """x + f(x, c): (N, C, H, W), (N, K) -> (N, C, H, W)."""
+
+    def __init__(self, width: int, size: int):
+        super().__init__()
+        self.first, self.second = (
+            nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2)
+        )
+        self.norm = ConditionalNorm(width, size)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        return x + self.second(relu(self.norm(self.first(x), condition)))
+
+
+class Discriminator(nn.Module):
+    """A lean D: its logit is what a picture is worth, and how well it fits the sentence.
+
+    (Miyato & Koyama 2018, eq. 8: projection.) The same two vectors tell pairs of a batch apart.
+    """
+
+    def __init__(self, config: Config, size: int = 96):
+        super().__init__()
+        times, base = halvings(config.shape)
+        w, below, layers = config.width_d, config.shape[0], []
+        for i in range(times):
+            above = w << min(i, 2)
+            layers += [nn.Conv2d(below, above, 4, 2, 1), nn.LeakyReLU(0.2)]
+            below = above
+        whole = nn.Conv2d(below, 8 * w, base), nn.LeakyReLU(0.2), nn.Flatten()
+        self.picture = nn.Sequential(*layers, *whole)
+        self.real, self.of_picture = nn.Linear(8 * w, 1), nn.Linear(8 * w, size)
+        hidden = 2 * config.embedding
+        self.text = nn.Sequential(
+            nn.Linear(config.embedding, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, size)
+        )
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, seen: Tensor, text: Tensor) -> Tensor:
+        """What `picture` has seen (N, 8 w), text (N, T) -> logits (N,)."""
+        fit = self.of_picture(seen) * self.text(text)
+        return self.real(seen).squeeze(1) + fit.sum(1) / fit.shape[1] ** 0.5
+
+    def agreement(self, seen: Tensor, text: Tensor) -> Tensor:
+        """Cosines of pictures and sentences, times a learned factor: (N, N)."""
+        vectors = normalize(self.of_picture(seen), dim=1), normalize(self.text(text), dim=1)
+        return self.sharpness.exp() * vectors[0] @ vectors[1].t()
+
+
+class StageOne(Game):
+    """Sentence -> small picture. D judges pairs: a real picture with a wrong sentence is a fake.
+
+    A batch holds "image" (N, C, H, W) in [-1, 1] and "caption", a list of N strings; "facts" and
+    "said" where the data know what is shown and what is said.
+    """
+
+    conditions = (Condition("text", str, "a sentence"),)
+    averaged = ("generator",)
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.generator, self.discriminator = self.networks()
+        self.rules = LOSSES[config.loss]
+        self.register_buffer("captions", torch.zeros(KEPT, LETTERS, dtype=torch.uint8))
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        if self.config.network == "paper":
+            return PaperGenerator(self.config), PaperDiscriminator(self.config)
+        return Generator(self.config), Discriminator(self.config)
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers that one picture takes: noise for c, then z."""
+        return self.config.condition + self.config.latent
+
+    def begin(self, data: Mapping) -> None:
+        require_captions(data, self.config.shape)
+        rows = torch.arange(KEPT) * len(data["caption"]) // KEPT
+        for row, i in zip(self.captions, rows.tolist(), strict=True):
+            letters = data["caption"][i].encode()[:LETTERS]
+            row[: len(letters)] = torch.tensor(list(letters), dtype=torch.uint8)
+
+    @property
+    def kept(self) -> list[str]:
+        """Captions of training pictures, which the pictures of progress show."""
+        texts = [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in self.captions.tolist()]
+        return [text for text in texts if text] or ["a"]
+
+    def phases(self) -> list[Phase]:
+        how = adam(self.config)
+        judging = self.turn(
+            "discriminator", self.discriminator_loss, *how, twice=self.config.r1 > 0
+        )
+        return [judging, self.turn("generator", self.generator_loss, *how)]
+
+    def share(self, batch: Batch) -> Batch:
+        """What both turns need: the sentences as vectors, which fit which picture, and G's
+        pictures of them.
+        """
+        with torch.no_grad():
+            text = self.borrowed["text"].encoder.read(batch["caption"])
+        latent = gaussian_latents(len(text), self.latent_size, device=text.device)
+        made, divergence = self.draw(text, latent)
+        wrong = mismatch(*known_facts(batch))
+        return {**batch, "text": text, "made": made, "kl": divergence, "wrong": wrong}
+
+    def draw(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors (N, T), latents (N, latent_size) -> pictures (N, *shape), divergence."""
+        return self.generator(text, latent)
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        config, text, image = self.config, batch["text"], batch["image"]
+        d = self.discriminator
+        seen = d.picture(image)
+        real, fake = d(seen, text), d(d.picture(batch["made"].detach()), text)
+        terms = self.rules.discriminator(real, fake)
+        if config.wrong != "none":
+            other = d(seen, text[self.others(batch["wrong"])])
+            wrong = self.rules.discriminator(real, other)["fake"]
+            terms |= {"fake": terms["fake"] / 2, "wrong": wrong / 2}
+        if config.contrast:
+            apart = tell_apart(d.agreement(seen, text), batch["wrong"])
+            terms["contrast"] = config.contrast * apart
+        if config.r1:
+            # Of one step in eight, and eight times as strong (Karras et al. 2020, appendix B).
+            due = torch.rand(()) < 1 / 8
+            slope = (
+                zero_centred(lambda x: d(d.picture(x), text), image) if due else text.new_zeros(())
+            )
+            terms["r1"] = 8 * config.r1 * slope
+        return terms
+
+    def others(self, wrong: Tensor) -> Tensor:
+        """For each picture of a batch the row of a caption that D must refuse, (N,) int64."""
+        if self.config.wrong == "next":
+            return torch.arange(len(wrong), device=wrong.device).roll(1)
+        return torch.multinomial(wrong + 1e-6, 1).squeeze(1)
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        config, text, d = self.config, batch["text"], self.discriminator
+        seen = d.picture(batch["made"])
+        terms = self.rules.generator(d(seen, text), None)
+        if config.contrast:
+            apart = tell_apart(d.agreement(seen, text), batch["wrong"])
+            terms["contrast"] = config.contrast * apart
+        if config.augmentation and config.kl:
+            terms["kl"] = config.kl * batch["kl"]
+        return terms
+
+    def encode(self, text: str | Sequence[str], n: int | None = None) -> Tensor:
+        """Sentences as vectors (n, T); see `Words.encode`."""
+        return self.borrowed["text"].encode(text, n)
+
+    def unknown(self, text: str) -> dict[str, str]:
+        """The words of a sentence that are not known, each with the nearest that is, or ""."""
+        return self.borrowed["text"].unknown(text)
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        text: str | Sequence[str] | Tensor | None = None,
+        seed: int = 0,
+        latent: Tensor | None = None,
+    ) -> Tensor:
+        """`n` pictures of what a sentence says, (n, *shape) in [-1, 1].
+
+        Args:
+            text: a sentence for all, one per picture, or vectors (n, T) as `encode` makes them.
+                None: the kept captions in turn.
+            seed: of the latents.
+            latent: your own, (n, latent_size): noise of the augmentation, then z.
+
+        Raises:
+            CourseError: no word of a sentence is known, or shapes that do not fit each other.
+        """
+        if n is None and latent is None and text is not None and not isinstance(text, str):
+            n = len(text)
+        z = latents(latent, n, self.latent_size, seed, gaussian_latents)
+        if text is None:
+            text = [self.kept[i % len(self.kept)] for i in range(len(z))]
+        vectors = text if isinstance(text, Tensor) else self.encode(text, len(z))
+        size = self.config.embedding
+        if vectors.shape != (len(z), size):
+            raise CourseError(f"text: shape {tuple(vectors.shape)}; give ({len(z)}, {size}).")
+        with sampling(self):
+            made = in_parts(self.picture, vectors.to(self.device), z.to(self.device))
+        return made.clamp(-1, 1)
+
+    def picture(self, text: Tensor, latent: Tensor) -> Tensor:
+        return self.draw(text, latent)[0]
+
+    def preview(self) -> Tensor:
+        return self.sample(KEPT)
+
+
+class StageTwo(StageOne):
+    """Small picture and sentence -> large picture (section 3.3.2).
+
+    Stage I is borrowed: frozen and in eval mode, it draws what this stage repaints. D is a new one,
+    for large pictures.
+    """
+
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        config = self.config
+        if config.network == "paper":
+            return PaperRefiner(config), PaperDiscriminator(config)
+        return Refiner(config, 32), Discriminator(config)
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers that one picture takes: those of Stage I, then noise for this stage's c."""
+        return self.borrowed["first"].latent_size + self.config.condition
+
+    def draw(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        size = self.borrowed["first"].latent_size
+        with torch.no_grad():
+            small, _ = self.borrowed["first"].draw(text, latent[:, :size])
+        read = text if self.config.reads else torch.zeros_like(text)
+        return self.generator(small, read, latent[:, size:])
+
+    def stages(self, n: int, **how) -> tuple[Tensor, Tensor]:
+        """The same pictures after each stage: (n, *small), (n, *shape) in [-1, 1]."""
+        first, size = self.borrowed["first"], self.borrowed["first"].latent_size
+        z = latents(
+            how.pop("latent", None), n, self.latent_size, how.pop("seed", 0), gaussian_latents
+        )
+        return first.sample(n, latent=z[:, :size], **how), self.sample(n, latent=z, **how)
