@@ -18,7 +18,7 @@ from math import lcm
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, pixel_unshuffle
+from torch.nn.functional import interpolate, pad, pixel_unshuffle
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gancourse.bicubic import resize, shrink
@@ -47,7 +47,7 @@ LEAN = {"network": "compact", "width": 48, "blocks": 8, "batch_size": 8, "ema": 
 REGRESSION = {**LEAN, "pixel": "l1", "lr": 2e-3, "anneal": 1.0}
 GAME = {
     **LEAN, "starts_from": "srresnet", "features": "efficientnet-lite0", "loss": "relativistic",
-    "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "grid": 4.0,
+    "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "grid": 0.2,
     "lr": 2e-4, "lr_d": 1e-4, "beta1_d": 0.5, "anneal": 0.5, "blend": 0.75,
 }  # fmt: skip
 FORMS: dict[str, dict] = {
@@ -261,15 +261,43 @@ def patch_judge(width: int = 32) -> nn.Module:
 
 
 def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
-    """How far the scale x scale places that an input pixel becomes differ.
+    """How much more of a grid outputs show than the originals, in the two ways in which it shows.
 
-    PixelShuffle makes each place by weights of its own. Where they do not agree, a
-    grid of that period lies over the picture. Over 8 x 8 input pixels a texture
-    averages out, and a grid does not. (N, 3, scale h, scale w) twice -> one number.
+    PixelShuffle makes each place within an input pixel by weights of its own. If they do
+    not agree, some places get more detail than others, such as dots that all lie at one of
+    them, or rows of pixels swing at the grid's period. Both are ratios, compared as logs.
+    (N, 3, S, S) twice -> one number, over the whole batch.
     """
-    places = pixel_unshuffle(made - true, scale)  # (N, 3 scale^2, h, w)
-    places = avg_pool2d(places, min(8, *places.shape[2:])).unflatten(1, (3, scale**2))
-    return (places - places.mean(2, keepdim=True)).abs().mean()
+    differences = (
+        measure(made, scale) - measure(true, scale) for measure in (detail_by_place, lines)
+    )
+    return sum(difference.abs().mean() for difference in differences)
+
+
+def detail_by_place(x: Tensor, scale: int) -> Tensor:
+    """log of each place's mean squared detail over that of all: (N, 3, S, S) -> (3, scale^2)."""
+    around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
+    detail = pad(x[..., 1:-1, 1:-1] - around / 4, (1, 1, 1, 1))
+    whole = detail[..., scale:-scale, scale:-scale]  # without the cells at the edge
+    power = pixel_unshuffle(whole.square(), scale).mean((0, 2, 3)).unflatten(0, (3, -1))
+    power = (power + 1e-8).log()
+    return power - power.mean(1, keepdim=True)
+
+
+def lines(x: Tensor, scale: int) -> Tensor:
+    """log power of rows and columns at the grid's periods over that beside: (N, 3, S, S) -> (K, 3).
+
+    A grid of 4 px has periods of 4 and 2 px.
+    """
+    side, heights = x.shape[3], []
+    for rows in (x, x.transpose(2, 3)):
+        spectrum = torch.fft.fft(rows * torch.hann_window(side, device=x.device))
+        power = (spectrum.abs().square().mean((0, 2)) + 1e-4).log()  # (3, S)
+        for period in (period for period in range(2, scale + 1) if scale % period == 0):
+            at = side // period
+            beside = [(at + bins) % side for bins in (-3, -2, 2, 3)]  # +-1 holds a part of it
+            heights.append(power[:, at] - power[:, beside].mean(1))
+    return torch.stack(heights)
 
 
 class SRResNet(Game):
@@ -388,7 +416,7 @@ class SRGAN(SRResNet):
     - the game;
     - l1: of pixels;
     - consistency: what is made, shrunk again, must be what was given;
-    - grid: no place within the pixels of the input may differ from the others.
+    - grid: nothing may show where one pixel of the input ends and the next begins.
     """
 
     def __init__(self, config: Config):
