@@ -254,11 +254,15 @@ class Words(Game):
 
     def pairing(self, batch: Batch) -> Terms:
         agreement = self.agreement(batch["image"], self.encoder.read(batch["caption"]))
-        wrong = mismatch(*known_facts(batch))
+        wrong = self.wrong(batch)
         return {
             "caption": tell_apart(agreement, wrong) / 2,  # of this picture
             "picture": tell_apart(agreement.t(), wrong.t()) / 2,  # of this caption
         }
+
+    def wrong(self, batch: Mapping) -> Tensor:
+        """Which captions are wrong for which pictures, (M, N) of True and False."""
+        return mismatch(*known_facts(batch))
 
     def agreement(self, pictures: Tensor, text: Tensor) -> Tensor:
         """Cosines of pictures (M, *shape) and vectors (N, T), times 16: (M, N)."""
@@ -276,8 +280,8 @@ class Words(Game):
             if not self.encoder.vocabulary([each]).any():
                 some = ", ".join(list(numbers)[:12])
                 raise CourseError(
-                    f"text={each!r}: this model knows none of these words; it knows {len(numbers)}, "
-                    f"such as {some}."
+                    f"text={each!r}: this model knows none of these words; it knows "
+                    f"{len(numbers)}, such as {some}."
                 )
         with sampling(self):
             once = list(dict.fromkeys(texts))
@@ -736,7 +740,8 @@ class StageOne(Game):
             n = len(text)
         z = latents(latent, n, self.latent_size, seed, gaussian_latents)
         if text is None:
-            text = [self.kept[i % len(self.kept)] for i in range(len(z))]
+            kept = self.kept
+            text = [kept[i % len(kept)] for i in range(len(z))]
         vectors = text if isinstance(text, Tensor) else self.encode(text, len(z))
         size = self.config.embedding
         if vectors.shape != (len(z), size):

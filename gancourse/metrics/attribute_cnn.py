@@ -142,29 +142,6 @@ def soften(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return interpolate(small, side, mode="bilinear").round().clamp(0, 255).byte()
 
 
-def accuracies(cnn: AttributeCNN, pictures: Tensor, asked: Tensor) -> dict[str, float]:
-    """How often pictures show what was asked for, by attribute, 0..1.
-
-    Args:
-        asked: (N, K) int64; -1 where nothing was asked, which does not count.
-    """
-    return correct_by_attribute(cnn.read(pictures), asked, tuple(cnn.values))
-
-
-def correct_by_attribute(read: Tensor, asked: Tensor, names: tuple[str, ...]) -> dict[str, float]:
-    """What was read (N, K) against what was asked (N, K), -1: nothing -> fraction by attribute.
-
-    An attribute that nobody asked for is left out.
-    """
-    found = {}
-    for i, name in enumerate(names):
-        counts = asked[:, i] >= 0
-        if counts.any():
-            right = read[counts, i] == asked[counts, i]
-            found[name] = right.double().mean().item()
-    return found
-
-
 def publish(folder: str | Path, cnn: AttributeCNN, numbers: dict) -> Path:
     """Write `model.safetensors` and its `card.json`: the file's SHA-256, bytes, and `numbers`."""
     path = Path(folder) / "model.safetensors"

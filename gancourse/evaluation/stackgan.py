@@ -1,0 +1,247 @@
+"""How pictures are measured against the sentences that they were asked for by: chapter 4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from gancourse import data
+from gancourse.data.sources import Pictures
+from gancourse.evaluation.protocol import Column, Protocol, Where
+from gancourse.files import CourseError
+from gancourse.game import Game
+from gancourse.metrics import attribute_cnn, sentences
+from gancourse.metrics.coverage import manifold
+from gancourse.metrics.frechet import frechet
+from gancourse.recipe import Recipe
+
+JUDGES = {"scenes": "scene-cnn", "portraits": "portrait-cnn"}
+BOUND = {"scenes": ("first", "first_colour", "second", "second_colour")}
+DRAWS, ASKED = 16, 40  # draws of each sentence, and sentences, for the spread
+SHOWN = 8  # sentences of the dossier's sheet
+
+WHOLE = Column("whole", "whole sentence", ".1%")
+PICTURES = (
+    WHOLE,
+    Column("mean", "mean of attributes", ".1%"),
+    Column("frechet", "Fréchet distance", ".2f"),
+    Column("frechet_train", "the same, combinations that were trained", ".2f"),
+    Column("spread", "spread of one sentence", ".2f"),
+    Column("nearest", "distance to the nearest training picture", ".2f"),
+)
+READING = (
+    Column("probe", "attributes read from the vector", ".1%"),
+    Column("finds", "pictures found by their sentence", ".1%"),
+    Column("named", "sentences found by their picture", ".1%"),
+)
+
+
+class Captions(Protocol):
+    """Do pictures show what their sentences say, of combinations that were never trained?
+
+    A network reads the attributes of samples: it has seen none of the training pictures, and no
+    game may learn from it. Real pictures are the ceiling; the floor is the same samples with each
+    other's sentences. Of a text encoder it is measured what a linear layer can read from its
+    vectors.
+    """
+
+    tables = {"scenes": PICTURES, "portraits": PICTURES}
+    judges = tuple(JUDGES.values())
+    no_own = "nothing is known of what they show; look at the pictures of progress"
+
+    def columns(self, config: Recipe) -> tuple[Column, ...]:
+        found = super().columns(config)
+        return READING if config.form == "words" else found
+
+    def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:
+        config = game.config
+        train, test = (where.load(config, split) for split in ("train", "test"))
+        test = test.select(torch.arange(min(n, len(test))))
+        if config.form == "words":
+            return encoder_scores(game, train, test, seed)
+        judge = attribute_cnn.load(JUDGES[config.pictures])
+        asked = test["said"]
+        samples = game.sample(len(test), text=test["caption"], seed=seed).cpu()
+        scores = {
+            **picture_scores(judge, samples, test, config.pictures),
+            **prefixed("real", picture_scores(judge, test["image"], test, config.pictures)),
+            **prefixed("floor", picture_scores(judge, samples, test.select(around(test)),
+                                               config.pictures)),
+        }  # fmt: skip
+        real, features = judge.features(test["image"]), judge.features(samples)
+        known = train.take(len(test), seed)
+        of_known = game.sample(len(known), text=known["caption"], seed=seed).cpu()
+        learned = judge.features(train["image"][:10_000])
+        scores |= {
+            "frechet": frechet(real, features),
+            "frechet_real": frechet(judge.features(test["image"]), learned),
+            "frechet_train": frechet(judge.features(known["image"]), judge.features(of_known)),
+            "spread": spread_of(game, judge, test, seed),
+            "coverage": manifold(real, features)["coverage"],
+            "nearest": nearest(features, learned) / nearest(real, learned),
+        }
+        if hasattr(game, "stages"):
+            small, _ = game.stages(len(test), text=test["caption"], seed=seed)
+            known_small, _ = game.stages(len(known), text=known["caption"], seed=seed)
+            large = [enlarged(each.cpu(), config.shape[1]) for each in (small, known_small)]
+            scores |= prefixed("first", {
+                **picture_scores(judge, large[0], test, config.pictures),
+                "frechet": frechet(real, judge.features(large[0])),
+                "frechet_train": frechet(
+                    judge.features(known["image"]), judge.features(large[1])
+                ),
+            })  # fmt: skip
+        return {**scores, "sentences": len(asked), "pictures_test": f"{test.name} ({test.source})"}
+
+    def sentence(self, row: Mapping) -> str:
+        if "probe" in row:
+            return (
+                f"Of {row['sentences']:,} sentences of {row['pictures_test']}, all with "
+                "combinations that no training sentence has. A linear layer, fitted on sentences "
+                "of the training split, reads the attributes that each mentions; a picture is "
+                "found if the best of all fits the sentence."
+            )
+        text = (
+            f"One sample for each of {row['sentences']:,} sentences of {row['pictures_test']}, all "
+            "with combinations that no training picture has. Of real pictures the judge finds "
+            f"{row['real_whole']:.1%} of the sentences wholly right, and with each other's "
+            f"sentences {row['floor_whole']:.1%} of the samples."
+        )
+        if "first_whole" in row:
+            text += (
+                f" Stage I, enlarged: {row['first_whole']:.1%}, {row['first_mean']:.1%}, Fréchet "
+                f"{row['first_frechet']:.2f} and {row['first_frechet_train']:.2f}."
+            )
+        return text
+
+    def use(self, name: str, config: Recipe) -> str:
+        if config.form == "words":
+            return (
+                f'`gancourse.load("{name}").encode(["a red boat"])` returns vectors '
+                f"(1, {config.embedding})."
+            )
+        return (
+            f'{super().use(name, config)} `text="a red boat"` asks for a sentence; '
+            f'`gancourse draw "a red boat" --model {name}` does it for files.'
+        )
+
+    def showcase(self, game: Game, where: Where) -> Tensor:
+        """A row of ten draws for each of eight sentences of the test split."""
+        config = game.config
+        test = where.load(config, "test").take(SHOWN, seed=0)
+        texts = [text for text in test["caption"] for _ in range(10)]
+        if config.form == "words":
+            return torch.cat([game.sample(10, text=text) for text in test["caption"]])
+        return game.sample(len(texts), text=texts, seed=0)
+
+
+def prefixed(prefix: str, scores: Mapping) -> dict:
+    return {f"{prefix}_{key}": value for key, value in scores.items()}
+
+
+def around(pictures: Pictures) -> Tensor:
+    """Rows in which every picture has another one's place."""
+    return torch.arange(len(pictures)).roll(len(pictures) // 2)
+
+
+def picture_scores(
+    judge: attribute_cnn.AttributeCNN, samples: Tensor, asked: Pictures, name: str
+) -> dict:
+    """What the judge reads in samples against what their sentences say."""
+    read, said, names = judge.read(samples), asked["said"], list(judge.values)
+    found = sentences.by_attribute(read, said, names)
+    scores = {"whole": sentences.whole(read, said), "mean": sum(found.values()) / len(found)}
+    if name in BOUND:
+        first, colour, second, other = map(names.index, BOUND[name])
+        bound = sentences.binding(read, said, [(first, colour), (second, other)])
+        scores |= {"bound": bound["bound"], "swapped": bound["swapped"]}
+    return scores | {f"says_{key}": value for key, value in found.items()}
+
+
+def spread_of(game: Game, judge: attribute_cnn.AttributeCNN, test: Pictures, seed: int) -> float:
+    texts = [text for text in test["caption"][:ASKED] for _ in range(DRAWS)]
+    features = judge.features(game.sample(len(texts), text=texts, seed=seed).cpu())
+    return sentences.spread(features.unflatten(0, (-1, DRAWS)))
+
+
+def nearest(points: Tensor, others: Tensor) -> float:
+    """The median distance of points (N, F) to the nearest of others (M, F)."""
+    return torch.cdist(points, others).amin(1).median().item()
+
+
+def enlarged(pictures: Tensor, side: int) -> Tensor:
+    return interpolate(pictures, (side, side), mode="bilinear").clamp(-1, 1)
+
+
+def encoder_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
+    """What can be read from a text encoder's vectors, and found by them."""
+    vectors = [game.encode(each["caption"]) for each in (train, test)]
+    found = probe(vectors[0], train["said"], vectors[1], test["said"], train.words, seed)
+    with torch.inference_mode():
+        game.eval()
+        agreement = game.agreement(test["image"] / 127.5 - 1, vectors[1])
+    wrong = game.wrong(test.columns)
+    every = torch.arange(len(test))
+    return {
+        "probe": sum(found.values()) / len(found),
+        **prefixed("probe", found),
+        "finds": (~wrong[agreement.argmax(0), every]).double().mean().item(),
+        "named": (~wrong[every, agreement.argmax(1)]).double().mean().item(),
+        "sentences": len(test),
+        "pictures_test": f"{test.name} ({test.source})",
+    }
+
+
+def probe(
+    vectors: Tensor, said: Tensor, held: Tensor, held_said: Tensor, words: Mapping, seed: int
+) -> dict[str, float]:
+    """How well a linear layer reads each attribute from vectors: fitted on (N, T), held out (M, T).
+
+    What it cannot read, no generator can draw.
+    """
+    found = {}
+    for i, (name, values) in enumerate(words.items()):
+        rows, held_rows = said[:, i] >= 0, held_said[:, i] >= 0
+        if not held_rows.any():
+            continue
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            linear = nn.Linear(vectors.shape[1], len(values))
+        adam = torch.optim.Adam(linear.parameters(), lr=0.02)
+        x, y = vectors[rows].clone(), said[rows, i]
+        for _ in range(300):
+            loss = cross_entropy(linear(x), y)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        with torch.no_grad():
+            right = linear(held[held_rows]).argmax(1) == held_said[held_rows, i]
+        found[name] = right.double().mean().item()
+    return found
+
+
+def train_reader(folder: str | Path, name: str, *, seed: int = 0) -> Path:
+    """Train and publish the network that reads a data set's attributes.
+
+    It learns from the split "judge", which no game learns from. About five minutes on a CPU core.
+
+    Args:
+        name: of the data set, "scenes" or "portraits".
+
+    Returns:
+        The path of its weights.
+    """
+    if name not in JUDGES:
+        raise CourseError(f"name={name!r}: no reader for it; choose one of: {', '.join(JUDGES)}.")
+    learned, test = (data.load(name, split) for split in ("judge", "test"))
+    values = {attribute: len(words) for attribute, words in learned.words.items()}
+    cnn = attribute_cnn.fit(learned["image"], learned["facts"], values, seed=seed)
+    read = sentences.by_attribute(cnn.read(test["image"]), test["facts"], list(values))
+    return attribute_cnn.publish(folder, cnn, {"seed": seed, "data": name, "test_accuracy": read})
+
+
+PROTOCOL = Captions()
