@@ -52,12 +52,12 @@ FORMS: dict[str, dict] = {
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 12_000},
     "stage2": {**STAGE2, "steps": 6_000},
 }
-SHORT = {"ema": 0.98}
+SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
-        "words": {"steps": 100, "batch_size": 64},
-        "stage1": {**SHORT, "steps": 80, "width": 16, "width_d": 16},
-        "stage2": {**SHORT, "steps": 30, "width": 16, "width_d": 16},
+        "words": {**FEW, "steps": 60, "batch_size": 128},
+        "stage1": {**FEW, **SHORT, "steps": 60, "width": 16, "width_d": 16},
+        "stage2": {**FEW, **SHORT, "steps": 20, "width": 16, "width_d": 16},
     },
     "class": {
         "words": {"steps": 600},
@@ -84,6 +84,7 @@ class Config(Recipe):
     pictures: str = "scenes"
     steps: int = 82_000
     batch_size: int = 64
+    rows: int = setting(0, "pictures that are drawn; 0: all", least=0)
     vocabulary: int = setting(160, "words that the encoder has room for", least=1)
     embedding: int = setting(128, "length of a sentence's vector", least=1)
     text: str = setting("", "published encoder or run of form words", only=STAGES)
@@ -136,8 +137,8 @@ class Config(Recipe):
 
     @property
     def options(self) -> dict:
-        """Made pictures are drawn at the size that is asked for."""
-        return {"size": self.shape[1]}
+        """Pictures are drawn at the size, and in the number, that is asked for."""
+        return {"size": self.shape[1], "n": self.rows or None}
 
     @property
     def borrows(self) -> dict[str, str]:

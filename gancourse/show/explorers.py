@@ -212,6 +212,72 @@ def slide(
     return _column(slider, shown, curve)
 
 
+def sentences(
+    draw: Callable[[str, int], object],
+    start: str,
+    *,
+    words: Mapping[str, Sequence[str]] | None = None,
+    unknown: Callable[[str], Mapping[str, str]] | None = None,
+    columns: int | None = None,
+    scale: int = 2,
+):
+    """A field for a sentence and a button for other draws, above the pictures of it.
+
+    Args:
+        draw: (sentence, seed) -> pictures (N, 1 or 3, H, W), float in [-1, 1] or uint8.
+        start: the first sentence.
+        words: kind -> words of that kind; a click on one writes it in the place of another of its
+            kind in the sentence, or at its end.
+        unknown: sentence -> the words that the model does not know, each with the nearest that it
+            knows, or "".
+        columns, scale: as for `grid`.
+    """
+    import ipywidgets as widgets
+
+    wide = {"width": "100%", "max_width": "44em"}
+    field = widgets.Text(start, continuous_update=False, description="sentence", layout=wide)
+    again = widgets.Button(description="again")
+    note, seeds = widgets.HTML(), [0]
+    redraw, screen = _screen(lambda: draw(field.value, seeds[0]), columns, scale)
+
+    def written(_) -> None:
+        missing = unknown(field.value) if unknown else {}
+        note.value = "; ".join(
+            f"<i>{html.escape(word)}</i> is not known"
+            + (f", but <i>{html.escape(near)}</i> is" if near else "")
+            for word, near in missing.items()
+        )
+        redraw()
+
+    def renew(_) -> None:
+        seeds[0] += 1
+        redraw()
+
+    field.observe(written, names="value")
+    again.on_click(renew)
+    rows = []
+    for kind, known in (words or {}).items():
+        buttons = [widgets.Button(description=word, layout={"width": "auto"}) for word in known]
+        for button in buttons:
+            button.on_click(
+                lambda pressed, known=known: setattr(
+                    field, "value", put(pressed.description, known, field.value)
+                )
+            )
+        label = widgets.Label(kind, layout={"width": "5em"})
+        rows.append(widgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"}))
+    return _column(field, *rows, again, note, screen)
+
+
+def put(word: str, known: Sequence[str], sentence: str) -> str:
+    """A sentence with `word` in the place of the first of the `known` ones in it, or at its end."""
+    for other in sorted(known, key=len, reverse=True):
+        before, found, after = f" {sentence} ".partition(f" {other} ")
+        if found:
+            return f"{before} {word} {after}".strip()
+    return f"{sentence} {word}".strip()
+
+
 def _code_names(sizes: tuple[int, ...], continuous: int, given: Sequence[str] | None) -> list[str]:
     """The names of the codes, categorical ones first: as given, or numbered as in `sample`."""
     kinds = {"category": len(sizes), "code": continuous}
