@@ -48,7 +48,7 @@ STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size"
 STAGE2 = {**LEAN, "shape": (3, 64, 64), "width": 48, "width_d": 32, "batch_size": 16,
           "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
 FORMS: dict[str, dict] = {
-    "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 3_000},
+    "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 12_000},
     "stage2": {**STAGE2, "steps": 6_000},
 }
