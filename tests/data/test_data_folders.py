@@ -384,7 +384,7 @@ def test_what_a_standard_layout_lacks_is_named(tmp_path):
     known["one"].unlink()
     known["two"].write_bytes(b"\xff\xfe")
     picture(tmp_path / "images" / "004.Class" / "four.jpg")
-    for other in ("005.Class", "006.Class"):
+    for other in ("001.Other", "006.Class"):
         (tmp_path / "text_c10" / other).mkdir()
         (tmp_path / "text_c10" / other / "four.txt").write_text("four")
     (tmp_path / "text_c10" / "lost.txt").write_text("lost")
@@ -420,7 +420,10 @@ def test_what_a_standard_layout_lacks_is_named(tmp_path):
         ('"one"', "not one caption for each name"),
         ("7", "not one caption for each name"),
         ("{}", "none of its 3 pictures can be used"),
-        ('{"a.png": [], "b.png": "!? 🚤", "wild/c.png": ["", "..."]}', "(?s)none of its 3 .*c.png: no caption"),
+        (
+            '{"a.png": [], "b.png": "!? 🚤", "wild/c.png": ["", "..."]}',
+            "(?s)none of its 3 .*c.png: no caption",
+        ),
     ],
 )
 def test_captions_that_cannot_be_read_are_refused(birds, written, reason):
