@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageDraw
 from gancourse import models
 from gancourse.chapters import STUDIO, pix2pix, srgan, stackgan
 from gancourse.data import CourseWarning
+from gancourse.files import BUNDLED, CourseError
 from gancourse.show import grids
 from gancourse.studio import batch, drawing, upscaling
 from tests.cli.shell import TINY, mistake
@@ -511,7 +512,7 @@ def test_a_sentence_becomes_a_sheet_of_its_pictures(draw, readers):
 
 def test_each_sentence_has_a_row_which_the_others_do_not_change(draw):
     Path("more.txt").write_text(f"\ufeff{KNOWN[2]}\n\n  \n{KNOWN[1]}\n", encoding="utf-8")
-    status, out, err = draw(KNOWN[0], KNOWN[1], "--file", "more.txt", "-n", 3)
+    status, out, err = draw(KNOWN[0], f" {KNOWN[1]} ", "--file", "more.txt", "-n", 3)
     assert (status, out, err) == (0, "a-red-boat-on-a-lake-and-2-more.png\n", "")
     found = cells("a-red-boat-on-a-lake-and-2-more.png")
     assert found.shape[:2] == (3, 3), "a sentence that was given twice has one row"
@@ -567,7 +568,7 @@ def test_each_picture_in_a_file_of_its_own(draw):
     )
 
 
-def test_both_stages_of_each_picture(draw, readers):
+def test_both_stages_of_each_picture(draw, readers, monkeypatch):
     second = readers / "stage2"
     assert (
         draw(KNOWN[0], KNOWN[1], "-n", 2, "--stages", "-o", "both.png", model=second, size=64)[0]
@@ -587,6 +588,9 @@ def test_both_stages_of_each_picture(draw, readers):
     assert names("each") == {f"a-red-boat-on-a-lake-1-stage{i}.png" for i in (1, 2)}
     assert (pixels("each/a-red-boat-on-a-lake-1-stage1.png") == found[0, 0, :64]).all()
     assert "stages: this model draws in one stage" in mistake(draw(KNOWN[0], "--stages"))
+    monkeypatch.setattr(drawing, "MOST_PIXELS", 1)
+    message = mistake(draw(KNOWN[0], KNOWN[1], "-n", 2, "--stages", model=second, size=64))
+    assert "{} x {} pixels".format(*opened("both.png").size) in message
 
 
 def test_words_that_are_not_known_are_named_with_the_nearest(draw):
@@ -670,6 +674,9 @@ def test_numbers_that_cannot_be(draw):
     for given in (["-n", 0], ["-n", 1001], ["--seed", -1]):
         assert draw(KNOWN[0], *given)[0] == 2
     assert draw(KNOWN[0], size=15)[0] == draw(KNOWN[0], size=1025)[0] == 2
+    drawing.check_sheet(Path("x.png"), 4, 8, 1000, stages=False)
+    with pytest.raises(CourseError, match="8,279 x 8,155 pixels, more than 64 megapixels"):
+        drawing.check_sheet(Path("x.png"), 4, 8, 1000, stages=True)
     message = mistake(draw(KNOWN[0], "-n", 1000, size=1024))
     assert "more than 64 megapixels; ask for fewer pictures" in message and names() == set()
 
@@ -694,11 +701,13 @@ def test_a_model_that_reads_no_sentences_is_refused(draw, model):
 def test_models_that_can_draw_are_named(draw, readers, tmp_path, monkeypatch):
     """The text encoder reads sentences, and draws nothing: it finds pictures."""
     weights = tmp_path / "weights"
-    for name in ("words", "stage1"):
+    for name in ("words", "stage1", "gan"):
         (weights / name).mkdir(parents=True)
-        (weights / name / "config.json").write_bytes((readers / name / "config.json").read_bytes())
+        home = BUNDLED / "weights" if name == "gan" else readers
+        (weights / name / "config.json").write_bytes((home / name / "config.json").read_bytes())
     monkeypatch.setattr(drawing, "BUNDLED", tmp_path)
-    monkeypatch.setattr(models, "published", lambda: ["words", "stage1"])
+    monkeypatch.setattr(models, "published", lambda: ["gan", "words", "stage1"])
+    # Of those that learned from no captions no weights are read: there are none here.
     monkeypatch.setattr(models, "stored", lambda name: models.of_run(readers / Path(name).name))
     message = mistake(draw(KNOWN[0], model="words"))
     assert "take one that does: stage1, the folder of a run" in message
