@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
@@ -252,6 +252,23 @@ def examples(data, name: str, n: int) -> Tensor:
     if found.dtype != torch.uint8:
         raise CourseError(f"{name}: type {found.dtype}; give pictures as uint8, 0 to 255.")
     return found
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """Data in which some texts have several wordings of each row.
+
+    Attributes:
+        wordings: the names of these texts -> N tuples of strings.
+    """
+
+    wordings: Mapping[str, Sequence[tuple[str, ...]]]
+
+
+def every_text(data, name: str) -> list[str]:
+    """All texts of a column, from which a vocabulary is made: of several wordings, each."""
+    several = data.wordings.get(name) if isinstance(data, Worded) else None
+    return [text for wordings in several for text in wordings] if several else data[name]
 
 
 def to_float(batch: Batch) -> Batch:

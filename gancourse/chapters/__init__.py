@@ -55,7 +55,7 @@ CHAPTERS: dict[str, Chapter] = {
     "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
 }
 # command -> the published model that it works with by default
-STUDIO = {"colour": "pix2pix", "upscale": "srgan"}
+STUDIO = {"draw": "stackgan", "colour": "pix2pix", "upscale": "srgan"}
 
 
 def chapter(name: str | None) -> Chapter:

@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Models": [catalogue.chapters, training.train, training.sample, training.evaluate],
-    "Files and data": [studio.colour, studio.upscale, data.data],
+    "Files and data": [studio.draw, studio.colour, studio.upscale, data.data],
     "For those who make the course": [
         publishing.run,
         publishing.publish,
@@ -103,6 +103,8 @@ def refuse_empty(arguments: list[str]) -> None:
     """Raise a CourseError at an empty text, which would mean the current folder."""
     for before, text in pairwise(["", *arguments]):
         name, equals, value = text.partition("=")
+        if not text and arguments[0] == "draw" and not before.startswith("-"):
+            continue  # a sentence, which the command refuses in its own words
         if not text or (name.startswith("--") and equals and not value):
             option = name or (before if before.startswith("-") else "an argument")
             raise CourseError(

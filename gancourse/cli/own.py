@@ -20,7 +20,8 @@ HOLDS = {
     "classes": "one folder of pictures for each class",
     "pairs": "files with A left of B, or folders A and B (give --direction); or photos (give "
     "--make)",
-    "captions": "pictures and captions.json, or cat.txt beside each cat.jpg",
+    "captions": "pictures and captions.json, or cat.txt beside each cat.jpg; or CUB-200-2011 or "
+    "Oxford-102 flowers, with their captions in text_c10",
     "photos": "photos of any size",
 }
 

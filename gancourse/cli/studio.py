@@ -11,6 +11,76 @@ from gancourse.chapters import STUDIO
 from gancourse.cli.options import SEEDS, Device, Force
 
 
+def draw(
+    sentences: Annotated[
+        list[str] | None,
+        typer.Argument(help='What to draw, e.g. "a red boat on a lake"; each gets a row.'),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A text file (UTF-8) with a sentence in each line.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Pictures of each sentence.")] = 8,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A picture (png, jpg, webp), or a folder. Default: named by the sentence.",
+        ),
+    ] = None,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="Write a file for each picture, into a folder.")
+    ] = False,
+    stages: Annotated[
+        bool,
+        typer.Option("--stages", help="Show each picture after the first stage too, above it."),
+    ] = False,
+    size: Annotated[
+        int,
+        typer.Option(
+            min=16,
+            max=1024,
+            help="Width and height of each picture in pixels. What the model drew is enlarged "
+            "smoothly.",
+        ),
+    ] = 256,
+    seed: Annotated[
+        int, typer.Option(**SEEDS, help="Seed of the latents; another draws other pictures.")
+    ] = 0,
+    model: Annotated[
+        str, typer.Option(help="A published model that reads sentences, or the folder of a run.")
+    ] = STUDIO["draw"],
+    device: Device = None,
+    force: Force = False,
+) -> None:
+    """Draw what sentences say: a sheet with a row for each, or a file for each picture.
+
+    Words that the model does not know are named and left out.
+    """
+    from gancourse.models import load
+    from gancourse.studio import drawing
+    from gancourse.studio.batch import save
+
+    found = drawing.collect(sentences or [], file)
+    texts = list(found)
+    if separate:
+        places = drawing.places_of_each(output, texts, n, stages, force)
+    else:
+        place = drawing.place_of_sheet(output, texts, force)
+        drawing.check_sheet(place, len(texts), n, size, stages)
+    game = load(model, device)
+    drawing.check(game, stages)
+    for text, where in found.items():
+        with drawing.at(where):
+            drawing.understand(game, text)
+    drawn = (drawing.draw(game, text, n, seed=seed, stages=stages) for text in texts)
+    if separate:
+        drawing.save_each(drawn, places, size)
+    else:
+        save(drawing.sheet(list(drawn), size), place)
+        typer.echo(place)
+
+
 def colour(
     drawings: Annotated[
         list[Path],

@@ -7,6 +7,15 @@
 | "pairs"    | files with A left of B; or folders A and B; or photos      | input, target  |
 | "captions" | pictures and captions.json; or cat.txt beside each cat.jpg | image, caption |
 | "photos"   | photos of any size, also in folders inside it              | a random crop  |
+
+Captions also lie as those of CUB-200-2011 (Wah et al. 2011) and Oxford-102 flowers (Nilsback &
+Zisserman 2008) do, which Reed et al. 2016 (arXiv 1605.05395) collected:
+
+    images/001.Black_footed_Albatross/NAME.jpg    text_c10/001.Black_footed_Albatross/NAME.txt
+    jpg/image_00001.jpg                           text_c10/class_00077/image_00001.txt
+
+A picture may have several captions: lines of a .txt, or a list in captions.json. Then each batch
+draws one of them for each of its pictures.
 """
 
 from __future__ import annotations
@@ -37,6 +46,8 @@ HOW_PHOTOS = (
     "kept in its own size; every batch is cut from it anew."
 )
 CAPTIONS = "captions.json"
+TEXTS = "text_c10"  # ten captions of each picture, in files of their own
+BESIDE_TEXTS = ("images", "jpg", "CUB_200_2011/images")  # where their pictures lie
 PARTS = {"train", "val", "valid", "validation", "test"}  # folders of a split data set, not classes
 
 # kind -> (fewest rows that may do well, what to expect of fewer). Fewer get a warning.
@@ -89,8 +100,9 @@ def own(
 
     Returns:
         Pictures with tensors "image" (N, *shape) uint8. Classes also have "label" (N,) int64, whose
-        `words` are the folders' names, and captions the texts "caption". Pairs have "input" and
-        "target" instead (see `pairs`). Photos come as `Photos`.
+        `words` are the folders' names, and captions the texts "caption", tuples of them if any
+        picture has several (see `Pictures`); a line without a letter or digit is none. Pairs have
+        "input" and "target" instead (see `pairs`). Photos come as `Photos`.
 
     Raises:
         CourseError: an unknown kind, shape or option, an option of another kind, or no picture that
@@ -211,39 +223,69 @@ def _inside(folder: Path, name: str) -> Path | None:
 def _captions(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pictures:
     paths: dict[str, Path] = {}
     twins = []
-    for path in listed(folder):
+    texts = folder / TEXTS
+    for path in listed(_pictures_of_texts(folder) if texts.is_dir() else folder):
         if paths.setdefault(spelled(path.relative_to(folder).as_posix()), path) is not path:
             twins.append(
                 f"{path}: another file has this name, with accents stored otherwise; rename it."
             )
     written = folder / CAPTIONS
-    captions, reasons = _written(written, paths) if written.is_file() else _beside(paths)
-    caption = {paths[name]: text for name, text in captions.items()}
+    if written.is_file():
+        captions, reasons = _written(written, paths)
+    elif texts.is_dir():
+        captions, reasons = _apart(texts, paths)
+    else:
+        captions, reasons = _beside(paths)
+    caption = {paths[name]: lines for name, lines in captions.items()}
     kept = _read(folder, caption, shape, limit, twins + reasons)
     images = torch.stack([image for _, image in kept])
-    return _yours(folder, {"image": images}, texts={"caption": [caption[path] for path, _ in kept]})
+    found: list = [tuple(caption[path]) for path, _ in kept]
+    if all(len(lines) == 1 for lines in found):
+        found = [text for (text,) in found]
+    return _yours(folder, {"image": images}, texts={"caption": found})
 
 
-def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """({name of a picture: caption}, reasons why others are left out) of a captions.json."""
+def _pictures_of_texts(folder: Path) -> Path:
+    """The folder of the pictures that `TEXTS` describes; others, such as CUB's masks, have none."""
+    for name in BESIDE_TEXTS:
+        if (folder / name).is_dir():
+            return folder / name
+    raise CourseError(
+        f"{folder}: has {TEXTS}, and no pictures beside it; add those of CUB-200-2011 as images, "
+        "or those of Oxford-102 as jpg."
+    )
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    """Captions without spaces around them. What has no letter and no digit is none."""
+    plain = (" ".join(text.encode(errors="ignore").decode().split()) for text in texts)
+    return [text for text in plain if any(map(str.isalnum, text))]
+
+
+def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """({name of a picture: captions}, reasons why others are left out) of a captions.json."""
     try:  # as pairs, since a dict would keep only the last caption of a name
-        entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
+        entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=tuple)
     except (ValueError, RecursionError, OSError) as error:
         raise CourseError(
             f"{path}: cannot be read as JSON ({error}); mend it, or save it anew as UTF-8."
         ) from error
-    form = '{"cat.jpg": "a grey cat", ...}'
-    if not isinstance(entries, list) or not all(isinstance(each, tuple) for each in entries):
+    form = '{"cat.jpg": "a grey cat", ...}, or a list of captions for each'
+    if not isinstance(entries, tuple):
         raise CourseError(f"{path}: not one caption for each name; write {form}.")
-    captions: dict[str, str] = {}
+    captions: dict[str, list[str]] = {}
     reasons = []
-    for name, text in entries:
+    for name, given in entries:
         name = spelled(name.replace("\\", "/").removeprefix("./"))
         if name in captions:
-            raise CourseError(f"{path}: two captions for {name}; keep one.")
-        if not isinstance(text, str):
+            raise CourseError(
+                f"{path}: {name} stands there twice; keep one, with a list if it has several "
+                "captions."
+            )
+        texts = given if isinstance(given, list) else [given]
+        if not all(isinstance(text, str) for text in texts):
             raise CourseError(f"{path}: the caption of {name} is not a text; write {form}.")
-        captions[name] = text.strip()
+        captions[name] = _lines(texts)
     known = dict.fromkeys(known)
     for name in captions.keys() - known.keys():
         reasons.append(f"{path.parent / name}: has a caption, but is no picture there; add it.")
@@ -253,29 +295,66 @@ def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, str], list[str
     return {name: captions[name] for name in known if captions.get(name)}, sorted(reasons)
 
 
-def _beside(known: dict[str, Path]) -> tuple[dict[str, str], list[str]]:
-    """({name of a picture: caption}, reasons to leave out others) from cat.txt beside cat.jpg."""
-    captions: dict[str, str] = {}
-    owner: dict[Path, Path] = {}
-    reasons = []
+def _beside(known: dict[str, Path]) -> tuple[dict[str, list[str]], list[str]]:
+    """({name of a picture: captions}, reasons to leave out others) from cat.txt beside cat.jpg."""
+    files = {}
     for name, path in known.items():
         forms = (unicodedata.normalize(form, path.stem) for form in ("NFC", "NFD"))
         beside = [path.with_name(f"{stem}.txt") for stem in (path.stem, *forms)]
-        file = next((each for each in beside if each.is_file()), beside[0])
+        files[name] = next((each for each in beside if each.is_file()), beside[0])
+    return _in_files(files, known)
+
+
+def _apart(texts: Path, known: dict[str, Path]) -> tuple[dict[str, list[str]], list[str]]:
+    """The same from a folder of texts: NAME.txt in any folder there belongs to NAME.jpg."""
+    places: dict[str, list[Path]] = {}
+    for path in sorted(texts.rglob("*.txt")):
+        if not path.name.startswith("."):
+            places.setdefault(spelled(path.stem), []).append(path)
+    files, reasons = {}, []
+    for name, path in known.items():
+        found = places.get(spelled(path.stem), [texts / path.parent.name / f"{path.stem}.txt"])
+        same = [each for each in found if each.parent.name == path.parent.name]
+        if len(same or found) > 1:
+            reasons.append(f"{path}: captions in {found[0]} and {found[1]}; keep one of the two.")
+        else:
+            files[name] = (same or found)[0]
+    for stem in sorted(places.keys() - {spelled(path.stem) for path in known.values()}):
+        reasons.append(f"{places[stem][0]}: captions of no picture; add {stem}.jpg.")
+    captions, others = _in_files(files, known)
+    return captions, reasons + others
+
+
+def _in_files(
+    files: dict[str, Path], known: dict[str, Path]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """({name of a picture: captions}, reasons to leave out others): each line of its file is one.
+
+    Args:
+        files: the name of a picture -> the file of its captions.
+        known: the name of a picture -> its file.
+    """
+    captions: dict[str, list[str]] = {}
+    owner: dict[Path, Path] = {}
+    reasons = []
+    for name, file in files.items():
+        path = known[name]
         try:
-            text = " ".join(file.read_text(encoding="utf-8-sig").split())
+            lines = _lines(file.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             reasons.append(f"{path}: no caption in {file.name} ({why}); write it there, in UTF-8.")
             continue
-        if not text:
-            reasons.append(f"{path}: no caption, {file.name} is empty; write it there.")
+        if not lines:
+            reasons.append(
+                f"{path}: no caption, {file.name} is empty or has no letter; write it there."
+            )
         elif owner.setdefault(file, path) is not path:
             reasons.append(
                 f"{path}: {file.name} is the caption of {owner[file].name}; rename one of the two."
             )
         else:
-            captions[name] = text
+            captions[name] = lines
     return captions, reasons
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -98,32 +99,46 @@ class Pictures:
         source: "bundled" (shipped with the course), "full" (the official set), "made" (drawn by our
             code) or "yours" (the reader's own folders).
         licence: of the pictures.
-        texts: plain names ("caption") -> N strings.
+        texts: plain names ("caption") -> N strings; or N tuples of strings, if rows have several
+            wordings. Then every batch draws one for each of its rows (see `Worded`), and the column
+            shows the first.
         words: the name of a column of whole numbers -> the word of each of its values 0, 1, ...
 
     Raises:
-        CourseError: the columns are of different lengths.
+        CourseError: the columns are of different lengths, or a row has no wording.
     """
 
     tensors: dict[str, Tensor]
     name: str
     source: str
     licence: str
-    texts: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, list[str] | list[tuple[str, ...]]] = field(default_factory=dict)
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {name: len(column) for name, column in self.columns.items()}
+        lengths = {name: len(column) for name, column in (self.tensors | self.texts).items()}
         if len(set(lengths.values())) != 1:
             raise CourseError(
                 f"{self.name}: columns of different lengths ({lengths}); "
                 "give each the same number of rows."
             )
+        for name, wordings in self.wordings.items():
+            if not all(wordings):
+                raise CourseError(
+                    f"{self.name}: row {wordings.index(())} has no {name}; give one, or leave it "
+                    "out."
+                )
 
     @property
-    def columns(self) -> dict[str, Tensor | list[str]]:
+    def wordings(self) -> dict[str, list[tuple[str, ...]]]:
+        """The texts that have several wordings, with all of them."""
+        return {n: each for n, each in self.texts.items() if each and isinstance(each[0], tuple)}
+
+    @property
+    def columns(self) -> Mapping[str, Tensor | list[str]]:
         """Tensors and texts by name: what a batch is cut from."""
-        return {**self.tensors, **self.texts}
+        columns = {**self.tensors, **self.texts}
+        return Worded(columns) if self.wordings else columns
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
@@ -133,7 +148,9 @@ class Pictures:
 
     def __repr__(self) -> str:
         columns = [f"{name} {tuple(t.shape)} {t.dtype}" for name, t in self.tensors.items()]
-        columns += [f"{name} ({len(texts)},) str" for name, texts in self.texts.items()]
+        for name, texts in self.texts.items():
+            several = f" in {sum(map(len, texts)):,} wordings" if name in self.wordings else ""
+            columns.append(f"{name} ({len(texts)},) str{several}")
         return f"Pictures({self.name}, {self.source}: {', '.join(columns)}; {self.licence})"
 
     def select(self, rows: Tensor) -> Pictures:
@@ -155,6 +172,79 @@ class Pictures:
                 f"n={n!r}: {self.name} has {len(self):,} rows; give 1 to {len(self):,}."
             )
         return self.select(torch.randperm(len(self), generator=generator(seed))[:n])
+
+
+class Worded(Mapping):
+    """Columns of which some hold several wordings of a row, e.g. ten captions of a picture.
+
+    A mapping of the columns, in which the first wording stands for the row; and a `Source` of the
+    feed, whose batches draw one for each of their rows, all equally likely. Pictures are held once.
+
+    Args:
+        columns: tensors, lists of strings, and lists of tuples of strings, by name.
+    """
+
+    shown = None  # nothing else may be passed on in their place
+
+    def __init__(self, columns: Mapping[str, Tensor | list]):
+        self.stored = dict(columns)
+        texts = {name: each for name, each in columns.items() if not isinstance(each, Tensor)}
+        self.wordings = {name: each for name, each in texts.items() if isinstance(each[0], tuple)}
+        self.draws = len(self.wordings)
+
+    def __getitem__(self, name: str) -> Tensor | list[str]:
+        if name in self.wordings:
+            return [wordings[0] for wordings in self.wordings[name]]
+        return self.stored[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(each.nbytes for each in self.stored.values() if isinstance(each, Tensor))
+
+    def to(self, device: torch.device | str) -> Worded:
+        """The same with the tensors on `device`."""
+        return Worded(
+            {
+                name: each.to(device) if isinstance(each, Tensor) else each
+                for name, each in self.stored.items()
+            }
+        )
+
+    def batch(self, rows: Tensor, uniform: Tensor) -> dict[str, Tensor | list[str]]:
+        """The given rows, with one wording of each.
+
+        Args:
+            rows: (M,) int64 on the CPU.
+            uniform: (M, draws) float64 in [0, 1) on the CPU, which wording.
+        """
+        found, drawn = {}, dict(zip(self.wordings, uniform.unbind(1), strict=True))
+        for name, column in self.stored.items():
+            if isinstance(column, Tensor):
+                found[name] = column[rows.to(column.device)]
+            else:
+                found[name] = [column[i] for i in rows.tolist()]
+            if name in drawn:
+                pairs = zip(found[name], drawn[name].tolist(), strict=True)
+                found[name] = [wordings[int(u * len(wordings))] for wordings, u in pairs]
+        return found
+
+    def identity(self) -> dict:
+        """What a resumed run knows its data by: "rows", and "crc32" of tensors and all wordings."""
+        crc32 = 0
+        for name in sorted(self.stored):
+            column = self.stored[name]
+            if isinstance(column, Tensor):
+                content = column.cpu().contiguous().view(torch.uint8).numpy()
+            else:
+                content = repr(column).encode()
+            crc32 = zlib.crc32(content, crc32)
+        return {"rows": len(next(iter(self.stored.values()))), "crc32": crc32}
 
 
 def generator(seed: int | torch.Generator) -> torch.Generator:

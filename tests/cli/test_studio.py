@@ -1,10 +1,12 @@
-"""`gancourse colour` and `gancourse upscale`."""
+"""`gancourse draw`, `gancourse colour` and `gancourse upscale`."""
 
 from __future__ import annotations
 
 import builtins
 import re
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import torch
 from PIL import Image, ImageCms, ImageDraw
 
 from gancourse import models
-from gancourse.chapters import pix2pix, srgan
+from gancourse.chapters import STUDIO, pix2pix, srgan, stackgan
 from gancourse.data import CourseWarning
-from gancourse.studio import batch, upscaling
+from gancourse.files import BUNDLED, CourseError
+from gancourse.show import grids
+from gancourse.studio import batch, drawing, upscaling
 from tests.cli.shell import TINY, mistake
 
 
@@ -440,3 +444,321 @@ def test_a_model_that_enlarges_nothing_says_so_once(upscale, album):
     assert "'nobody': neither a published model" in mistake(upscale("cliff.png", model="nobody"))
     assert upscale("cliff.png", "--scale", 5)[0] == upscale("cliff.png", "--scale", 1)[0] == 2
     assert names() == before
+
+
+# draw
+
+KNOWN = ("a red boat on a lake", "a blue tree under the moon", "a small red tree", "the blue boat")
+
+
+def reader(form: str, folder: Path, size: int = 32, **changes) -> Path:
+    """The folder of a run that has hardly learned to draw what sentences say."""
+    numbers = {"shape": (3, size, size), "steps": 2, "batch_size": 4, **changes}
+    if form != "words":
+        numbers |= {"width": 4, "width_d": 4}
+    config = stackgan.Config.at("check", form, **numbers)
+    dice = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (8, 3, size, size), generator=dice).byte()
+    data = {"image": pictures, "caption": [*KNOWN, *KNOWN]}
+    models.play(config, data, folder=folder, progress=False, device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    """The folders of three runs: the text encoder, Stage I and Stage II."""
+    folder = tmp_path_factory.mktemp("readers")
+    words = str(reader("words", folder / "words"))
+    first = str(reader("stage1", folder / "stage1", text=words))
+    reader("stage2", folder / "stage2", 64, text=words, first=first)
+    return folder
+
+
+@pytest.fixture
+def draw(gancourse, readers, tmp_path, monkeypatch):
+    """`gancourse draw` in a folder of its own, with Stage I and small pictures."""
+    place = tmp_path / "desk"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+    def run(*given, model=readers / "stage1", size=32):
+        return gancourse("draw", *given, "--model", model, "--size", size)
+
+    return run
+
+
+def cells(name: str | Path, size: int = 32, gap: int = 2, high: int | None = None) -> np.ndarray:
+    """The pictures of a sheet: (rows, columns, high, size, 3)."""
+    sheet, high = pixels(name), high or size
+    rows, columns = (sheet.shape[0] - gap) // (high + gap), (sheet.shape[1] - gap) // (size + gap)
+    assert sheet.shape[:2] == (rows * (high + gap) + gap, columns * (size + gap) + gap)
+    cut = sheet[gap:, gap:].reshape(rows, high + gap, columns, size + gap, 3)[:, :high, :, :size]
+    return cut.swapaxes(1, 2)
+
+
+def test_a_sentence_becomes_a_sheet_of_its_pictures(draw, readers):
+    status, out, err = draw(KNOWN[0])
+    assert (status, out, err) == (0, "a-red-boat-on-a-lake.png\n", "")
+    assert names() == {"a-red-boat-on-a-lake.png"}
+    made = models.load(readers / "stage1").sample(8, text=KNOWN[0], seed=0)
+    wanted = grids.to_bytes(made)
+    assert (cells("a-red-boat-on-a-lake.png") == wanted).all(), "pixel by pixel at its own size"
+    assert len(np.unique(wanted.reshape(8, -1), axis=0)) == 8
+    draw(KNOWN[0], "--seed", 1, "-o", "other.png")
+    assert (pixels("other.png") != pixels("a-red-boat-on-a-lake.png")).any()
+    draw(KNOWN[0], "--seed", 0, "-o", "same.png")
+    assert (pixels("same.png") == pixels("a-red-boat-on-a-lake.png")).all()
+
+
+def test_each_sentence_has_a_row_which_the_others_do_not_change(draw):
+    Path("more.txt").write_text(f"\ufeff{KNOWN[2]}\n\n  \n{KNOWN[1]}\n", encoding="utf-8")
+    status, out, err = draw(KNOWN[0], f" {KNOWN[1]} ", "--file", "more.txt", "-n", 3)
+    assert (status, out, err) == (0, "a-red-boat-on-a-lake-and-2-more.png\n", "")
+    found = cells("a-red-boat-on-a-lake-and-2-more.png")
+    assert found.shape[:2] == (3, 3), "a sentence that was given twice has one row"
+    for i in range(3):
+        draw(KNOWN[i], "-n", 3, "-o", f"{i}.png")
+        assert (cells(f"{i}.png")[0] == found[i]).all()
+    assert (found[0] != found[1]).any()
+    draw("--file", "more.txt", "-n", 9, "-o", "block.png")
+    assert cells("block.png").shape[:2] == (6, 3), "many of a sentence make a block"
+
+
+def test_pictures_are_enlarged_smoothly_to_the_size_that_is_asked_for(draw):
+    draw(KNOWN[0], "-n", 1, "-o", "small.png")
+    draw(KNOWN[0], "-n", 1, "-o", "large.png", size=96)
+    draw(KNOWN[0], "-n", 1, "-o", "tiny.png", size=16)
+    small, large = (
+        cells(name, size, gap)[0, 0]
+        for name, size, gap in (("small.png", 32, 2), ("large.png", 96, 3))
+    )
+    assert cells("tiny.png", 16).shape == (1, 1, 16, 16, 3)
+    blocks = large.reshape(32, 3, 32, 3, 3)
+    assert np.abs(blocks.mean((1, 3)) - small).mean() < 12 and (blocks[:, 0] != blocks[:, 2]).any()
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("webp", "WEBP"), ("PNG", "PNG")])
+def test_the_sheet_has_the_format_of_its_name(draw, suffix, kind):
+    assert draw(KNOWN[0], "-o", f"new/boats.{suffix}")[:2] == (0, f"new/boats.{suffix}\n")
+    assert opened(f"new/boats.{suffix}").format == kind
+    assert draw(KNOWN[0], "-o", "new")[1] == "new/a-red-boat-on-a-lake.png\n"
+
+
+def test_each_picture_in_a_file_of_its_own(draw):
+    draw(KNOWN[0], KNOWN[1], "-n", 2, "-o", "sheet.png")
+    status, out, err = draw(KNOWN[0], KNOWN[1], "-n", 2, "--separate", "-o", "new/album")
+    made = [
+        f"{row}-{name}-{i}.png"
+        for row, name in ((1, "a-red-boat-on-a-lake"), (2, "a-blue-tree-under-the-moon"))
+        for i in (1, 2)
+    ]
+    assert status == 0 and out.split() == [f"new/album/{name}" for name in made], err
+    assert names("new/album") == set(made)
+    found = cells("sheet.png").reshape(4, 32, 32, 3)
+    for name, picture in zip(made, found, strict=True):
+        assert (pixels(f"new/album/{name}") == picture).all()
+    assert draw(KNOWN[0], "-n", 10, "--separate")[0] == 0
+    folder = "a-red-boat-on-a-lake"
+    assert names(folder) == {f"{folder}-{i:02}.png" for i in range(1, 11)}
+    message = mistake(draw(KNOWN[0], "-n", 10, "--separate"))
+    assert message.startswith(f"{folder}/{folder}-01.png: exists already")
+    assert draw(KNOWN[0], "-n", 10, "--separate", "--force")[0] == 0
+    assert "boats.png: one picture, and --separate writes several" in mistake(
+        draw(KNOWN[0], "--separate", "-o", "boats.png")
+    )
+
+
+def test_both_stages_of_each_picture(draw, readers, monkeypatch):
+    second = readers / "stage2"
+    assert (
+        draw(KNOWN[0], KNOWN[1], "-n", 2, "--stages", "-o", "both.png", model=second, size=64)[0]
+        == 0
+    )
+    found = cells("both.png", 64, high=128)
+    assert found.shape[:2] == (2, 2)
+    game = models.load(second)
+    for row, text in zip(found, KNOWN, strict=False):
+        small, large = game.stages(2, text=text, seed=0)
+        assert (row[:, 64:] == grids.to_bytes(large)).all()
+        wide = [np.asarray(drawing.enlarged(each, 64)) for each in grids.to_bytes(small)]
+        assert (row[:, :64] == np.stack(wide)).all()
+    draw(KNOWN[0], "-n", 2, "-o", "last.png", model=second, size=64)
+    assert (cells("last.png", 64)[0] == found[0, :, 64:]).all()
+    draw(KNOWN[0], "-n", 1, "--stages", "--separate", "-o", "each", model=second, size=64)
+    assert names("each") == {f"a-red-boat-on-a-lake-1-stage{i}.png" for i in (1, 2)}
+    assert (pixels("each/a-red-boat-on-a-lake-1-stage1.png") == found[0, 0, :64]).all()
+    assert "stages: this model draws in one stage" in mistake(draw(KNOWN[0], "--stages"))
+    monkeypatch.setattr(drawing, "MOST_PIXELS", 1)
+    message = mistake(draw(KNOWN[0], KNOWN[1], "-n", 2, "--stages", model=second, size=64))
+    assert "{} x {} pixels".format(*opened("both.png").size) in message
+
+
+def test_words_that_are_not_known_are_named_with_the_nearest(draw):
+    with pytest.warns(CourseWarning) as caught:
+        assert draw("a rad boot on a zeppelin 🚤!", KNOWN[1], "-n", 2, "-o", "x.png")[0] == 0
+    (said,) = (str(each.message) for each in caught)
+    assert said == (
+        "'a rad boot on a zeppelin 🚤!': not known and left out: rad (nearest: red), "
+        "boot (nearest: boat), zeppelin, 🚤"
+    )
+    draw("a on a", "-n", 2, "-o", "y.png")
+    assert (cells("x.png")[0] == cells("y.png")[0]).all()
+
+
+def test_a_warning_of_unknown_words_goes_to_stderr(readers, tmp_path):
+    command = [sys.executable, "-m", "gancourse.cli", "draw", "a red zeppelin", "-n", "1"]
+    command += ["--model", str(readers / "stage1"), "-o", str(tmp_path / "x.png")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == f"{tmp_path / 'x.png'}\n"
+    assert done.stderr == "gancourse: 'a red zeppelin': not known and left out: zeppelin\n"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("", "text='': no word in it; write a sentence"),
+        (" \t ", "no word in it"),
+        ("🚤 🌙", "text='🚤 🌙': no word in it"),
+        ("?!", "no word in it"),
+        ("boat " * 10_000, "10,000 words; write 64 or fewer"),
+        (
+            "ein grünes Boot",
+            "knows none of these words; it knows 11, such as a, .* The nearest: boat for boot.",
+        ),
+        ("лодка 船", "knows none of these words"),
+        ("zeppelin", "knows none of these words"),
+        ("x" * 5_000, "knows none of these words"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_message(draw, sentence, words):
+    assert re.search(words, mistake(draw(sentence)))
+    assert names() == set()
+    mistake(draw(KNOWN[0], sentence, "-o", "x.png"))  # the others are not drawn either
+    assert names() == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"{KNOWN[0]}\n\n..!\n".encode(), "lines.txt, line 3: text='..!': no word in it"),
+        (f"{KNOWN[0]}\nzeppelin".encode(), "lines.txt, line 2: text='zeppelin': .*knows none"),
+        (b"\n \n", "lines.txt: no sentence in it; write one in each line"),
+        ("лодка".encode("utf-16"), "lines.txt: no text in UTF-8"),
+        (None, "lines.txt: cannot be read .No such file"),
+    ],
+)
+def test_a_file_of_sentences_that_cannot_be_used(draw, content, words):
+    if content is not None:
+        Path("lines.txt").write_bytes(content)
+    before = names()
+    assert re.search(words, mistake(draw("--file", "lines.txt")))
+    assert names() == before
+    Path("folder").mkdir()
+    assert "folder: cannot be read" in mistake(draw("--file", "folder"))
+    assert "no sentence: give one, or a file" in mistake(draw())
+
+
+def test_a_sheet_is_never_written_over_without_force(draw):
+    Path("boats.png").write_bytes(b"mine")
+    assert "boats.png: exists already" in mistake(draw(KNOWN[0], "-o", "boats.png"))
+    assert Path("boats.png").read_bytes() == b"mine"
+    assert draw(KNOWN[0], "-o", "boats.png", "--force")[0] == 0 and cells("boats.png").any()
+    assert "boats.gif: not a format that is written; give .png" in mistake(
+        draw(KNOWN[0], "-o", "boats.gif")
+    )
+    assert "boats: not a format" in mistake(draw(KNOWN[0], "-o", "boats"))
+    assert "boats.png is no folder" in mistake(draw(KNOWN[0], "-o", "boats.png/x.png"))
+
+
+def test_numbers_that_cannot_be(draw):
+    for given in (["-n", 0], ["-n", 1001], ["--seed", -1]):
+        assert draw(KNOWN[0], *given)[0] == 2
+    assert draw(KNOWN[0], size=15)[0] == draw(KNOWN[0], size=1025)[0] == 2
+    drawing.check_sheet(Path("x.png"), 4, 8, 1000, stages=False)
+    with pytest.raises(CourseError, match="8,279 x 8,155 pixels, more than 64 megapixels"):
+        drawing.check_sheet(Path("x.png"), 4, 8, 1000, stages=True)
+    message = mistake(draw(KNOWN[0], "-n", 1000, size=1024))
+    assert "more than 64 megapixels; ask for fewer pictures" in message and names() == set()
+
+
+def test_a_name_is_short_and_of_letters(draw):
+    draw("A  red/blue BOAT: on a\\lake, " + "under the moon " * 9, "-n", 1)
+    (name,) = names()
+    assert name.startswith("a-red-blue-boat-on-a-lake-under") and len(name) <= 64
+    with pytest.warns(CourseWarning, match="left out"):
+        draw("船" * 40 + " boat", "-n", 1)
+    assert "船" * 20 + ".png" in names()
+
+
+@pytest.mark.parametrize("model", ["gan", "cgan", "pix2pix", "srgan"])
+def test_a_model_that_reads_no_sentences_is_refused(draw, model):
+    message = mistake(draw(KNOWN[0], model=model))
+    assert message.startswith("model: it draws nothing that a sentence says; take one that does: ")
+    assert "the folder of a run that learned from pictures with captions" in message
+    assert names() == set()
+
+
+def test_models_that_can_draw_are_named(draw, readers, tmp_path, monkeypatch):
+    """The text encoder reads sentences, and draws nothing: it finds pictures."""
+    weights = tmp_path / "weights"
+    for name in ("words", "stage1", "gan"):
+        (weights / name).mkdir(parents=True)
+        home = BUNDLED / "weights" if name == "gan" else readers
+        (weights / name / "config.json").write_bytes((home / name / "config.json").read_bytes())
+    monkeypatch.setattr(drawing, "BUNDLED", tmp_path)
+    monkeypatch.setattr(models, "published", lambda: ["gan", "words", "stage1"])
+    # Of those that learned from no captions no weights are read: there are none here.
+    monkeypatch.setattr(models, "stored", lambda name: models.of_run(readers / Path(name).name))
+    message = mistake(draw(KNOWN[0], model="words"))
+    assert "take one that does: stage1, the folder of a run" in message
+
+
+def test_an_unknown_model_is_named(draw):
+    assert "'nobody': neither a published model" in mistake(draw(KNOWN[0], model="nobody"))
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_control_c_leaves_nothing_half_drawn(draw, monkeypatch, separate):
+    real, parts = drawing.enlarged, []
+
+    def interrupted(*given):
+        parts.append(given)
+        if len(parts) == 3:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(drawing, "enlarged", interrupted)
+    given = ["--separate", "-o", "album"] if separate else []
+    status, out, err = draw(KNOWN[0], "-n", 4, *given)
+    assert status == 130 and "stopped" in err and "Traceback" not in err
+    assert (
+        len(out.split())
+        == len([path for path in Path().rglob("*") if path.is_file()])
+        == 2 * separate
+    )
+    assert not separate or "stopped; 2 of 4 pictures are written" in err
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_full_disk_leaves_nothing_half_drawn(draw, monkeypatch, separate):
+    def full(self, path, **how):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    given = ["--separate", "-o", "album"] if separate else ["-o", "boats.png"]
+    message = mistake(draw(KNOWN[0], *given))
+    assert "cannot be written (No space left on device). Make room" in message
+    assert not [path for path in Path().rglob("*") if path.is_file()]
+
+
+@pytest.mark.skipif(STUDIO["draw"] not in models.published(), reason="no such model is published")
+def test_the_published_weights_draw_a_sentence(gancourse, tmp_path):
+    text = "a small red boat on a lake under the moon"
+    status, out, err = gancourse("draw", text, "-n", 8, "-o", tmp_path / "boats.png")
+    assert (status, err) == (0, ""), "every word is known"
+    found = cells(tmp_path / "boats.png", 256, 8)
+    assert found.shape[:2] == (1, 8)
+    red, _, blue = found.reshape(8, -1, 3).transpose(2, 0, 1)
+    assert ((red > 120) & (blue < 90)).any(1).sum() >= 6, "something red in most of them"
+    assert np.median(found[:, :, :64]) < 110, "at night"

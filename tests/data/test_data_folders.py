@@ -322,19 +322,108 @@ def test_captions_find_names_however_accents_are_stored(tmp_path, here, there):
     assert folders.own("captions", tmp_path, shape=COLOUR)["caption"] == ["coffee"]
 
 
+@few
+def test_a_picture_may_have_several_captions(birds):
+    """A list, or the lines of a .txt; what has no letter is none."""
+    several = {
+        "a.png": ["one", " two ", "!!"],
+        "b.png": "three",
+        "wild/c.png": ["four", "\ud800 5"],
+    }
+    write(birds, several)
+    found = folders.own("captions", birds, shape=COLOUR)
+    wanted = [("one", "two"), ("three",), ("four", "5")]
+    assert found.texts["caption"] == wanted and found["caption"] == ["one", "three", "four"]
+    assert "caption (3,) str in 5 wordings" in repr(found)
+    (birds / folders.CAPTIONS).unlink()
+    for name, lines in zip(several, ["\ufeffone\n\n two\r\n", "three", "four\n?!\n5"], strict=True):
+        (birds / name).with_suffix(".txt").write_text(lines, encoding="utf-8")
+    again = folders.own("captions", birds, shape=COLOUR)
+    assert again.texts == found.texts and identity(again.columns) == identity(found.columns)
+
+
+def birds_and_flowers(folder: Path, kind: str) -> dict[str, Path]:
+    """A small data set in a standard layout: {the name of a picture: its captions}."""
+    known = {}
+    for i, name in enumerate(["one", "two", "three"]):
+        of_class = f"00{i % 2 + 1}.Class"
+        if kind == "flowers":
+            image, text = f"jpg/image_{name}.jpg", f"text_c10/class_0000{i}/image_{name}.txt"
+        else:
+            image, text = f"images/{of_class}/{name}.jpg", f"text_c10/{of_class}/{name}.txt"
+        if kind == "CUB_200_2011":
+            image = f"CUB_200_2011/{image}"
+        picture(folder / image, colour=(80 * i, 0, 0))
+        known[name] = folder / text
+        known[name].parent.mkdir(parents=True, exist_ok=True)
+        known[name].write_text(f"{name} it is .\nand {name} again\n")
+        known[name].with_suffix(".h5").write_bytes(b"x")
+    for mask in ("segmentations/001.Class/one.png", "attributes/two.png"):
+        picture(folder / mask)
+    (folder / "text_c10" / "001.Class.t7").write_bytes(b"x")
+    (folder / "README.txt").write_text("no caption")
+    return known
+
+
+@few
+@pytest.mark.parametrize("kind", ["birds", "CUB_200_2011", "flowers"])
+def test_standard_layouts_of_captions_are_found(tmp_path, kind):
+    known = birds_and_flowers(tmp_path, kind)
+    (tmp_path / "text_c10" / "._one.txt").write_text("a Mac's")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*left out")
+        found = folders.own("captions", tmp_path, shape=COLOUR)
+    shown = sorted(zip(found["image"][:, 0, 8, 8].tolist(), found.texts["caption"], strict=True))
+    assert [level for level, _ in shown] == pytest.approx([0, 80, 160], abs=4), "and no masks"
+    assert [each for _, each in shown] == [(f"{n} it is .", f"and {n} again") for n in known]
+
+
+@few
+def test_what_a_standard_layout_lacks_is_named(tmp_path):
+    known = birds_and_flowers(tmp_path, "birds")
+    known["one"].unlink()
+    known["two"].write_bytes(b"\xff\xfe")
+    picture(tmp_path / "images" / "004.Class" / "four.jpg")
+    for other in ("001.Other", "006.Class"):
+        (tmp_path / "text_c10" / other).mkdir()
+        (tmp_path / "text_c10" / other / "four.txt").write_text("four")
+    (tmp_path / "text_c10" / "lost.txt").write_text("lost")
+    with pytest.warns(CourseWarning) as caught:
+        found = folders.own("captions", tmp_path, shape=COLOUR)
+    assert found.texts["caption"] == [("three it is .", "and three again")]
+    told = "\n".join(left_out(caught))
+    assert "4 of 5 files" in told and "one.jpg: no caption in one.txt" in told
+    assert "two.jpg: no caption in two.txt" in told and "lost.txt: captions of no picture" in told
+    assert "four.jpg: captions in " in told and "keep one of the two" in told
+    # Of two files of one name, that of the same class counts.
+    (tmp_path / "text_c10" / "004.Class").mkdir()
+    (tmp_path / "text_c10" / "004.Class" / "four.txt").write_text("my four")
+    with pytest.warns(CourseWarning, match="left out"):
+        found = folders.own("captions", tmp_path, shape=COLOUR)
+    assert ("my four",) in found.texts["caption"]
+    (tmp_path / "images").rename(tmp_path / "photos")
+    with pytest.raises(CourseError, match="has text_c10, and no pictures beside it; add"):
+        folders.own("captions", tmp_path, shape=COLOUR)
+
+
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
         ('{"a.png": "one"', "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ('{"a.png": "one", "a.png": "two"}', "two captions for a.png; keep one"),
-        ('{"caf\\u00e9.png": "one", "cafe\\u0301.png": "two"}', "two captions for café.png"),
-        ('{"a.png": ["one", "two"]}', "the caption of a.png is not a text"),
+        ('{"a.png": "one", "a.png": "two"}', "a.png stands there twice; keep one, with a list"),
+        ('{"caf\\u00e9.png": "one", "cafe\\u0301.png": "two"}', "café.png stands there twice"),
+        ('{"a.png": ["one", 2]}', "the caption of a.png is not a text"),
+        ('{"a.png": ["one", ["two"]]}', "the caption of a.png is not a text"),
         ('{"a.png": {"text": "one"}}', "the caption of a.png is not a text"),
         ('["one", "two"]', "not one caption for each name"),
         ('"one"', "not one caption for each name"),
         ("7", "not one caption for each name"),
         ("{}", "none of its 3 pictures can be used"),
+        (
+            '{"a.png": [], "b.png": "!? 🚤", "wild/c.png": ["", "..."]}',
+            "(?s)none of its 3 .*c.png: no caption",
+        ),
     ],
 )
 def test_captions_that_cannot_be_read_are_refused(birds, written, reason):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import torch
 from gancourse import files
 from gancourse.data import sources
 from gancourse.files import CourseError, DamagedFile
+from gancourse.game import Source, every_text, examples, require_rows
+from gancourse.training.feed import Feed, Order, identity, rows_of
 
 BODY = bytes(range(256)) * 64
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -161,3 +166,71 @@ def test_pictures_refuse_what_does_not_fit():
             {"label": torch.zeros(3), "image": torch.zeros(4, 1, 2, 2)}, "x", "made", "CC0"
         )
     assert "label (100,) torch.int64" in repr(made(100))
+
+
+def worded(n: int = 6) -> sources.Pictures:
+    """Rows whose image tells their number, with 1, 2, 3, 1, ... captions."""
+    image = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1)
+    texts = [tuple(f"{row} in wording {i}" for i in range(row % 3 + 1)) for row in range(n)]
+    return sources.Pictures({"image": image}, "birds", "yours", "mine", texts={"caption": texts})
+
+
+def test_of_several_wordings_a_batch_draws_one_for_each_row():
+    pictures, order = worded(), Order(6, 6, seed=1)
+    drawn = Counter()
+    for batch in islice(Feed(pictures.columns, order, torch.device("cpu")), 400):
+        rows = [int(text.partition(" ")[0]) for text in batch["caption"]]
+        assert rows == batch["image"].flatten().tolist() and sorted(rows) == list(range(6))
+        drawn.update(batch["caption"])
+    assert set(drawn) == {text for texts in pictures.texts["caption"] for text in texts}
+    for texts in pictures.texts["caption"]:
+        for text in texts:
+            assert drawn[text] == pytest.approx(400 / len(texts), rel=0.25), text
+
+
+def test_which_wording_is_drawn_depends_on_seed_and_step_alone():
+    def captions(seed: int, start: int = 0, rank: int = 0, processes: int = 1) -> list[list[str]]:
+        order = Order(6, 4, seed, start, rank, processes)
+        feed = Feed(worded().columns, order, torch.device("cpu"))
+        return [batch["caption"] for batch in islice(feed, 12 - start)]
+
+    whole = captions(0)
+    assert captions(0, start=5) == whole[5:] and captions(1) != whole
+    halves = zip(captions(0, rank=0, processes=2), captions(0, rank=1, processes=2), strict=True)
+    assert [[a, c, b, d] for (a, b), (c, d) in halves] == whole
+
+
+def test_several_wordings_are_columns_with_the_first_of_each():
+    pictures = worded()
+    columns = pictures.columns
+    assert isinstance(columns, Source) and rows_of(columns) == len(pictures) == 6
+    assert list(columns) == ["image", "caption"] and columns.keys() == {"image", "caption"}
+    first = [f"{row} in wording 0" for row in range(6)]
+    assert columns["caption"] == pictures["caption"] == first
+    assert columns.nbytes == 6 and columns.to("cpu").batch(torch.tensor([1]), torch.zeros(1, 1))
+    require_rows(columns, {"image": (1, 1, 1)})
+    assert examples(columns, "image", 3).flatten().tolist() == [0, 2, 4]
+    every = every_text(columns, "caption")
+    assert every == every_text(pictures, "caption") and len(every) == 12
+    assert every_text({"caption": first}, "caption") == first
+    taken = pictures.take(4, seed=0)
+    assert [row[0] for row in taken["caption"]] == list(map(str, taken["image"].flatten().tolist()))
+    assert taken.columns.draws == 1
+
+
+def test_a_run_knows_all_wordings_of_its_data():
+    pictures = worded()
+    known = identity(pictures.columns)
+    assert known == identity(worded().columns) and known["rows"] == 6
+    changed = [*pictures.texts["caption"][:5], ("5 in wording 0", "5 in wording 1", "another")]
+    other = replace(pictures, texts={"caption": changed})
+    assert other["caption"] == pictures["caption"] and identity(other.columns) != known
+    darker = replace(pictures, tensors={"image": pictures["image"] // 2})
+    assert identity(darker.columns) != known
+
+
+def test_a_row_without_a_wording_is_refused():
+    with pytest.raises(CourseError, match="birds: row 5 has no caption; give one"):
+        replace(worded(), texts={"caption": [*worded().texts["caption"][:5], ()]})
+    with pytest.raises(CourseError, match="columns of different lengths"):
+        replace(worded(), texts={"caption": worded().texts["caption"][:5]})
