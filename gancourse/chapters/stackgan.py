@@ -27,6 +27,7 @@ from gancourse.game import (
     Game,
     Phase,
     Terms,
+    every_text,
     examples,
     falling,
     in_parts,
@@ -36,7 +37,7 @@ from gancourse.game import (
 from gancourse.layers import dcgan_init, gaussian_latents, halvings, join
 from gancourse.losses import LOSSES, zero_centred
 from gancourse.recipe import Recipe, setting
-from gancourse.text import Vocabulary, sentences
+from gancourse.text import Vocabulary, sentences, words
 
 # What a CPU can do in hours; each part of the lean form stands with its source below.
 LEAN = {
@@ -150,7 +151,7 @@ class Config(Recipe):
         return {"words": Words, "stage1": StageOne, "stage2": StageTwo}[self.form](self)
 
     def suited(self, data) -> Self:
-        known = {word for text in data["caption"] for word in text.split()}
+        known = {word for text in every_text(data, "caption") for word in words(text)}
         return replace(super().suited(data), vocabulary=max(1, len(known)))
 
 
@@ -246,7 +247,7 @@ class Words(Game):
 
     def begin(self, data: Mapping) -> None:
         require_captions(data, self.config.shape)
-        self.encoder.vocabulary.fill(data["caption"])
+        self.encoder.vocabulary.fill(every_text(data, "caption"))
         self.examples.copy_(examples(data, "image", KEPT))
 
     def phases(self) -> list[Phase]:
