@@ -35,8 +35,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     ),
     "background": ("white", "grey", "yellow", "green", "blue", "pink"),
 }  # fmt: skip
-# What no picture and no sentence of "train" has, and every one of "test" has one of: an eighth of
-# the pairs. No other part of a face goes without a colour.
+# What no picture and no sentence of "train" has, and every picture of "test" has one of: about an
+# eighth of the pairs of each kind.
 HELD_OUT = {
     ("hair", "hair_colour"): {
         ("mohawk", "pink"), ("quiff", "purple"), ("fringe", "grey"), ("bob", "blue"),
@@ -143,8 +143,8 @@ def held_out(words: Mapping[str, str]) -> bool:
 
 def hidden(words: Mapping[str, str]) -> set[str]:
     """The attributes of a face that cannot be seen."""
-    frame = {"frame"} if words["glasses"] == "none" else set()
-    bare = words["hair"] == "bald" and words["beard"] == "none"
+    frame = {"frame"} if words.get("glasses") == "none" else set()
+    bare = words.get("hair") == "bald" and words.get("beard") == "none"
     return frame | ({"hair_colour"} if bare else set())
 
 
@@ -299,7 +299,7 @@ def load(
     """
     one_of("split", split, SPLITS, "portraits")
     one_of("source", source, ("auto", "bundled", "full"), "portraits")
-    if isinstance(size, bool) or size not in SIZES:
+    if not isinstance(size, int) or size not in SIZES:
         raise CourseError(
             f"size={size!r}: the portraits have 32 or 64 px a side; give one of the two."
         )
