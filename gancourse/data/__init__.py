@@ -43,7 +43,7 @@ _HOMES = {
 }
 _MODULES = {target.partition(":")[0] for target in DATASETS.values()}
 _MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photo_sets", "photos"}
-_MODULES |= {"picture_file", "picture_folder", "raster", "sources", "svg"}
+_MODULES |= {"picture_file", "picture_folder", "raster", "sources", "svg", "wording"}
 __all__ = ["DATASETS", "NAMES", "about", "listing", "load"]
 __all__ += [name for names in _HOMES.values() for name in names]
 
