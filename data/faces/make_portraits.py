@@ -53,7 +53,7 @@ def tiles(images: np.ndarray) -> np.ndarray:
     """(N, S, S, 3) -> (S / 16, S / 16, N, 16, 16, 3): all upper left tiles, then those beside them.
 
     A tile returns in other faces, where a face does not. Its copies must lie within the 8 MiB that
-    LZMA looks back: packed so, the file is half as large.
+    LZMA looks back: packed so, the file is little more than half as large.
     """
     n, size = len(images), images.shape[1]
     cut = images.reshape(n, size // TILE, TILE, size // TILE, TILE, 3)
