@@ -26,6 +26,7 @@ DATASETS = {
     "faces-micah": "faces:load_micah",
     "sprites": "sprites:load",
     "scenes": "scenes:load",
+    "portraits": "portraits:load",
     "emoji": "emoji:load",
     "photos": "photo_sets:load",
     "set5": "photo_sets:load_set5",
@@ -42,7 +43,7 @@ _HOMES = {
 }
 _MODULES = {target.partition(":")[0] for target in DATASETS.values()}
 _MODULES |= {"archives", "folders", "idx", "line_art", "pairs", "photo_sets", "photos"}
-_MODULES |= {"picture_file", "picture_folder", "raster", "sources", "svg"}
+_MODULES |= {"picture_file", "picture_folder", "raster", "sources", "svg", "wording"}
 __all__ = ["DATASETS", "NAMES", "about", "listing", "load"]
 __all__ += [name for names in _HOMES.values() for name in names]
 
@@ -60,19 +61,23 @@ def load(
 
     Args:
         name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces"
-            and "faces-micah" (drawn, with attributes), "sprites" (dSprites), "emoji" (line art and
-            colour art in pairs), "photos" (for super-resolution) and its benchmarks "set5" and
-            "kodak24", or the 2-D toys "ring", "grid", "spiral".
+            and "faces-micah" (drawn, with attributes), "sprites" (dSprites), "scenes" and
+            "portraits" (drawn, with captions), "emoji" (line art and colour art in pairs), "photos"
+            (for super-resolution) and its benchmarks "set5" and "kodak24", or the 2-D toys "ring",
+            "grid", "spiral".
         split: "train" and "test" for all, but "test" alone for benchmarks; "validation" for digits,
-            stacked, clothes and toys; "train-50000" for digits, stacked and clothes.
+            stacked, clothes and toys; "train-50000" for digits, stacked and clothes; "judge" for
+            scenes and portraits.
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is
             made needs none.
-        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces and emoji are
-            always the bundled ones; sprites and toys are always made; benchmarks are never bundled.
+        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces, portraits and
+            emoji are always the bundled ones; sprites, scenes and toys are always made; benchmarks
+            are never bundled.
         strict: raise where digits, stacked, clothes or photos would warn and go on with the bundled
             ones.
-        options: what the data set's own function takes: n and seed for stacked and sprites, n for a
-            toy, size for emoji, side for photos.
+        options: what the data set's own function takes: n and seed for stacked and sprites, n, seed
+            and size for scenes, seed and size for portraits, n for a toy, size for emoji, side for
+            photos.
 
     Raises:
         CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.

@@ -64,8 +64,8 @@ def test_load_by_name():
     )
     with pytest.raises(
         CourseError,
-        match="digits, stacked, fashion, faces, faces-micah, sprites, emoji, photos, set5, kodak24, "
-        "grid, ring, spiral",
+        match="digits, stacked, fashion, faces, faces-micah, sprites, scenes, portraits, emoji, "
+        "photos, set5, kodak24, grid, ring, spiral",
     ):
         data.load("cats")
     with pytest.raises(AttributeError):
