@@ -45,10 +45,15 @@ def sentences(given, n: int | None) -> list[str]:
     for text in set(texts):
         found = len(words(text))
         if not found:
-            raise CourseError(f"text={text!r}: no word in it; write a sentence.")
+            raise CourseError(f"text={shortened(text)}: no word in it; write a sentence.")
         if found > LONGEST:
-            raise CourseError(f"text={text[:40]!r}...: {found:,} words; write {LONGEST} or fewer.")
+            raise CourseError(f"text={shortened(text)}: {found:,} words; write {LONGEST} or fewer.")
     return list(texts)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text as an error quotes it."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}..."
 
 
 class Vocabulary(nn.Module):

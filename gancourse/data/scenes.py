@@ -8,13 +8,13 @@ picture does not show, and a generator can be asked for combinations that it has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from gancourse.conditions import is_count
 from gancourse.data import scene_art as art
 from gancourse.data.sources import About, Pictures, one_of
 from gancourse.files import CourseError
@@ -31,7 +31,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "second_colour": tuple(art.COLOURS),
     "second_size": tuple(art.SIZES),
 }
-# What no picture and no sentence of "train" has, and every one of "test" has one of.
+# What no picture of "train" shows and no sentence of it says; every picture of "test" shows one.
 HELD_OUT_COLOURS = {
     "house": "purple", "tree": "pink", "fir": "blue", "car": "green", "balloon": "white",
     "flower": "orange", "boat": "yellow",
@@ -198,13 +198,10 @@ def load(
     """
     one_of("split", split, tuple(ROWS), "scenes")
     one_of("source", source, ("auto", "bundled", "full"), "scenes")
-    if not is_count(size) or not SIDES[0] <= size <= SIDES[1]:
-        raise CourseError(
-            f"size={size!r}: give a whole number of px from {SIDES[0]} to {SIDES[1]}."
-        )
     n = ROWS[split] if n is None else n
-    if not is_count(n):
-        raise CourseError(f"n={n!r}: not a number of scenes; give a whole number from 1 up.")
+    whole(size, "size", *SIDES)
+    whole(n, "n", 1)
+    whole(seed, "seed", 0)
     image = np.empty((n, size, size, 3), np.uint8)
     texts, facts, said = [], [], []
     for row in tqdm(range(n), desc=f"drawing scenes, {split}", leave=False, disable=n < 2_000):
@@ -226,6 +223,14 @@ def load(
     return Pictures(
         tensors, f"scenes {split}", "made", about.terms, texts={"caption": texts}, words=ATTRIBUTES
     )
+
+
+def whole(value, name: str, least: int, most: int | None = None) -> None:
+    """Raise a CourseError unless a number is whole and within its bounds."""
+    fits = isinstance(value, Integral) and not isinstance(value, bool)
+    if not fits or value < least or (most is not None and value > most):
+        until = "up" if most is None else f"to {most}"
+        raise CourseError(f"{name}={value!r}: give a whole number from {least} {until}.")
 
 
 def described(values: Sequence[int]) -> dict[str, str]:

@@ -84,7 +84,7 @@ class Captions(Protocol):
             "coverage": manifold(real, features)["coverage"],
             "nearest": nearest(features, learned) / nearest(real, learned),
         }
-        if hasattr(game, "stages"):
+        if config.form == "stage2":
             small, _ = game.stages(len(test), text=test["caption"], seed=seed)
             known_small, _ = game.stages(len(known), text=known["caption"], seed=seed)
             large = [enlarged(each.cpu(), config.shape[1]) for each in (small, known_small)]

@@ -21,7 +21,7 @@ PACKAGE = "gancourse"
 FLOORS: list[tuple[str, ...]] = [
     ("files",),
     ("dice", "recipe", "losses"),
-    ("bicubic", "conditions", "layers"),
+    ("bicubic", "conditions", "layers", "text"),
     ("game",),
     ("data", "metrics", "show", "training"),
     ("features",),
@@ -39,7 +39,7 @@ ONLY = {
     "metrics": ({"bicubic", "files"}, "a measure knows nothing of what it measures"),
     "show": ({"files"}, "a figure takes tensors, whoever made them"),
     "chapters": (
-        {"files", "dice", "bicubic", "conditions", "losses", "layers", "recipe", "game"},
+        {"files", "dice", "bicubic", "conditions", "losses", "layers", "recipe", "text", "game"},
         "a chapter is a paper: networks, losses and turns",
     ),
 }
