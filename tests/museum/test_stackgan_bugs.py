@@ -246,7 +246,7 @@ def test_11_every_caption_that_is_wrong_is_refused_in_its_turn():
 
 
 def test_11_how_often_another_caption_fits():
-    """The less captions say, the more the bug costs. Our scenes' say six things on average, and
+    """The less captions say, the more the bug costs. Our scenes' say seven things on average, and
     hardly ever fit another picture; one that names a thing fits every seventh.
     """
     many = load("scenes", "train", size=16, n=1000, source="bundled")
