@@ -345,6 +345,15 @@ def test_both_stages_of_the_same_picture():
     assert torch.equal(small, again)
 
 
+def test_what_is_drawn_is_clamped_and_what_is_learned_from_is_not():
+    """The lean second stage adds to the small picture, and nothing holds the sum to [-1, 1]."""
+    game = stage_two()
+    nn.init.constant_(game.generator.last.bias, 3.0)
+    assert game.sample(2, text="a red boat").max() == 1
+    batch = {**scenes(64).columns, "image": scenes(64)["image"] / 127.5 - 1}
+    assert game.share(batch)["made"].max() > 1
+
+
 def test_a_second_stage_that_is_not_told_the_sentence_does_not_hear_it():
     for reads in (True, False):
         game = stage_two(reads=reads)
