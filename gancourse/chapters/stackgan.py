@@ -56,7 +56,7 @@ LEAN = {
     "ema": 0.998,
 }  # fmt: skip
 STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64}
-STAGE2 = {**LEAN, "shape": (3, 64, 64), "width": 48, "width_d": 32, "batch_size": 16,
+STAGE2 = {**LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
           "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
 FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
@@ -100,6 +100,7 @@ class Config(Recipe):
     embedding: int = setting(128, "length of a sentence's vector", least=1)
     text: str = setting("", "published encoder or run of form words", only=STAGES)
     first: str = setting("", "published Stage I or run of it", only={"form": ("stage2",)})
+    small: int = setting(64, "side of Stage I's pictures", least=8, only={"form": ("stage2",)})
     network: str = setting(
         "paper", "the paper's or a lean one", choices=("paper", "compact"), only=STAGES
     )
@@ -382,7 +383,7 @@ class StageOne(Game):
         """For each picture of a batch the row of a caption that D must refuse, (N,) int64."""
         if self.config.wrong == "next":
             return torch.arange(len(wrong), device=wrong.device).roll(1)
-        return torch.multinomial(wrong + 1e-6, 1).squeeze(1)
+        return torch.multinomial(wrong + 1e-6, 1).squeeze(1)  # in a batch where all fit, any
 
     def generator_loss(self, batch: Batch) -> Terms:
         config, text, d = self.config, batch["text"], self.discriminator
@@ -454,7 +455,16 @@ class StageTwo(StageOne):
         config = self.config
         if config.network == "paper":
             return PaperRefiner(config), PaperDiscriminator(config)
-        return Refiner(config, 32), Discriminator(config)
+        return Refiner(config), Discriminator(config)
+
+    def borrow(self, name: str, network: nn.Module) -> None:
+        config = self.config
+        if name == "first" and network.config.shape[1] != config.small:
+            raise CourseError(
+                f"small={config.small}: Stage I draws {network.config.shape[1]} px; give "
+                f"small={network.config.shape[1]}, or another Stage I."
+            )
+        super().borrow(name, network)
 
     @property
     def latent_size(self) -> int:

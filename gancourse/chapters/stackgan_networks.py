@@ -71,8 +71,8 @@ class Augmentation(nn.Module):
     text (N, T), noise (N, C) from N(0, 1) -> c (N, C), and the divergence of its distribution from
     N(0, 1) in nats per number. Between the few sentences of a training set there is nothing; where
     their clouds overlap, G learns to draw from what lies between. Mean and log variance are a
-    linear layer's outputs and nothing follows: a ReLU, as in popular copies, allows no mean below 0
-    and no deviation below 1.
+    linear layer's outputs and nothing follows. A ReLU, as in popular copies, allows no mean below 0
+    and no deviation below 1; the authors' code has a LeakyReLU.
     """
 
     def __init__(self, text: int, size: int, on: bool = True):
@@ -270,7 +270,7 @@ class Refiner(nn.Module):
     learned.
     """
 
-    def __init__(self, config: Config, small: int):
+    def __init__(self, config: Config):
         super().__init__()
         w, c, side = config.width, config.condition, config.shape[1]
         self.side = side
@@ -280,7 +280,7 @@ class Refiner(nn.Module):
         self.norm = ConditionalNorm(2 * w, c)
         self.blocks = nn.ModuleList(ConditionalResidual(2 * w, c) for _ in range(2))
         self.back = Up(2 * w, w, c)
-        self.ups, times = nn.ModuleList(), (side // small).bit_length() - 1
+        self.ups, times = nn.ModuleList(), (side // config.small).bit_length() - 1
         for i in range(times):
             self.ups.append(Up(w >> i, w >> (i + 1), c))
         self.last = nn.Conv2d(w >> times, 3, 3, padding=1)
