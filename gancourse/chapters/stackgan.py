@@ -146,6 +146,13 @@ class Config(Recipe):
             )
         if self.form != "words":
             halvings(self.shape)
+        if self.form == "stage2":
+            times = [self.small << i for i in ((2,) if self.network == "paper" else (1, 2, 3))]
+            if self.shape[1] not in times:
+                raise CourseError(
+                    f"shape={self.shape}: Stage I draws small={self.small} px; give a side of "
+                    f"{' or '.join(map(str, times))} px."
+                )
 
     @property
     def options(self) -> dict:

@@ -70,13 +70,20 @@ def publish(
 
 def judge(
     folder: Annotated[Path, typer.Option(help="Folder for the network and its card.")],
+    of: Annotated[str, typer.Option(help="digits, scenes or portraits.")] = "digits",
     data_root: Root = None,
     seed: Annotated[int, typer.Option(**SEEDS, help="Seed of the weights and the order.")] = 0,
 ) -> None:
-    """Train the digit classifier of the metrics, on MNIST's training digits 10,000 to 59,999."""
+    """Train a network that measures: of digits, on MNIST's training digits 10,000 to 59,999; or one
+    that reads what scenes or portraits show.
+    """
     # Said now, not after eight minutes.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder}: is not an empty folder; give another with --folder.")
-    from gancourse.evaluation import train_judge
+    if of == "digits":
+        from gancourse.evaluation import train_judge
 
-    typer.echo(train_judge(folder, root=data_root, seed=seed))
+        return typer.echo(train_judge(folder, root=data_root, seed=seed))
+    from gancourse.evaluation.readers import train_reader
+
+    typer.echo(train_reader(folder, of, seed=seed))

@@ -275,6 +275,7 @@ def load(
     split: str = "train",
     *,
     size: int = 64,
+    n: int | None = None,
     seed: int = 0,
     source: str = "auto",
     root: str | Path | None = None,
@@ -289,6 +290,7 @@ def load(
 
     Args:
         size: of a picture, 64 px or 32; the same faces, shrunk with antialiasing.
+        n: no more than so many, from the first on (default: all of the split).
         seed: of the sentences; another number gives the same faces in other words.
         source, root, strict: as every loader takes them. The bundled faces are all there are, so
             every source means them.
@@ -305,9 +307,12 @@ def load(
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise CourseError(f"seed={seed!r}: no seed of sentences; give a whole number from 0 up.")
+    if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
+        raise CourseError(f"n={n!r}: not a number of faces; give a whole number from 1 up.")
     with np.load(bundled(FILE), allow_pickle=False) as stored:
         drawn = np.stack([stored[name] for name in ATTRIBUTES], axis=1)
         rows, shown = rows_of(split, drawn)
+        rows, shown = rows[:n], shown[:n]
         image = torch.from_numpy(joined(stored["image"][:, :, rows]))
     told = [
         sentence(words, np.random.default_rng((seed, int(row))))

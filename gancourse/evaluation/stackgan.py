@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from gancourse import data
 from gancourse.data.sources import Pictures
 from gancourse.evaluation.protocol import Column, Protocol, Where
-from gancourse.files import CourseError
+from gancourse.evaluation.readers import READERS
 from gancourse.game import Game
 from gancourse.metrics import attribute_cnn, sentences
 from gancourse.metrics.coverage import manifold
 from gancourse.metrics.frechet import frechet
 from gancourse.recipe import Recipe
 
-JUDGES = {"scenes": "scene-cnn", "portraits": "portrait-cnn"}
 BOUND = {"scenes": ("first", "first_colour", "second", "second_colour")}
 DRAWS, ASKED = 16, 40  # draws of each sentence, and sentences, for the spread
 SHOWN = 8  # sentences of the dossier's sheet
@@ -50,7 +47,7 @@ class Captions(Protocol):
     """
 
     tables = {"scenes": PICTURES, "portraits": PICTURES}
-    judges = tuple(JUDGES.values())
+    judges = tuple(READERS.values())
     no_own = "nothing is known of what they show; look at the pictures of progress"
 
     def columns(self, config: Recipe) -> tuple[Column, ...]:
@@ -63,7 +60,7 @@ class Captions(Protocol):
         test = test.select(torch.arange(min(n, len(test))))
         if config.form == "words":
             return encoder_scores(game, train, test, seed)
-        judge = attribute_cnn.load(JUDGES[config.pictures])
+        judge = attribute_cnn.load(READERS[config.pictures])
         asked = test["said"]
         samples = game.sample(len(test), text=test["caption"], seed=seed).cpu()
         scores = {
@@ -222,26 +219,6 @@ def probe(
             right = linear(held[held_rows]).argmax(1) == held_said[held_rows, i]
         found[name] = right.double().mean().item()
     return found
-
-
-def train_reader(folder: str | Path, name: str, *, seed: int = 0) -> Path:
-    """Train and publish the network that reads a data set's attributes.
-
-    It learns from the split "judge", which no game learns from. About five minutes on a CPU core.
-
-    Args:
-        name: of the data set, "scenes" or "portraits".
-
-    Returns:
-        The path of its weights.
-    """
-    if name not in JUDGES:
-        raise CourseError(f"name={name!r}: no reader for it; choose one of: {', '.join(JUDGES)}.")
-    learned, test = (data.load(name, split) for split in ("judge", "test"))
-    values = {attribute: len(words) for attribute, words in learned.words.items()}
-    cnn = attribute_cnn.fit(learned["image"], learned["facts"], values, seed=seed)
-    read = sentences.by_attribute(cnn.read(test["image"]), test["facts"], list(values))
-    return attribute_cnn.publish(folder, cnn, {"seed": seed, "data": name, "test_accuracy": read})
 
 
 PROTOCOL = Captions()
