@@ -129,7 +129,22 @@ def fit(
             total += loss.item() * len(rows)
         if watch:
             watch(epoch + 1, total / len(pictures))
-    return cnn.eval().requires_grad_(False)
+    return set_unit(cnn, pictures[:4_000]).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def set_unit(cnn: AttributeCNN, pictures: Tensor) -> AttributeCNN:
+    """Scale the features, in place, so that their variances over `pictures` sum to `FEATURES`.
+
+    The logits stay. A Frechet distance has the unit of the features squared, and ReLU leaves that
+    unit open; with a fixed one, two readers can be compared.
+    """
+    factor = (FEATURES / cnn.features(pictures).var(0).sum()).sqrt()
+    features = cnn.body[-2]
+    features.weight *= factor
+    features.bias *= factor
+    cnn.head.weight /= factor
+    return cnn
 
 
 def soften(pictures: Tensor, generator: torch.Generator) -> Tensor:

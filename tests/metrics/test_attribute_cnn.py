@@ -47,6 +47,7 @@ def test_fitting_learns_and_a_seed_gives_the_same_weights():
 
     first, second = once(), once()
     assert losses[2] < 0.8 * losses[0]
+    assert first.features(lessons["image"]).var(0).sum().item() == pytest.approx(128, rel=0.01)
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
