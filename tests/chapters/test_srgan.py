@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -406,36 +407,73 @@ def test_the_regression_has_one_player():
 # The game
 
 
-def grid_of(error: torch.Tensor, scale: int) -> torch.Tensor:
-    """Mean absolute departure of each place's mean error from that of all places, place by place."""
-    side = error.shape[2] // scale
-    window = min(8, side)
-    departures = []
-    for top in range(0, side - window + 1, window):
-        for left in range(0, side - window + 1, window):
-            part = error[:, :, top * scale :, left * scale :]
-            part = part[:, :, : window * scale, : window * scale]
-            means = [
-                part[:, :, y::scale, x::scale].mean((2, 3))
-                for y in range(scale)
-                for x in range(scale)
-            ]
-            means = torch.stack(means)
-            departures.append((means - means.mean(0)).abs().mean())
-    return torch.stack(departures).mean()
+def grid_of(made: torch.Tensor, true: torch.Tensor, scale: int) -> float:
+    """Detail by place and lines in the spectrum, written out: differences of logs, averaged."""
+    shown = [each.double().numpy() for each in (made, true)]
+    details, heights = (
+        np.abs(measure(shown[0], scale) - measure(shown[1], scale)).mean()
+        for measure in (details_of, heights_of)
+    )
+    return details + heights
+
+
+def details_of(x: np.ndarray, scale: int) -> np.ndarray:
+    side = x.shape[2]
+    power = np.zeros((3, scale, scale))
+    for row in range(scale, side - scale):
+        for column in range(scale, side - scale):
+            beside = x[:, :, row - 1, column] + x[:, :, row + 1, column]
+            beside = beside + x[:, :, row, column - 1] + x[:, :, row, column + 1]
+            detail = x[:, :, row, column] - beside / 4
+            power[:, row % scale, column % scale] += (detail**2).sum(0)
+    cells = len(x) * (side // scale - 2) ** 2
+    logs = np.log(power / cells + 1e-8)
+    return logs - logs.mean((1, 2), keepdims=True)
+
+
+def heights_of(x: np.ndarray, scale: int) -> np.ndarray:
+    side, found = x.shape[3], []
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)  # Hann's
+    for rows in (x, x.swapaxes(2, 3)):
+        power = np.log((np.abs(np.fft.fft(rows * window)) ** 2).mean((0, 2)) + 1e-4)
+        for period in {2: (2,), 3: (3,), 4: (2, 4)}[scale]:
+            at = side // period
+            beside = [power[:, (at + step) % side] for step in (-3, -2, 2, 3)]
+            found.append(power[:, at] - np.mean(beside, 0))
+    return np.stack(found)
+
+
+def texture(scale: int) -> torch.Tensor:
+    side = 16 * scale
+    return torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(0)) / 8
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_grid_term_is_detail_by_place_and_lines_in_the_spectrum(scale):
+    made = texture(scale)
+    made[:, :, ::scale, ::scale] *= 2
+    true = texture(scale).flip(3)
+    found = srgan.grid(made, true, scale).item()
+    assert found == pytest.approx(grid_of(made, true, scale), rel=1e-3)
+    assert srgan.grid(true, true, scale).item() == 0
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_grid_term_sees_a_grid_and_no_texture(scale):
-    true = torch.zeros(2, 3, 16 * scale, 16 * scale)
-    pattern = torch.zeros_like(true)
-    pattern[:, :, ::scale, ::scale] = 1.0
-    noise = torch.rand(true.shape, generator=torch.Generator().manual_seed(0))
-    seen = srgan.grid(pattern, true, scale)
-    assert seen.item() == pytest.approx(grid_of(pattern, scale).item())
-    assert srgan.grid(true + 0.3, true, scale).item() == pytest.approx(0, abs=1e-6)
-    noise = (noise < 1 / scale**2).float()  # as many ones, anywhere
-    assert srgan.grid(noise, true, scale) < seen / 2
+    true = texture(scale)
+    noise = torch.randn(true.shape, generator=torch.Generator().manual_seed(1)) / 8
+    plain = srgan.grid(true + noise, true, scale)
+    assert srgan.grid(true + 0.3, true, scale).item() == pytest.approx(0, abs=0.02)
+    bright = true.clone()
+    bright[:, :, ::scale, ::scale] += 0.25
+    assert srgan.grid(bright, true, scale) > 3 * plain
+    # Bright and dark in equal parts, so that the means of the places say nothing.
+    dots = noise.sign() / 4
+    anywhere = torch.rand(true.shape, generator=torch.Generator().manual_seed(2)) < scale**-2
+    at_one_place = torch.zeros_like(true)
+    at_one_place[:, :, ::scale, ::scale] = 1
+    seen = srgan.grid(true + dots * at_one_place, true, scale)
+    assert seen > 2 * srgan.grid(true + dots * anywhere, true, scale)
 
 
 def test_what_the_generators_loss_is_made_of():
@@ -455,7 +493,7 @@ def test_what_the_generators_loss_is_made_of():
         "adversarial": torch.log1p(torch.exp(-logits)).mean(),
         "l1": (output - batch["image"]).abs().mean(),
         "consistency": (bicubic.shrink(output, 4) - low).abs().mean(),
-        "grid": grid_of(output - batch["image"], 4),
+        "grid": torch.tensor(grid_of(output.detach(), batch["image"], 4)),
     }
     for name, weight in weights.items():
         # A spectral norm goes on estimating with every look.
