@@ -1,0 +1,96 @@
+"""Pictures are measured against their sentences: between a floor and what real pictures score."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gancourse import evaluation
+from gancourse.chapters import protocol, stackgan
+from gancourse.data import scenes
+from gancourse.evaluation import readers
+from gancourse.evaluation.stackgan import probe
+from gancourse.files import CourseError
+
+ROWS = 300
+CONFIG = stackgan.Config.at("full", "stage1", shape=(3, 64, 64), rows=ROWS)
+
+
+class Drawer:
+    """Draws what a sentence says, as well as the data do, or another sentence's picture."""
+
+    def __init__(self, deaf: bool = False):
+        self.config, self.deaf = CONFIG, deaf
+        parts = [scenes.load(split, size=64, n=ROWS) for split in ("train", "test")]
+        self.known = {
+            text: image
+            for part in parts
+            for text, image in zip(part["caption"], part["image"], strict=True)
+        }
+
+    def sample(self, n=None, *, text, seed=0):
+        pictures = torch.stack([self.known[each] for each in text]) / 127.5 - 1
+        return pictures.roll(7, 0) if self.deaf else pictures
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return {deaf: evaluation.evaluate(Drawer(deaf), n=ROWS) for deaf in (False, True)}
+
+
+def test_a_perfect_drawer_scores_as_real_pictures_do(scores):
+    found = scores[False]
+    assert found["whole"] == found["real_whole"] > 0.95
+    assert found["bound"] > 0.97 and found["swapped"] < 0.01
+    assert found["frechet"] == pytest.approx(0, abs=1e-3)
+    assert found["nearest"] == pytest.approx(1)
+    assert found["spread"] == pytest.approx(0, abs=1e-5)  # it has one picture of each sentence
+    assert set(PROTOCOL_KEYS) <= found.keys()
+
+
+PROTOCOL_KEYS = [column.key for column in protocol("stackgan").columns(CONFIG)]
+
+
+def test_a_drawer_that_does_not_read_scores_as_the_floor_does(scores):
+    found = scores[True]
+    assert found["whole"] < 0.1 and found["mean"] < 0.6
+    assert found["whole"] == pytest.approx(found["floor_whole"], abs=0.05)
+    assert found["mean"] == pytest.approx(found["floor_mean"], abs=0.1)
+    assert found["frechet"] == pytest.approx(0, abs=1e-3)  # which asks for no sentence
+
+
+def test_the_card_says_on_what_it_was_measured(scores):
+    said = protocol("stackgan").sentence(scores[False])
+    assert "300 sentences of scenes test (made)" in said and "never" not in said
+
+
+def test_a_judge_may_not_be_borrowed():
+    config = stackgan.Config.at("check", "stage1", text="scene-cnn")
+    with pytest.raises(CourseError, match="judges chapter stackgan"):
+        evaluation.refuse_a_partial_judge(protocol("stackgan"), config)
+
+
+def test_an_encoder_is_probed_and_searched():
+    torch.manual_seed(0)
+    game = stackgan.Config.at("check", "words", rows=ROWS).build()
+    game.begin(scenes.load("train", size=32, n=ROWS).columns)
+    found = evaluation.evaluate(game, n=ROWS)
+    keys = [column.key for column in protocol("stackgan").columns(game.config)]
+    assert keys == ["probe", "finds", "named"] and set(keys) <= found.keys()
+    assert 0.3 < found["probe"] < 0.99  # random features of the words say a good deal
+    assert found["finds"] < 0.2 and found["named"] < 0.2  # but nothing of pictures
+
+
+def test_a_probe_reads_what_is_there_and_no_more():
+    generator = torch.Generator().manual_seed(0)
+    said = torch.randint(3, (400, 2), generator=generator)
+    vectors = torch.nn.functional.one_hot(said[:, 0], 3).float()
+    vectors = torch.cat([vectors, torch.randn(400, 5, generator=generator)], 1)
+    words = {"there": ("a", "b", "c"), "not there": ("a", "b", "c")}
+    found = probe(vectors[:300], said[:300], vectors[300:], said[300:], words, seed=0)
+    assert found["there"] == 1.0 and found["not there"] < 0.5
+
+
+def test_a_reader_of_unknown_data_is_refused(tmp_path):
+    with pytest.raises(CourseError, match="no reader for it; choose one of: scenes, portraits"):
+        readers.train_reader(tmp_path, "digits")
