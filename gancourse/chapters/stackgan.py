@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from gancourse.chapters.stackgan_networks import (
+    Augmentation,
+    ConditionalNorm,
     Discriminator,
     Generator,
     PaperDiscriminator,
@@ -48,6 +50,24 @@ from gancourse.layers import gaussian_latents, halvings
 from gancourse.losses import LOSSES, zero_centred
 from gancourse.recipe import Recipe, setting
 from gancourse.text import sentences, shortened, words
+
+__all__ = [
+    "Augmentation",
+    "ConditionalNorm",
+    "Config",
+    "Discriminator",
+    "Generator",
+    "PaperDiscriminator",
+    "PaperGenerator",
+    "PaperRefiner",
+    "Refiner",
+    "StageOne",
+    "StageTwo",
+    "WordEncoder",
+    "Words",
+    "mismatch",
+    "tell_apart",
+]
 
 # What a CPU can do in hours; each part of the lean form stands with its source below.
 LEAN = {
