@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from gancourse.chapters import stackgan
+from gancourse.chapters import stackgan, stackgan_networks
 from gancourse.chapters.stackgan import Augmentation, Config, StageOne, StageTwo, Words
 from gancourse.data import load
 from gancourse.data import scenes as scenes_data
@@ -260,7 +260,7 @@ def test_11_how_often_another_caption_fits():
 # Activations
 
 
-class Linear(stackgan.Up):
+class Linear(stackgan_networks.Up):
     """An up block that has an activation and never calls it."""
 
     def forward(self, x, condition):
@@ -283,7 +283,7 @@ def bends_after_each_enlarging(game: StageOne) -> None:
     seen: list[Tensor] = []
     *_, last = (layer for layer in game.generator.modules() if isinstance(layer, nn.Conv2d))
     for module in game.generator.modules():
-        if isinstance(module, stackgan.Up):
+        if isinstance(module, stackgan_networks.Up):
             module.register_forward_hook(lambda module, given, made: seen.append(made))
         elif isinstance(module, nn.Upsample) or module is last:
             module.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
@@ -300,7 +300,7 @@ def test_13_an_up_block_that_never_calls_its_activation(stage, network):
     bends_after_each_enlarging(stage(network))
     bug = stage(network)
     if network == "compact":
-        ups = [module for module in bug.generator.modules() if isinstance(module, stackgan.Up)]
+        ups = [module for module in bug.generator.modules() if isinstance(module, stackgan_networks.Up)]
         ups[-1].__class__ = Linear
     else:
         layers = bug.generator.layers if stage is stage_one else bug.generator.up
