@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gancourse import models
-from gancourse.chapters import stackgan
+from gancourse.chapters import stackgan, stackgan_networks
 from gancourse.chapters.stackgan import (
     Augmentation,
     Config,
@@ -59,7 +59,8 @@ def stage_one(seed: int = 0, **changes) -> StageOne:
 
 def stage_two(**changes) -> StageTwo:
     numbers = {"shape": (3, 64, 64), "network": "compact", "embedding": 16, **SMALL, **changes}
-    first = stage_one(shape=(3, 16, 16)) if numbers["network"] == "paper" else stage_one()
+    numbers["small"] = 16 if numbers["network"] == "paper" else 32
+    first = stage_one(shape=(3, numbers["small"], numbers["small"]))
     torch.manual_seed(1)
     game = StageTwo(Config(form="stage2", text="x", first="x", **numbers))
     game.borrow("text", encoder())
@@ -195,9 +196,8 @@ def test_the_papers_discriminator_before_its_bottleneck(side, halved):
 
     A place sees 46 px of Stage I's picture and 190 px of Stage II's: 1 + 3 (1 + 2 + 4 + ...).
     """
-    config = Config(
-        form="stage2", first="x", text="x", network="paper", shape=(3, side, side), width_d=2
-    )
+    stage = {"form": "stage2", "first": "x"} if side == 256 else {"form": "stage1"}
+    config = Config(**stage, text="x", network="paper", shape=(3, side, side), width_d=2)
     *layers, narrow = PaperDiscriminator(config).eval().picture
     kinds = [type(layer) for layer in layers]
     normed = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
@@ -206,7 +206,7 @@ def test_the_papers_discriminator_before_its_bottleneck(side, halved):
         del expected[-4]
     else:
         expected += 2 * normed
-    assert kinds == expected[:-1] and isinstance(narrow, stackgan.Bottleneck)
+    assert kinds == expected[:-1] and isinstance(narrow, stackgan_networks.Bottleneck)
     assert {layer.negative_slope for layer in layers if isinstance(layer, nn.LeakyReLU)} == {0.2}
     picture = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
     nn.Sequential(*layers).double()(picture)[0, :, 1, 1].sum().backward()
@@ -404,6 +404,11 @@ def test_what_cannot_be_drawn(how, words):
         ({"text": "x", "reads": False}, "^reads=False"),
         ({"text": "x", "kl": -1.0}, "^kl=-1.0"),
         ({"form": "words", "text": "x"}, "^text='x'"),
+        ({"text": "x", "small": 32}, "^small=32"),
+        (
+            {"form": "stage2", "text": "x", "first": "y", "shape": (3, 128, 128)},
+            r"draws small=64 px; give a side of 256 px",
+        ),
     ],
 )
 def test_numbers_that_cannot_be(change, words):
@@ -424,7 +429,7 @@ def test_the_defaults_are_the_papers():
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_every_scale(scale, form):
     config, full = Config.at(scale, form), Config.at("full", form)
-    assert config.form == form and config.options == {"size": config.shape[1]}
+    assert config.form == form and config.options["size"] == config.shape[1]
     assert config.steps <= full.steps
 
 

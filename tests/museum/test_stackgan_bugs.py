@@ -44,7 +44,7 @@ def config(form: str, network: str, **numbers) -> Config:
     side = SIDES[network][form == "stage2"]
     lean = {"network": network, "shape": (3, side, side), "width": 8, "width_d": 8}
     if form == "stage2":
-        lean["first"] = "x"
+        lean |= {"first": "x", "small": SIDES[network][0]}
     return Config(form=form, text="x", embedding=16, condition=6, latent=5, **{**lean, **numbers})
 
 
@@ -300,7 +300,8 @@ def test_13_an_up_block_that_never_calls_its_activation(stage, network):
     bends_after_each_enlarging(stage(network))
     bug = stage(network)
     if network == "compact":
-        ups = [module for module in bug.generator.modules() if isinstance(module, stackgan_networks.Up)]
+        modules = bug.generator.modules()
+        ups = [module for module in modules if isinstance(module, stackgan_networks.Up)]
         ups[-1].__class__ = Linear
     else:
         layers = bug.generator.layers if stage is stage_one else bug.generator.up
