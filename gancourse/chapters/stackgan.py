@@ -138,8 +138,10 @@ class Config(Recipe):
     loss: str = setting(
         "non-saturating", "of gancourse.losses", choices=("non-saturating", "hinge"), only=STAGES
     )
-    contrast: float = setting(0.0, "weight of telling pairs of a batch apart", least=0)
-    r1: float = setting(0.0, "weight of D's slope on real pictures", least=0)
+    contrast: float = setting(
+        0.0, "weight of telling pairs of a batch apart", least=0, only=COMPACT
+    )
+    r1: float = setting(0.0, "weight of D's slope on real pictures", least=0, only=COMPACT)
     lr: float = setting(2e-4, "Adam's rate", above=0)
     beta1: float = setting(0.5, "Adam's first moment", least=0, below=1)
     beta2: float = setting(0.999, "Adam's second moment", least=0, below=1)
@@ -158,11 +160,6 @@ class Config(Recipe):
             raise CourseError(
                 "first='': form='stage2' repaints what Stage I draws; give the name of a published "
                 "one, or the folder of a run of form=stage1."
-            )
-        if self.network == "paper" and (self.contrast or self.r1):
-            raise CourseError(
-                f"contrast={self.contrast}, r1={self.r1}: the paper's discriminator has neither; "
-                "leave them at 0, or choose network=compact."
             )
         if self.form != "words":
             halvings(self.shape)
