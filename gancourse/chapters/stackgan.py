@@ -81,7 +81,7 @@ STAGE2 = {**LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32,
 FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 7_000},
-    "stage2": {**STAGE2, "steps": 4_000},
+    "stage2": {**STAGE2, "steps": 3_000},
 }
 SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
 SCALES: dict[str, dict[str, dict]] = {
