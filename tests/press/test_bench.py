@@ -14,6 +14,7 @@ CPU = torch.device("cpu")
 TINY = {"width": 2, "latent": 6, "batch_size": 8}
 SIZES = {
     "pix2pix": {"width": 2, "batch_size": 8, "shape": (3, 32, 32)},
+    "stackgan": {"width": 4, "width_d": 4, "latent": 6, "batch_size": 8},
     "srgan": {"width": 2, "batch_size": 8, "shape": (3, 48, 48), "blocks": 1},
 }
 FILES = {name: of_chapter(bench.__name__, name) for name in chapters_in(bench.__name__)}
@@ -83,7 +84,7 @@ def test_the_plain_form_plays_our_game(name, form, changes):
         else:
             FILES[name].Plain(game, data_of(game), CPU)()
     assert calls["plain"] - calls["ours"] == (name == "infogan")
-    assert calls["ours"] == (1 if name in ("pix2pix", "srgan") else 2)
+    assert calls["ours"] == (1 if name in ("stackgan", "srgan", "pix2pix") else 2)
 
 
 def test_layers_written_out_are_the_same_function():
