@@ -16,6 +16,7 @@ from gancourse.show.style import INK, PANEL, as_array
 WIDE = 480  # pixels; smaller frames are enlarged by an integer factor to about this width
 STILL = 4.0  # grey levels; opening frames that differ less from the first on average show the same
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
+LARGEST = 1_500_000  # bytes of a film without loss
 
 
 def film(
@@ -69,10 +70,12 @@ def film(
             "loop": 0,
             "minimize_size": True,
         }
-        # Enlarged pixels must stay sharp. The encoder chooses the smaller form of each large frame.
-        kind = {"lossless": True} if times > 1 else {"allow_mixed": True, "quality": 80}
-        kind |= {"format": FORMATS[path.suffix.lower()], "method": 4}
-        pictures[0].save(temporary, **how, **kind)
+        how |= {"format": FORMATS[path.suffix.lower()], "method": 4}
+        # Enlarged pixels must stay sharp, unless the file would be too large for a page. Of other
+        # frames the encoder chooses the smaller form.
+        pictures[0].save(temporary, **how, lossless=times > 1, allow_mixed=times == 1, quality=80)
+        if times > 1 and temporary.stat().st_size > LARGEST:
+            pictures[0].save(temporary, **how, quality=70)
     return path
 
 

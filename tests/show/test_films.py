@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 
 from gancourse import show
 from gancourse.files import CourseError
+from gancourse.show import films
 
 
 def frames(count=5, size=40):
@@ -76,6 +77,16 @@ def test_a_film_of_digits_is_small(tmp_path):
     ).astype(np.uint8)
     path = show.film([show.tile(images, 8) for images in digits], tmp_path / "digits.webp")
     assert path.stat().st_size < 12 * 25_000
+
+
+def test_a_film_of_enlarged_noise_gives_up_sharpness_for_a_size_that_a_page_can_bear(
+    tmp_path, monkeypatch
+):
+    random = np.random.default_rng(0)
+    noise = [random.integers(256, (60, 60, 3), dtype=np.uint8) for _ in range(4)]
+    sharp = show.film(noise, tmp_path / "sharp.webp").stat().st_size
+    monkeypatch.setattr(films, "LARGEST", sharp - 1)
+    assert show.film(noise, tmp_path / "small.webp").stat().st_size < 0.7 * sharp
 
 
 @pytest.mark.parametrize(
