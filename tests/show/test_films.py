@@ -83,7 +83,8 @@ def test_a_film_of_enlarged_noise_gives_up_sharpness_for_a_size_that_a_page_can_
     tmp_path, monkeypatch
 ):
     random = np.random.default_rng(0)
-    noise = [random.integers(256, size=(60, 60, 3), dtype=np.uint8) for _ in range(4)]
+    slope = np.linspace(20, 220, 60)[:, None, None]
+    noise = [(slope + random.normal(0, 6, (60, 60, 3))).astype(np.uint8) for _ in range(4)]
     sharp = show.film(noise, tmp_path / "sharp.webp").stat().st_size
     monkeypatch.setattr(films, "LARGEST", sharp - 1)
     assert show.film(noise, tmp_path / "small.webp").stat().st_size < 0.7 * sharp
