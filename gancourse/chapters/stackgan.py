@@ -18,7 +18,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from gancourse.chapters.stackgan_networks import (
     Augmentation,
@@ -77,11 +77,11 @@ LEAN = {
 }  # fmt: skip
 STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64}
 STAGE2 = {**LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
-          "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
+          "restore": 10.0,          "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
 FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 7_000},
-    "stage2": {**STAGE2, "steps": 3_000},
+    "stage2": {**STAGE2, "steps": 2_400},
 }
 SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
 SCALES: dict[str, dict[str, dict]] = {
@@ -133,6 +133,10 @@ class Config(Recipe):
     wrong: str = setting(
         "true", "captions that D must refuse: truly wrong ones, the next picture's, or none",
         choices=("true", "next", "none"), only=STAGES,
+    )  # fmt: skip
+    restore: float = setting(
+        0.0, "weight of restoring real pictures that were shrunk and spoiled", least=0,
+        only={**COMPACT, "form": ("stage2",)},
     )  # fmt: skip
     reads: bool = setting(True, "Stage II gets the sentence", only={"form": ("stage2",)})
     loss: str = setting(
@@ -468,6 +472,17 @@ class StageOne(Game):
         return self.sample(KEPT)
 
 
+def spoiled(pictures: Tensor, side: int) -> Tensor:
+    """Pictures (N, C, H, W) as a poor Stage I might have drawn them, (N, C, side, side): shrunk to
+    a side, a half or a third of it, and noisy, each picture to another degree.
+    """
+    part = int(torch.randint(1, 4, ()))
+    small = interpolate(pictures, side // part, mode="bilinear", antialias=True)
+    small = interpolate(small, side, mode="bilinear")
+    amount = 0.4 * torch.rand(len(small), 1, 1, 1, device=small.device)
+    return small + amount * torch.randn_like(small)
+
+
 class StageTwo(StageOne):
     """Small picture and sentence -> large picture (section 3.3.2).
 
@@ -501,6 +516,21 @@ class StageTwo(StageOne):
             small, _ = self.borrowed["first"].draw(text, latent[:, :size])
         read = text if self.config.reads else torch.zeros_like(text)
         return self.generator(small, read, latent[:, size:])
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        """The game's terms, and one that has an answer: real pictures, spoiled as Stage I's are.
+
+        Cascades of diffusion models learn their later stages in this way (Ho et al. 2021,
+        section 4). What noise has made unreadable, only the sentence can tell.
+        """
+        terms, config = super().generator_loss(batch), self.config
+        if config.restore:
+            image, text = batch["image"], batch["text"]
+            read = text if config.reads else torch.zeros_like(text)
+            noise = gaussian_latents(len(text), config.condition, device=text.device)
+            made, _ = self.generator(spoiled(image, config.small), read, noise)
+            terms["restore"] = config.restore * (made - image).abs().mean()
+        return terms
 
     def stages(self, n: int, **how) -> tuple[Tensor, Tensor]:
         """The same pictures after each stage: (n, *small), (n, *shape) in [-1, 1]."""
