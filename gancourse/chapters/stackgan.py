@@ -66,6 +66,7 @@ __all__ = [
     "WordEncoder",
     "Words",
     "mismatch",
+    "spoiled",
     "tell_apart",
 ]
 
@@ -76,8 +77,10 @@ LEAN = {
     "ema": 0.998,
 }  # fmt: skip
 STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64}
-STAGE2 = {**LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
-          "restore": 10.0,          "text": "stackgan-words", "first": "stackgan-stage1"}  # fmt: skip
+STAGE2 = {
+    **LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
+    "restore": 10.0, "text": "stackgan-words", "first": "stackgan-stage1",
+}  # fmt: skip
 FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 7_000},
