@@ -261,17 +261,16 @@ def patch_judge(width: int = 32) -> nn.Module:
 
 
 def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
-    """How much more of a grid outputs show than the originals, in the two ways in which it shows.
+    """How far outputs differ from the originals in the two ways in which a grid shows.
 
-    PixelShuffle makes each place within an input pixel by weights of its own. If they do
-    not agree, some places get more detail than others, such as dots that all lie at one of
-    them, or rows of pixels swing at the grid's period. Both are ratios, compared as logs.
-    (N, 3, S, S) twice -> one number, over the whole batch.
+    PixelShuffle makes each place within an input pixel by weights of its own. If these
+    do not agree, some places get more detail than others, such as dots that all lie at
+    one of them, or rows of pixels swing at the grid's period. Both are ratios, compared
+    as logs. (N, 3, S, S) twice -> one number, over the whole batch.
     """
-    differences = (
-        measure(made, scale) - measure(true, scale) for measure in (detail_by_place, lines)
-    )
-    return sum(difference.abs().mean() for difference in differences)
+    details = detail_by_place(made, scale) - detail_by_place(true, scale)
+    heights = lines(made, scale) - lines(true, scale)
+    return details.abs().mean() + heights.abs().mean()
 
 
 def detail_by_place(x: Tensor, scale: int) -> Tensor:
@@ -279,6 +278,7 @@ def detail_by_place(x: Tensor, scale: int) -> Tensor:
     around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
     detail = pad(x[..., 1:-1, 1:-1] - around / 4, (1, 1, 1, 1))
     whole = detail[..., scale:-scale, scale:-scale]  # without the cells at the edge
+    whole = whole if whole.numel() else detail
     power = pixel_unshuffle(whole.square(), scale).mean((0, 2, 3)).unflatten(0, (3, -1))
     power = (power + 1e-8).log()
     return power - power.mean(1, keepdim=True)

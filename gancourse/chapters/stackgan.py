@@ -198,10 +198,11 @@ class Config(Recipe):
 
 
 def mismatch(facts: Tensor, said: Tensor) -> Tensor:
-    """Which captions are wrong for which pictures: (M, K), (N, K) -> (M, N) of True and False.
+    """Which captions are wrong for which pictures: (M, K), (N, K) -> (M, N) bool.
 
-    A caption is wrong if it says anything that the picture does not show. What it leaves open (-1)
-    may be as it likes. Another picture's caption may well be right: "a red boat" fits many.
+    A caption is wrong if it says anything that the picture does not show. What it leaves
+    open (-1) may be as it likes. Another picture's caption may well be right: "a red
+    boat" fits many.
     """
     return ((said >= 0) & (facts[:, None] != said)).any(2)
 
@@ -216,13 +217,15 @@ def known_facts(batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def tell_apart(agreement: Tensor, wrong: Tensor) -> Tensor:
-    """Which caption of the batch is this picture's? (N, N) scores -> mean cross-entropy in nats.
+    """Which caption of the batch is this picture's? (N, N) scores -> mean nats.
 
-    Zhang et al. 2021 (XMC-GAN), section 3.1. Captions of others that fit as well are left out.
+    Zhang et al. 2021 (XMC-GAN), section 3.1. Captions of others that fit as well are left
+    out.
     """
     own = torch.eye(len(agreement), dtype=torch.bool, device=agreement.device)
     candidates = agreement.masked_fill(~(wrong | own), -torch.inf)
-    return cross_entropy(candidates, torch.arange(len(agreement), device=agreement.device))
+    mine = torch.arange(len(agreement), device=agreement.device)
+    return cross_entropy(candidates, mine)
 
 
 class Words(Game):
@@ -402,12 +405,11 @@ class StageOne(Game):
             apart = tell_apart(d.agreement(seen, text), batch["wrong"])
             terms["contrast"] = config.contrast * apart
         if config.r1:
-            # Of one step in eight, and eight times as strong (Karras et al. 2020, appendix B).
-            due = torch.rand(()) < 1 / 8
-            slope = (
-                zero_centred(lambda x: d(d.picture(x), text), image) if due else text.new_zeros(())
-            )
-            terms["r1"] = 8 * config.r1 * slope
+            # One step in eight, eight times as strong (Karras et al. 2020, appendix B).
+            terms["r1"] = text.new_zeros(())
+            if torch.rand(()) < 1 / 8:
+                slope = zero_centred(lambda x: d(d.picture(x), text), image)
+                terms["r1"] = 8 * config.r1 * slope
         return terms
 
     def others(self, wrong: Tensor) -> Tensor:
@@ -476,8 +478,10 @@ class StageOne(Game):
 
 
 def spoiled(pictures: Tensor, side: int) -> Tensor:
-    """Pictures (N, C, H, W) as a poor Stage I might have drawn them, (N, C, side, side): shrunk to
-    a side, a half or a third of it, and noisy, each picture to another degree.
+    """Pictures (N, C, H, W) as a poor Stage I might draw them, (N, C, side, side).
+
+    They are shrunk to that side, a half or a third of it, and made noisy, each to another
+    degree.
     """
     part = int(torch.randint(1, 4, ()))
     small = interpolate(pictures, side // part, mode="bilinear", antialias=True)
@@ -521,7 +525,7 @@ class StageTwo(StageOne):
         return self.generator(small, read, latent[:, size:])
 
     def generator_loss(self, batch: Batch) -> Terms:
-        """The game's terms, and one that has an answer: real pictures, spoiled as Stage I's are.
+        """The game's terms, and one with an answer: real pictures, spoiled.
 
         Cascades of diffusion models learn their later stages in this way (Ho et al. 2021,
         section 4). What noise has made unreadable, only the sentence can tell.

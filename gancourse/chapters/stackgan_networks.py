@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class WordEncoder(nn.Module):
-    """Sentence -> vector: words as vectors, what stands around each, the maximum over all.
+    """Sentence -> vector: words as vectors, their neighbours, the maximum over all.
 
-    Tokens (N, L) int64, 0 where a sentence is over -> (N, size), of length sqrt(size). The
-    convolutions look 1, 2, 4 and 8 words to each side, so that the last sees 15: "a red boat to
-    the left of a blue tree" is read as one thing, and not as a bag of words.
+    Tokens (N, L) int64, 0 where a sentence is over -> (N, size), of length sqrt(size).
+    The convolutions look 1, 2, 4 and 8 words to each side, so that the last sees 15: "a
+    red boat to the left of a blue tree" is read as one thing, and not as a bag of words.
     """
 
     def __init__(self, vocabulary: int, size: int, width: int = 96):
@@ -66,13 +66,14 @@ def sight(shape: tuple[int, ...], size: int, width: int = 32) -> nn.Sequential:
 
 
 class Augmentation(nn.Module):
-    """Conditioning augmentation (section 3.2): a sentence is a cloud of conditions, not a point.
+    """Conditioning augmentation (section 3.2): a sentence is a cloud, not a point.
 
-    text (N, T), noise (N, C) from N(0, 1) -> c (N, C), and the divergence of its distribution from
-    N(0, 1) in nats per number. Between the few sentences of a training set there is nothing; where
-    their clouds overlap, G learns to draw from what lies between. Mean and log variance are a
-    linear layer's outputs and nothing follows. A ReLU, as in popular copies, allows no mean below 0
-    and no deviation below 1; the authors' code has a LeakyReLU.
+    text (N, T), noise (N, C) from N(0, 1) -> c (N, C), and the divergence of its
+    distribution from N(0, 1) in nats per number. Between the few sentences of a training
+    set there is nothing; where their clouds overlap, G learns to draw from what lies
+    between. Mean and log variance are a linear layer's outputs and nothing follows. A
+    ReLU, as in popular copies, allows no mean below 0 and no deviation below 1; the
+    authors' code has a LeakyReLU.
     """
 
     def __init__(self, text: int, size: int, on: bool = True):
@@ -204,7 +205,7 @@ class PaperDiscriminator(nn.Module):
 
 
 class ConditionalNorm(nn.Module):
-    """BatchNorm whose gain and offset are read off the condition (de Vries et al. 2017).
+    """BatchNorm, its gain and offset read off the condition (de Vries et al. 2017).
 
     (N, C, H, W), (N, K) -> (N, C, H, W)
     """
@@ -321,9 +322,10 @@ class ConditionalResidual(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A lean D: its logit is what a picture is worth, and how well it fits the sentence.
+    """A lean D: its logit is a picture's worth, and how well it fits the sentence.
 
-    (Miyato & Koyama 2018, eq. 8: projection.) The same two vectors tell pairs of a batch apart.
+    (Miyato & Koyama 2018, eq. 8: projection.) The same two vectors tell the pairs of a
+    batch apart.
     """
 
     def __init__(self, config: Config, size: int = 96):
@@ -338,9 +340,8 @@ class Discriminator(nn.Module):
         self.picture = nn.Sequential(*layers, *whole)
         self.real, self.of_picture = nn.Linear(8 * w, 1), nn.Linear(8 * w, size)
         hidden = 2 * config.embedding
-        self.text = nn.Sequential(
-            nn.Linear(config.embedding, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, size)
-        )
+        first, last = nn.Linear(config.embedding, hidden), nn.Linear(hidden, size)
+        self.text = nn.Sequential(first, nn.LeakyReLU(0.2), last)
         self.sharpness = nn.Parameter(torch.tensor(2.0))
 
     def forward(self, seen: Tensor, text: Tensor) -> Tensor:
@@ -350,5 +351,6 @@ class Discriminator(nn.Module):
 
     def agreement(self, seen: Tensor, text: Tensor) -> Tensor:
         """Cosines of pictures and sentences, times a learned factor: (N, N)."""
-        vectors = normalize(self.of_picture(seen), dim=1), normalize(self.text(text), dim=1)
-        return self.sharpness.exp() * vectors[0] @ vectors[1].t()
+        picture = normalize(self.of_picture(seen), dim=1)
+        cosines = picture @ normalize(self.text(text), dim=1).t()
+        return self.sharpness.exp() * cosines

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from gancourse.show.aligned import spots
-from gancourse.show.bars import bars
+from gancourse.show.barchart import bars
 from gancourse.show.explorers import codes, knobs, latent_walk, sentences, slide, walk
 from gancourse.show.films import film, film_of_run
 from gancourse.show.grids import compare, grid, save_grid, tile
