@@ -200,8 +200,8 @@ class Config(Recipe):
 def mismatch(facts: Tensor, said: Tensor) -> Tensor:
     """Which captions are wrong for which pictures: (M, K), (N, K) -> (M, N) bool.
 
-    A caption is wrong if it says anything that the picture does not show. What it leaves
-    open (-1) may be as it likes. Another picture's caption may well be right: "a red
+    A caption is wrong if it says anything that the picture does not show. What it
+    leaves open (-1) may be as it likes. Another picture's caption may well be right: "a red
     boat" fits many.
     """
     return ((said >= 0) & (facts[:, None] != said)).any(2)
@@ -219,8 +219,8 @@ def known_facts(batch: Batch) -> tuple[Tensor, Tensor]:
 def tell_apart(agreement: Tensor, wrong: Tensor) -> Tensor:
     """Which caption of the batch is this picture's? (N, N) scores -> mean nats.
 
-    Zhang et al. 2021 (XMC-GAN), section 3.1. Captions of others that fit as well are left
-    out.
+    Zhang et al. 2021 (XMC-GAN), section 3.1. Captions of others that fit as well are
+    left out.
     """
     own = torch.eye(len(agreement), dtype=torch.bool, device=agreement.device)
     candidates = agreement.masked_fill(~(wrong | own), -torch.inf)
@@ -480,8 +480,8 @@ class StageOne(Game):
 def spoiled(pictures: Tensor, side: int) -> Tensor:
     """Pictures (N, C, H, W) as a poor Stage I might draw them, (N, C, side, side).
 
-    They are shrunk to that side, a half or a third of it, and made noisy, each to another
-    degree.
+    They are shrunk to that side, a half or a third of it, and made noisy, each to
+    another degree.
     """
     part = int(torch.randint(1, 4, ()))
     small = interpolate(pictures, side // part, mode="bilinear", antialias=True)

@@ -26,7 +26,7 @@ class WordEncoder(nn.Module):
 
     Tokens (N, L) int64, 0 where a sentence is over -> (N, size), of length sqrt(size).
     The convolutions look 1, 2, 4 and 8 words to each side, so that the last sees 15: "a
-    red boat to the left of a blue tree" is read as one thing, and not as a bag of words.
+    red boat to the left of a blue tree" is read as one thing, not as a bag of words.
     """
 
     def __init__(self, vocabulary: int, size: int, width: int = 96):
@@ -69,8 +69,8 @@ class Augmentation(nn.Module):
     """Conditioning augmentation (section 3.2): a sentence is a cloud, not a point.
 
     text (N, T), noise (N, C) from N(0, 1) -> c (N, C), and the divergence of its
-    distribution from N(0, 1) in nats per number. Between the few sentences of a training
-    set there is nothing; where their clouds overlap, G learns to draw from what lies
+    distribution from N(0, 1) in nats per number. Between the few sentences of a set
+    there is nothing; where their clouds overlap, G learns to draw from what lies
     between. Mean and log variance are a linear layer's outputs and nothing follows. A
     ReLU, as in popular copies, allows no mean below 0 and no deviation below 1; the
     authors' code has a LeakyReLU.
