@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu
+from torch.nn.functional import l1_loss, relu
 from torch.utils.data import Dataset
 
-from gancourse.chapters.stackgan import mismatch, tell_apart
+from gancourse.chapters.stackgan import mismatch, spoiled, tell_apart
 from gancourse.data import load
 from gancourse.game import Batch, Game
 from gancourse.losses import zero_centred
@@ -46,7 +46,12 @@ class Plain(PlainForm):
         seen = self.discriminator.picture(fake)
         loss = -self.discriminator(seen, text).mean() + config.kl * divergence
         apart = tell_apart(self.discriminator.agreement(seen, text), wrong)
-        (loss + config.contrast * apart).backward()
+        loss = loss + config.contrast * apart
+        if config.restore:
+            noise = torch.randn(len(text), config.condition, device=self.device)
+            made, _ = self.generator(spoiled(batch["image"], config.small), text, noise)
+            loss = loss + config.restore * l1_loss(made, batch["image"])
+        loss.backward()
         self.optimizer_g.step()
 
     def refused(self, fake: Tensor, wrong: Tensor, batch: Batch) -> Tensor:
