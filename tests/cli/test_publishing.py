@@ -13,7 +13,7 @@ from gancourse.metrics.digit_cnn import DigitCNN, load
 from tests.cli.shell import mistake, plain
 
 
-@pytest.mark.parametrize("chapter", ["stackgan", "nosuch", "*", "../01_gan"])
+@pytest.mark.parametrize("chapter", ["stargan", "nosuch", "*", "../01_gan"])
 @pytest.mark.parametrize("option", [["--list"], []])
 def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
     message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
