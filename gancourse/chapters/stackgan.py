@@ -201,8 +201,8 @@ def mismatch(facts: Tensor, said: Tensor) -> Tensor:
     """Which captions are wrong for which pictures: (M, K), (N, K) -> (M, N) bool.
 
     A caption is wrong if it says anything that the picture does not show. What it
-    leaves open (-1) may be as it likes. Another picture's caption may well be right: "a red
-    boat" fits many.
+    leaves open (-1) may be as it likes. Another picture's caption may well be right:
+    "a red boat" fits many.
     """
     return ((said >= 0) & (facts[:, None] != said)).any(2)
 
