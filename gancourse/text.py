@@ -112,6 +112,6 @@ class Vocabulary(nn.Module):
         found = {}
         for word in words(text):
             if not self.number(word):
-                near = difflib.get_close_matches(word, self.numbers, n=1, cutoff=0.7)
+                near = difflib.get_close_matches(word, self.numbers, n=1, cutoff=0.65)
                 found[word] = near[0] if near else ""
         return found
