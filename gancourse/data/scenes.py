@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from gancourse.data import scene_art as art
+from gancourse.data import wording
 from gancourse.data.sources import About, Pictures, one_of
 from gancourse.files import CourseError
 
@@ -119,9 +120,7 @@ def held_out(words: Mapping[str, str]) -> bool:
 def facts_of(words: Mapping[str, str]) -> list[int]:
     """The values of a scene by number, in the order of `ATTRIBUTES`; -1: not to be seen."""
     hidden = {"second_colour", "second_size"} if words["second"] == "none" else set()
-    return [
-        -1 if name in hidden else values.index(words[name]) for name, values in ATTRIBUTES.items()
-    ]
+    return wording.numbers(words, ATTRIBUTES, hidden)
 
 
 def sentence(words: Mapping[str, str], lot: np.random.Generator) -> tuple[str, list[int]]:
@@ -235,5 +234,4 @@ def whole(value, name: str, least: int, most: int | None = None) -> None:
 
 def described(values: Sequence[int]) -> dict[str, str]:
     """A row of "facts" or "said" in words: {"sky": "night", ...}; what is -1 is left out."""
-    pairs = zip(ATTRIBUTES.items(), values, strict=True)
-    return {name: known[int(value)] for (name, known), value in pairs if value >= 0}
+    return wording.described(values, ATTRIBUTES)

@@ -62,7 +62,7 @@ class Captions(Protocol):
             return encoder_scores(game, train, test, seed)
         judge = attribute_cnn.load(READERS[config.pictures])
         asked = test["said"]
-        samples = game.sample(len(test), text=test["caption"], seed=seed).cpu()
+        small, samples = drawn(game, test, seed)
         scores = {
             **picture_scores(judge, samples, test, config.pictures),
             **prefixed("real", picture_scores(judge, test["image"], test, config.pictures)),
@@ -71,26 +71,23 @@ class Captions(Protocol):
         }  # fmt: skip
         real, features = judge.features(test["image"]), judge.features(samples)
         known = train.take(len(test), seed)
-        of_known = game.sample(len(known), text=known["caption"], seed=seed).cpu()
+        known_small, of_known = drawn(game, known, seed)
+        real_known = judge.features(known["image"])
         learned = judge.features(train["image"][:10_000])
         scores |= {
             "frechet": frechet(real, features),
-            "frechet_real": frechet(judge.features(test["image"]), learned),
-            "frechet_train": frechet(judge.features(known["image"]), judge.features(of_known)),
+            "frechet_real": frechet(real, learned),
+            "frechet_train": frechet(real_known, judge.features(of_known)),
             "spread": spread_of(game, judge, test, seed),
             "coverage": manifold(real, features)["coverage"],
             "nearest": nearest(features, learned) / nearest(real, learned),
         }
         if config.form == "stage2":
-            small, _ = game.stages(len(test), text=test["caption"], seed=seed)
-            known_small, _ = game.stages(len(known), text=known["caption"], seed=seed)
-            large = [enlarged(each.cpu(), config.shape[1]) for each in (small, known_small)]
+            large = [enlarged(each, config.shape[1]) for each in (small, known_small)]
             scores |= prefixed("first", {
                 **picture_scores(judge, large[0], test, config.pictures),
                 "frechet": frechet(real, judge.features(large[0])),
-                "frechet_train": frechet(
-                    judge.features(known["image"]), judge.features(large[1])
-                ),
+                "frechet_train": frechet(real_known, judge.features(large[1])),
             })  # fmt: skip
         return {**scores, "sentences": len(asked), "pictures_test": f"{test.name} ({test.source})"}
 
@@ -134,6 +131,15 @@ class Captions(Protocol):
         if config.form == "words":
             return torch.cat([game.sample(10, text=text) for text in test["caption"]])
         return game.sample(len(texts), text=texts, seed=0)
+
+
+def drawn(game: Game, asked: Pictures, seed: int) -> tuple[Tensor | None, Tensor]:
+    """A picture of each caption after Stage I, if the game has two stages, and at the end."""
+    how = {"text": asked["caption"], "seed": seed}
+    if game.config.form != "stage2":
+        return None, game.sample(len(asked), **how).cpu()
+    small, large = game.stages(len(asked), **how)
+    return small.cpu(), large.cpu()
 
 
 def prefixed(prefix: str, scores: Mapping) -> dict:

@@ -15,6 +15,7 @@ from PIL import Image
 from gancourse import show
 from gancourse.chapters import infogan
 from gancourse.files import CourseError
+from gancourse.show import explorers
 from gancourse.show.explorers import Soon
 
 widgets = pytest.importorskip("ipywidgets")
@@ -274,3 +275,36 @@ def test_codes_play_an_infogan():
         bytes(parts(explorer, widgets.Image)[0].value) != before
         and not parts(explorer, widgets.HTML)[0].value
     )
+
+
+def test_a_sentence_is_drawn_as_written_and_as_its_words_are_pressed():
+    asked = []
+
+    def draw(text, seed):
+        asked.append((text, seed))
+        return np.full((2, 3, 8, 8), len(asked), np.uint8)
+
+    column = show.sentences(
+        draw, "a red boat", words={"colour": ["red", "blue"]}, unknown=lambda text: {"bote": "boat"}
+    )
+    field, row, again, note, _ = column.children
+    assert asked == [("a red boat", 0)]
+    row.children[2].click()
+    assert field.value == "a blue boat" and asked[-1] == ("a blue boat", 0)
+    assert "bote" in note.value and "boat" in note.value
+    again.click()
+    assert asked[-1] == ("a blue boat", 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence", "expected"),
+    [
+        ("blue", "a red boat", "a blue boat"),
+        ("red", "a boat", "a boat red"),
+        ("on a lake", "a boat on grass", "a boat on a lake"),
+        ("red", "", "red"),
+    ],
+)
+def test_a_word_takes_the_place_of_another_of_its_kind(word, sentence, expected):
+    known = ["red", "blue", "on grass", "on a lake"]
+    assert explorers.put(word, known, sentence) == expected
