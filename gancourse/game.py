@@ -46,6 +46,8 @@ class Phase:
             every fifth.
         twice: the loss holds a gradient that is differentiated again, such as r1's. torch.compile
             cannot do that.
+        clip: the longest that this turn's gradient may be, over all its parameters; a longer one
+            is shortened (Pascanu et al. 2013, section 3.2). None: as it is.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Phase:
     schedule: Callable[[int], dict[str, float]] | None = None
     every: int = 1
     twice: bool = False
+    clip: float | None = None
 
 
 def falling(lr: float, step: int, steps: int, last: int) -> dict[str, float]:

@@ -1,8 +1,7 @@
 """The training loop. It plays a game's phases in turn and knows no chapter.
 
 Fast by construction: pictures stay uint8 on the device, each turn differentiates with respect to
-    its own player only,
-Adam is fused, and nothing waits for the device but a log line.
+its own player only, Adam is fused, and nothing waits for the device but a log line.
 """
 
 from __future__ import annotations
@@ -122,6 +121,8 @@ class Play:
                     terms = loss(batch)
                 self.handle.backward(sum(terms.values()))
             self.share_gradients(phase)
+            if phase.clip is not None:
+                nn.utils.clip_grad_norm_(phase.parameters, phase.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             for name, value in terms.items():
