@@ -76,7 +76,9 @@ LEAN = {
     "contrast": 1.0, "r1": 2.0, "lr": 4e-4, "beta1": 0.0, "beta2": 0.99, "anneal": 0.35,
     "ema": 0.998,
 }  # fmt: skip
-STAGE1 = {**LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64}
+STAGE1 = {
+    **LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64, "resize": True,
+}  # fmt: skip
 STAGE2 = {
     **LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
     "restore": 10.0, "text": "stackgan-words", "first": "stackgan-stage1",
@@ -140,6 +142,10 @@ class Config(Recipe):
     restore: float = setting(
         0.0, "weight of restoring real pictures that were shrunk and spoiled", least=0,
         only={**COMPACT, "form": ("stage2",)},
+    )  # fmt: skip
+    resize: bool = setting(
+        False, "G enlarges its maps by neighbours and a convolution, not by a transposed one",
+        only={**COMPACT, "form": ("stage1",)},
     )  # fmt: skip
     reads: bool = setting(True, "Stage II gets the sentence", only={"form": ("stage2",)})
     loss: str = setting(

@@ -257,7 +257,7 @@ class Generator(nn.Module):
         self.first = nn.Linear(heard, widths[0] * self.base**2, bias=False)
         self.norm = ConditionalNorm(widths[0], heard)
         pairs = zip(widths, widths[1:], strict=False)
-        self.ups = nn.ModuleList(Up(below, above, heard) for below, above in pairs)
+        self.ups = nn.ModuleList(Up(*pair, heard, config.resize) for pair in pairs)
         self.last = nn.Conv2d(widths[-1], config.shape[0], 3, padding=1)
 
     def forward(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
