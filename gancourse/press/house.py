@@ -30,7 +30,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("",),
     ("evaluation", "studio"),
     ("press",),
-    ("school",),
+    ("live", "school"),
     ("cli",),
 ]
 # Rooms that use less than what lies below them, and why.

@@ -1,0 +1,1 @@
+Live.figure("ring", (stage) => { stage.append(Live.button("Play", () => {})); });

@@ -1,0 +1,130 @@
+"""The Sphinx directive of the live figures.
+
+    ```{live} digits
+    What to try, and what to see.
+    ```
+
+A page that has one gets book/assets/live/live.js. What the figure needs - its networks as scripts,
+its data, its still picture - is made before the build, in _build/live, and made again only when a
+network or this package's code for it has changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from posixpath import dirname, relpath
+
+from docutils import nodes
+from PIL import Image
+from sphinx.util.docutils import SphinxDirective
+
+from gancourse.data.sources import bundled
+from gancourse.files import replacing, sha256, write_text
+from gancourse.live import figures, script
+
+MADE = Path("_build", "live")  # a static folder of the book, which is never committed
+HERE = Path(__file__).parent
+
+
+class LiveFigure(nodes.General, nodes.Element):
+    """One figure in a page; its children are the caption."""
+
+
+class Live(SphinxDirective):
+    """```{live} NAME, with the caption as content."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        self.assert_has_content()
+        name = self.arguments[0]
+        node = LiveFigure(name=name, figure=figures.figure(name))
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node]
+
+
+def visit(self, node: LiveFigure) -> None:
+    name, each = node["name"], node["figure"]
+    root = Path(self.builder.srcdir, MADE, "live")
+    static = relpath("_static/live", dirname(self.builder.current_docname) or ".")
+    width, height = Image.open(root / "stills" / f"{name}.png").size
+    attributes = {
+        "class": "live", "ids": [f"live-{name}"], "data-figure": name, "data-version": version(each),
+    }  # fmt: skip
+    if each.data:
+        attributes["data-data"] = ""
+    if each.models:
+        sizes = sum((root / "models" / f"{model}.js").stat().st_size for model in each.models)
+        attributes |= {"data-models": " ".join(each.models), "data-size": f"{sizes / 1e6:.1f} MB"}
+    self.body.append(self.starttag({}, "figure", **attributes))
+    picture = {
+        "class": "live-still", "src": f"{static}/stills/{name}.png", "alt": each.alt,
+        "width": width, "height": height, "loading": "lazy",
+    }  # fmt: skip
+    still = self.emptytag({}, "img", **picture)
+    self.body.append(f'<div class="live-stage">{still}</div>')
+    self.body.append('<p class="live-status" role="status"></p><figcaption>')
+
+
+def depart(self, node: LiveFigure) -> None:
+    self.body.append("</figcaption></figure>\n")
+
+
+def caption_only(self, node: LiveFigure) -> None:
+    """For builders other than HTML."""
+
+
+@functools.cache
+def code() -> bytes:
+    """The package's code that makes what a figure needs."""
+    return b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.py")))
+
+
+def version(figure: figures.Figure) -> str:
+    """Changes when a network of the figure does, or the code that makes what it needs."""
+    digest = hashlib.sha256(code())
+    for name in (*figure.models, *figure.made_from):
+        digest.update(sha256(bundled(f"weights/{name}/model.safetensors")).encode())
+    return digest.hexdigest()[:12]
+
+
+def make(root: Path, name: str) -> None:
+    """What the figure `name` needs, into `root`, unless it lies there."""
+    figure = figures.figure(name)
+    stamp, now = root / "made" / name, version(figure)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == now:
+        return
+    for model in figure.models:
+        write_text(root / "models" / f"{model}.js", script.of(model))
+    if figure.data:
+        text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
+        write_text(root / "data" / f"{name}.js", text)
+    with replacing(root / "stills" / f"{name}.png") as temporary:
+        figure.still().save(temporary, optimize=True)
+    write_text(stamp, now)
+
+
+def begin(app, config) -> None:
+    """Make all figures, and let Sphinx copy them."""
+    made = Path(app.srcdir, MADE)
+    for name in figures.FIGURES:
+        make(made / "live", name)
+    config.html_static_path.append(MADE.as_posix())
+
+
+def scripts(app, page, template, context, doctree) -> None:
+    if doctree is not None and next(doctree.findall(LiveFigure), None) is not None:
+        app.add_js_file("live/live.js", loading_method="defer")
+        app.add_css_file("live/live.css")
+
+
+def setup(app) -> dict:
+    app.add_node(LiveFigure, html=(visit, depart), latex=(caption_only, caption_only))
+    app.add_directive("live", Live)
+    app.connect("config-inited", begin)
+    app.connect("html-page-context", scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
