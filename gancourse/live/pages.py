@@ -52,9 +52,8 @@ def visit(self, node: LiveFigure) -> None:
     root = Path(self.builder.srcdir, MADE, "live")
     static = relpath("_static/live", dirname(self.builder.current_docname) or ".")
     width, height = Image.open(root / "stills" / f"{name}.png").size
-    attributes = {
-        "class": "live", "ids": [f"live-{name}"], "data-figure": name, "data-version": version(each),
-    }  # fmt: skip
+    attributes = {"class": "live", "ids": [f"live-{name}"], "data-figure": name}
+    attributes["data-version"] = version(each)
     if each.data:
         attributes["data-data"] = ""
     if each.models:
