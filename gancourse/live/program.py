@@ -242,7 +242,7 @@ def _conv(to, node, x, weight, bias=None, stride=1, padding=0, dilation=1, group
         raise CourseError(f"{layer_of(node)}: groups={groups}: the engine knows no groups; use 1.")
     numbers = {"stride": pair(stride), "padding": pair(padding), "dilation": pair(dilation)}
     tensors = {"weight": weight, "bias": bias}
-    return to.add("conv", x, tensors=tensors, kernel=list(weight.shape[2:]), **numbers)
+    return to.add("conv", x, tensors=tensors, **numbers)
 
 
 @writes(aten.conv1d.default)
@@ -261,10 +261,12 @@ def _transposed(to, node, x, weight, bias=None, stride=1, padding=0, more=0, gro
             f"{layer_of(node)}: groups={groups}, dilation={dilation}: the engine's transposed "
             "convolutions know neither; use 1."
         )
-    inputs, outputs, *kernel = weight.shape
-    tensors = {"weight": weight.permute(1, 2, 3, 0).reshape(-1, inputs), "bias": bias}
+    tensors = {
+        "weight": weight.transpose(0, 1),
+        "bias": bias,
+    }  # (outputs, inputs, kernel), as conv's
     numbers = {"stride": pair(stride), "padding": pair(padding), "more": pair(more)}
-    return to.add("conv_transposed", x, tensors=tensors, kernel=kernel, outputs=outputs, **numbers)
+    return to.add("conv_transposed", x, tensors=tensors, **numbers)
 
 
 @writes(aten._native_batch_norm_legit_no_training.default)
@@ -276,8 +278,7 @@ def _batch_norm(to: Writer, node, x, weight, bias, mean, variance, momentum, eps
     if layer is None:
         return [to.add("affine", x, tensors={"gain": gain.float(), "bias": offset.float()})]
     own = layer.tensors["weight"].double()
-    rows = gain.repeat_interleave(len(own) // len(gain))
-    layer.tensors["weight"] = (own * rows.view(-1, *[1] * (own.dim() - 1))).float()
+    layer.tensors["weight"] = (own * gain.view(-1, *[1] * (own.dim() - 1))).float()
     before = layer.tensors.get("bias", torch.zeros_like(gain))
     layer.tensors["bias"] = (before.double() * gain + offset).float()
     return [x]

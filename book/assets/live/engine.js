@@ -5,165 +5,233 @@
 // PyTorch's order, one picture at a time, so that a picture is (1, channels, height, width).
 //
 // Nearly all the time is spent in one place. A convolution, a transposed convolution and a fully
-// connected layer are all one matrix product, of weights and of what they look at. That product
-// is 100 lines of WebAssembly (product.wat), which takes four numbers at once, or the same loop in
-// JavaScript where a browser cannot do that.
+// connected layer are all a product of weights and of what they look at. That product is a page of
+// WebAssembly (product.wat), which takes four numbers at once, or the same loop in JavaScript where
+// a browser cannot do that.
 //
 // It is one function without a page around it, so that a worker can be made of its source.
 "use strict";
 function liveEngine() {
 
-const WASM = "AGFzbQEAAAABCgFgBn9/f39/fwACEAEEbGl2ZQZtZW1vcnkCAAEDAgEABwsBB3Byb2R1Y3QAAArtBQHqBQILfwt7IARBAnQhBiAFQQV0IQcDQCAAIQkgAiEKIAMhCAJAA0AgCEEESA0B/QwAAAAAAAAAAAAAAAAAAAAAIRT9DAAAAAAAAAAAAAAAAAAAAAAhGP0MAAAAAAAAAAAAAAAAAAAAACEV/QwAAAAAAAAAAAAAAAAAAAAAIRn9DAAAAAAAAAAAAAAAAAAAAAAhFv0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIRf9DAAAAAAAAAAAAAAAAAAAAAAhGyAJIQwgDCAGaiENIA0gBmohDiAOIAZqIQ8gASEQIAQhCwNAIBD9AAQAIREgEP0ABBAhEiAM/QkCACETIBQgEyAR/eYB/eQBIRQgGCATIBL95gH95AEhGCAN/QkCACETIBUgEyAR/eYB/eQBIRUgGSATIBL95gH95AEhGSAO/QkCACETIBYgEyAR/eYB/eQBIRYgGiATIBL95gH95AEhGiAP/QkCACETIBcgEyAR/eYB/eQBIRcgGyATIBL95gH95AEhGyAMQQRqIQwgDUEEaiENIA5BBGohDiAPQQRqIQ8gEEEgaiEQIAtBAWsiCw0ACyAKIBT9CwQAIAogGP0LBBAgCiAHaiEKIAogFf0LBAAgCiAZ/QsEECAKIAdqIQogCiAW/QsEACAKIBr9CwQQIAogB2ohCiAKIBf9CwQAIAogG/0LBBAgCiAHaiEKIAkgBkECdGohCSAIQQRrIQgMAAsLAkADQCAIRQ0B/QwAAAAAAAAAAAAAAAAAAAAAIRT9DAAAAAAAAAAAAAAAAAAAAAAhGCABIRAgBCELA0AgCf0JAgAhEyAUIBMgEP0ABAD95gH95AEhFCAYIBMgEP0ABBD95gH95AEhGCAJQQRqIQkgEEEgaiEQIAtBAWsiCw0ACyAKIBT9CwQAIAogGP0LBBAgCiAHaiEKIAhBAWshCAwACwsgASAEQQV0aiEBIAJBIGohAiAFQQFrIgUNAAsLAKYBBG5hbWUCawEAHAABQQEBQgIBQwMBTQQBSwUBUAYDcm93BwRsaW5lCARsZWZ0CQFhCgFjCwFrDAJhMA0CYTEOAmEyDwJhMxABYhEBbBIBchMBeBQCbDAVAmwxFgJsMhcCbDMYAnIwGQJyMRoCcjIbAnIzAzIBAAcABnBhbmVscwEEcmVzdAIFZm91cnMDBWlubmVyBARkb25lBQRvbmVzBgVpbm5lcg==";
+const WASM = "AGFzbQEAAAABDgFgCn9/f39/f39/f38AAhABBGxpdmUGbWVtb3J5AgABAwIBAAcLAQdwcm9kdWN0AAAKrwYBrAYCDX8LeyAJIARsQQJ0IQogBUEFdCELA0AgACENIAIhDiADIQwCQANAIAxBBEgNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR79DAAAAAAAAAAAAAAAAAAAAAAhG/0MAAAAAAAAAAAAAAAAAAAAACEf/QwAAAAAAAAAAAAAAAAAAAAAIRz9DAAAAAAAAAAAAAAAAAAAAAAhIP0MAAAAAAAAAAAAAAAAAAAAACEd/QwAAAAAAAAAAAAAAAAAAAAAISEgDSESIBIgCmohEyATIApqIRQgFCAKaiEVIAkhECAIIREDQCABIBEoAgBqIRYgBCEPA0AgFv0ABAAhFyAW/QAEECEYIBL9CQIAIRkgGiAZIBf95gH95AEhGiAeIBkgGP3mAf3kASEeIBP9CQIAIRkgGyAZIBf95gH95AEhGyAfIBkgGP3mAf3kASEfIBT9CQIAIRkgHCAZIBf95gH95AEhHCAgIBkgGP3mAf3kASEgIBX9CQIAIRkgHSAZIBf95gH95AEhHSAhIBkgGP3mAf3kASEhIBJBBGohEiATQQRqIRMgFEEEaiEUIBVBBGohFSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAOIBv9CwQAIA4gH/0LBBAgDiALaiEOIA4gHP0LBAAgDiAg/QsEECAOIAtqIQ4gDiAd/QsEACAOICH9CwQQIA4gC2ohDiANIApBAnRqIQ0gDEEEayEMDAALCwJAA0AgDEUNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR4gCSEQIAghEQNAIAEgESgCAGohFiAEIQ8DQCAN/QkCACEZIBogGSAW/QAEAP3mAf3kASEaIB4gGSAW/QAEEP3mAf3kASEeIA1BBGohDSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAMQQFrIQwMAAsLIAEgB2ohASACQSBqIQIgBUEBayIFDQALCwDUAQRuYW1lAogBAQAiAAFBAQFCAgFDAwFNBAFLBQFQBgRzdGVwBwRuZXh0CAR0YXBzCQFUCgNyb3cLBGxpbmUMBGxlZnQNAWEOAWMPAWsQAXQRA3RhcBICYTATAmExFAJhMhUCYTMWAWIXAWwYAXIZAXgaAmwwGwJsMRwCbDIdAmwzHgJyMB8CcjEgAnIyIQJyMwNCAQAJAAZwYW5lbHMBBHJlc3QCBWZvdXJzAwZrZXJuZWwEBWlubmVyBQRkb25lBgRvbmVzBwZrZXJuZWwIBWlubmVy";
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const areaOf = (shape) => shape.reduce((product, n) => product * n, 1);
 const map = (shape, data = new Float32Array(areaOf(shape))) => ({ data, shape });
 
-// ---------------------------------------------------------------- the matrix product
+// ---------------------------------------------------------------- the product
 
-const SCRATCH = 1 << 15; // floats of B at a time: they stay in the processor's cache
-const ROWS = 16; // of a fully connected layer's input at a time
+const TAPS = 1024; // the heap's first numbers: where the places of a kernel lie
+const RESULTS = 1 << 16; // floats of results at a time: they stay in the processor's cache
 
-/** C = A B in JavaScript; what product.wat does. Places are counted in floats. */
-function plainProduct(heap, a, b, c, M, K, P) {
-  for (let p = 0; p < P; p++, b += 8 * K) {
-    for (let i = 0; i < M; i++) {
+/** C = A B in JavaScript: what product.wat does, with places and steps counted in floats. */
+function plainProduct(floats, taps, a, b, c, M, K, P, step, next, T) {
+  for (let p = 0; p < P; p++, b += next) {
+    for (let i = 0, at = a; i < M; i++) {
       let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-      for (let k = 0, at = a + i * K, of = b; k < K; k++, at++, of += 8) {
-        const x = heap[at];
-        s0 += x * heap[of]; s1 += x * heap[of + 1]; s2 += x * heap[of + 2]; s3 += x * heap[of + 3];
-        s4 += x * heap[of + 4]; s5 += x * heap[of + 5]; s6 += x * heap[of + 6]; s7 += x * heap[of + 7];
+      for (let t = 0; t < T; t++) {
+        for (let k = 0, of = b + taps[t]; k < K; k++, at++, of += step) {
+          const x = floats[at];
+          s0 += x * floats[of]; s1 += x * floats[of + 1]; s2 += x * floats[of + 2]; s3 += x * floats[of + 3];
+          s4 += x * floats[of + 4]; s5 += x * floats[of + 5]; s6 += x * floats[of + 6]; s7 += x * floats[of + 7];
+        }
       }
-      heap.set([s0, s1, s2, s3, s4, s5, s6, s7], c + 8 * (i * P + p));
+      const to = c + 8 * (i * P + p);
+      floats[to] = s0; floats[to + 1] = s1; floats[to + 2] = s2; floats[to + 3] = s3;
+      floats[to + 4] = s4; floats[to + 5] = s5; floats[to + 6] = s6; floats[to + 7] = s7;
     }
   }
 }
 
-/** Memory of some floats, and a matrix product in it. */
-function makeHeap(floats, simd = true) {
-  if (simd && typeof WebAssembly === "object") {
-    try {
-      const memory = new WebAssembly.Memory({ initial: Math.ceil(floats / 16384) }); // pages of 64 KiB
-      const module = new WebAssembly.Module(bytesOf(WASM));
-      const { product } = new WebAssembly.Instance(module, { live: { memory } }).exports;
-      return {
-        floats: new Float32Array(memory.buffer), simd: true,
-        product: (a, b, c, M, K, P) => product(4 * a, 4 * b, 4 * c, M, K, P),
-      };
-    } catch { /* a browser without SIMD refuses the module */ }
+/** Memory that grows: the taps, the weights, then room for a layer's input (b) and its results (c). */
+class Heap {
+  constructor(simd) {
+    this.b = TAPS;
+    this.room = [0, 0];
+    this.simd = simd && typeof WebAssembly === "object";
+    if (this.simd) {
+      try {
+        this.memory = new WebAssembly.Memory({ initial: 1 });
+        const module = new WebAssembly.Module(bytesOf(WASM));
+        this.wasm = new WebAssembly.Instance(module, { live: { memory: this.memory } }).exports.product;
+      } catch { this.simd = false; /* a browser without SIMD refuses the module */ }
+    }
+    this.floats = new Float32Array(0);
+    this.grow(TAPS);
   }
-  const heap = new Float32Array(floats);
-  return { floats: heap, simd: false, product: (...places) => plainProduct(heap, ...places) };
+
+  grow(floats) {
+    if (floats <= this.floats.length) return;
+    if (this.simd) {
+      const pages = Math.ceil((4 * floats - this.memory.buffer.byteLength) / 65536);
+      if (pages > 0) this.memory.grow(pages);
+      this.floats = new Float32Array(this.memory.buffer); // the old view has lost its memory
+    } else {
+      const larger = new Float32Array(floats);
+      larger.set(this.floats);
+      this.floats = larger;
+    }
+    this.taps = new Int32Array(this.floats.buffer, 0, TAPS);
+  }
+
+  /** Put weights in, and say where they lie. */
+  keep(weights) {
+    const at = this.b;
+    this.grow(at + weights.length);
+    this.floats.set(weights, at);
+    this.b += weights.length;
+    return at;
+  }
+
+  /** Have room for an input and for results, and give all floats. */
+  reserve(input, results) {
+    this.room = [Math.max(this.room[0], input), Math.max(this.room[1], results)];
+    this.c = this.b + this.room[0];
+    this.grow(this.c + this.room[1]);
+    return this.floats;
+  }
+
+  /** C (M, 8 P) at c = A (M, T K) at a, times B: row (t, k) at b + taps[t] + k step. */
+  product(a, b, M, K, P, step, next, taps) {
+    const unit = this.simd ? 4 : 1; // bytes or floats
+    taps.forEach((offset, t) => { this.taps[t] = unit * offset; });
+    if (this.simd) this.wasm(4 * a, 4 * b, 4 * this.c, M, K, P, 4 * step, 4 * next, 0, taps.length);
+    else plainProduct(this.floats, this.taps, a, b, this.c, M, K, P, step, next, taps.length);
+  }
 }
 
 // ---------------------------------------------------------------- layers with weights
 
-/** (1, C, H, W) with a border of zeros. */
-function padded({ data, shape: [, channels, height, width] }, [top, left]) {
-  if (!top && !left) return { data, height, width };
-  const h = height + 2 * top, w = width + 2 * left, out = new Float32Array(channels * h * w);
-  for (let row = 0, i = 0; i < channels; i++) {
-    for (let y = 0; y < height; y++, row += width) {
-      out.set(data.subarray(row, row + width), (i * h + y + top) * w + left);
+/**
+ * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
+ * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
+ * too. -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
+ */
+function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right], results) {
+  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + 2 * left) / right);
+  const step = down * right * h * w, size = channels * step + w + 16; // a last panel may look behind the end
+  const at = (y, x) => ((y % down) * right + x % right) * h * w + Math.floor(y / down) * w + Math.floor(x / right);
+  const floats = heap.reserve(size, results(w));
+  floats.fill(0, heap.b, heap.b + size);
+  for (let k = 0, from = 0; k < channels; k++) {
+    for (let y = 0; y < height; y++, from += width) {
+      for (let phase = 0; phase < Math.min(right, width); phase++) {
+        let to = heap.b + k * step + at(y + top, phase + left);
+        for (let x = phase; x < width; x += right) floats[to++] = data[from + x];
+      }
     }
   }
-  return { data: out, height: h, width: w };
+  return { at, step, w };
 }
 
 /**
- * A product over the places of a map, some at a time: `gather(first, count, at)` writes what a layer
- * looks at, K numbers for each place, as panels of 8 places; `scatter(first, count, line)` takes the results.
+ * At each of h x w places the sum of what lies at the taps, times weights (M, taps, channels), given to
+ * `take(k, i, from)`: the row i of output k lies at `from` in the heap. Some rows at a time.
  */
-function overPlaces(net, places, M, K, weights, gather, scatter) {
-  const { heap, b, c } = net, most = Math.max(1, Math.floor(SCRATCH / (8 * K)));
-  for (let first = 0; first < places; first += 8 * most) {
-    const count = Math.min(8 * most, places - first), panels = Math.ceil(count / 8);
-    gather(first, count, b);
-    heap.product(weights, b, c, M, K, panels);
-    scatter(first, count, 8 * panels);
+function overPlaces(heap, weights, M, channels, h, w, laid, first, taps, take) {
+  const block = Math.max(1, Math.floor(RESULTS / (M * laid.w)));
+  for (let top = 0; top < h; top += block) {
+    const rows = Math.min(block, h - top), panels = Math.ceil(((rows - 1) * laid.w + w) / 8);
+    heap.product(weights, heap.b + first + top * laid.w, M, channels, panels, laid.step, 8, taps);
+    for (let k = 0; k < M; k++) {
+      for (let i = 0; i < rows; i++) take(k, top + i, heap.c + 8 * panels * k + i * laid.w);
+    }
   }
 }
+
+/** Floats of results that `overPlaces` needs. */
+const resultsOf = (M, h) => (w) => M * (w * Math.min(h, Math.max(1, Math.floor(RESULTS / (M * w)))) + 8);
 
 /** A convolution: at each place, the sum of what the kernel covers, times its weights. */
-function conv(net, op, x) {
-  const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation;
-  const [, channels] = x.shape, out = op.weight.shape[0], K = channels * tall * wide;
-  const given = padded(x, op.padding), area = given.height * given.width;
-  const h = Math.floor((given.height - far * (tall - 1) - 1) / down) + 1;
-  const w = Math.floor((given.width - apart * (wide - 1) - 1) / right) + 1;
-  const y = map([1, out, h, w]), heap = net.heap.floats, seen = tall * wide;
-  const offsets = new Int32Array(8 * seen); // of 8 places, for each weight of the kernel
-  const gather = (first, count, at) => {
-    for (let p = first; p < first + count; p += 8) {
-      for (let j = 0; j < 8; j++) {
-        const place = Math.min(p + j, h * w - 1); // a last panel may have places to spare
-        const corner = Math.floor(place / w) * down * given.width + (place % w) * right;
-        for (let u = 0, t = j; u < tall; u++) {
-          for (let v = 0; v < wide; v++, t += 8) offsets[t] = corner + u * far * given.width + v * apart;
-        }
-      }
-      for (let channel = 0; channel < channels * area; channel += area) {
-        for (let t = 0; t < 8 * seen; t++, at++) heap[at] = given.data[channel + offsets[t]];
-      }
-    }
-  };
-  const scatter = (first, count, line) => {
-    for (let k = 0; k < out; k++) {
-      const from = net.c + k * line, to = k * h * w + first, bias = op.bias ? op.bias.data[k] : 0;
-      for (let j = 0; j < count; j++) y.data[to + j] = heap[from + j] + bias;
-    }
-  };
-  overPlaces(net, h * w, out, K, op.weight.at, gather, scatter);
+function conv(heap, op, x) {
+  const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation, [top, left] = op.padding;
+  const [, channels, height, width] = x.shape, outputs = op.outputs;
+  const h = Math.floor((height + 2 * top - far * (tall - 1) - 1) / down) + 1;
+  const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
+  const y = map([1, outputs, h, w]), laid = lay(heap, x, op.padding, op.stride, resultsOf(outputs, h));
+  const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
+  overPlaces(heap, op.weight.at, outputs, channels, h, w, laid, 0, taps, (k, i, from) => {
+    const bias = op.bias ? op.bias.data[k] : 0, to = (k * h + i) * w;
+    for (let j = 0; j < w; j++) y.data[to + j] = heap.floats[from + j] + bias;
+  });
   return y;
 }
 
-/** A transposed convolution: each place paints the kernel, times its number, onto the larger map. */
-function convTransposed(net, op, x) {
+/**
+ * A transposed convolution, (H, W) -> stride times as large. Which weights of the kernel reach a pixel
+ * depends only on where it lies within its stride x stride block; so this is one small convolution for
+ * each place in the block. That is also why its pictures can have chequers.
+ */
+function convTransposed(heap, op, x) {
   const [tall, wide] = op.kernel, [down, right] = op.stride, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape, out = op.outputs, area = height * width;
+  const [, channels, height, width] = x.shape, outputs = op.outputs;
   const h = (height - 1) * down - 2 * top + tall + op.more[0];
   const w = (width - 1) * right - 2 * left + wide + op.more[1];
-  const y = map([1, out, h, w]), heap = net.heap.floats;
-  if (op.bias) for (let k = 0; k < out; k++) y.data.fill(op.bias.data[k], k * h * w, (k + 1) * h * w);
-  const gather = (first, count, at) => {
-    for (let p = first; p < first + count; p += 8) {
-      const n = Math.min(8, area - p);
-      for (let from = p; from < channels * area; from += area, at += 8) {
-        for (let j = 0; j < n; j++) heap[at + j] = x.data[from + j];
-      }
-    }
-  };
-  const scatter = (first, count, line) => {
-    for (let k = 0, from = net.c; k < out; k++) {
-      for (let u = 0; u < tall; u++) for (let v = 0; v < wide; v++, from += line) {
-        let i = Math.floor(first / width), j = first % width;
-        for (let p = 0; p < count; p++) {
-          const row = i * down - top + u, column = j * right - left + v;
-          if (row >= 0 && row < h && column >= 0 && column < w) y.data[(k * h + row) * w + column] += heap[from + p];
-          if (++j === width) { j = 0; i++; }
-        }
-      }
-    }
-  };
-  overPlaces(net, area, out * tall * wide, channels, op.weight.at, gather, scatter);
+  const y = map([1, outputs, h, w]), edge = [Math.ceil(tall / down), Math.ceil(wide / right)];
+  const laid = lay(heap, x, edge, [1, 1], resultsOf(outputs, height + 2 * edge[0]));
+  for (const { u, v, at } of op.parts) {
+    // Output row i down + u - top gets weight u + m down of input row i - m.
+    const i0 = Math.max(0, Math.ceil((top - u) / down)), i1 = Math.floor((h - 1 + top - u) / down) + 1;
+    const j0 = Math.max(0, Math.ceil((left - v) / right)), j1 = Math.floor((w - 1 + left - v) / right) + 1;
+    const [m, n] = [Math.ceil((tall - u) / down), Math.ceil((wide - v) / right)];
+    const taps = places(m, n, (a, b) => laid.at(edge[0] - a + m, edge[1] - b + n) - laid.at(m, n));
+    const first = laid.at(i0, j0);
+    overPlaces(heap, at, outputs, channels, i1 - i0, j1 - j0, laid, first, taps, (k, i, from) => {
+      const bias = op.bias ? op.bias.data[k] : 0;
+      let to = (k * h + (i0 + i) * down + u - top) * w + j0 * right + v - left;
+      for (let j = 0; j < j1 - j0; j++, to += right) y.data[to] = heap.floats[from + j] + bias;
+    });
+  }
   return y;
 }
 
+const places = (tall, wide, f) => Array.from({ length: tall * wide }, (_, t) => f(Math.floor(t / wide), t % wide));
+
 /** A fully connected layer, on each row of (..., inputs). */
-function dense(net, op, x) {
+function dense(heap, op, x) {
   const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs;
-  const { heap, b, c } = net, panels = Math.ceil(outputs / 8), y = map([...x.shape.slice(0, -1), outputs]);
-  for (let first = 0; first < rows; first += ROWS) {
-    const some = Math.min(ROWS, rows - first);
-    heap.floats.set(x.data.subarray(first * inputs, (first + some) * inputs), b);
-    heap.product(b, op.weight.at, c, some, inputs, panels);
-    for (let i = 0, to = first * outputs; i < some; i++) {
-      for (let k = 0; k < outputs; k++, to++) {
-        y.data[to] = heap.floats[c + 8 * panels * i + k] + (op.bias ? op.bias.data[k] : 0);
-      }
-    }
+  const panels = Math.ceil(outputs / 8), y = map([...x.shape.slice(0, -1), outputs]);
+  const floats = heap.reserve(x.data.length, rows * 8 * panels);
+  floats.set(x.data, heap.b);
+  heap.product(heap.b, op.weight.at, rows, inputs, panels, 8, 8 * inputs, [0]);
+  for (let i = 0, to = 0; i < rows; i++) {
+    const from = heap.c + 8 * panels * i;
+    for (let k = 0; k < outputs; k++) y.data[to++] = floats[from + k] + (op.bias ? op.bias.data[k] : 0);
   }
   return y;
+}
+
+/**
+ * Lay a layer's weights into the heap as the product reads them: (outputs, taps, inputs), and for a fully
+ * connected layer panels of 8 outputs.
+ */
+function keepWeights(heap, op) {
+  const { data, shape } = op.weight;
+  if (op.op === "dense") {
+    const [outputs, inputs] = shape, panels = new Float32Array(Math.ceil(outputs / 8) * 8 * inputs);
+    for (let k = 0, from = 0; k < outputs; k++) {
+      for (let i = 0; i < inputs; i++) panels[(Math.floor(k / 8) * inputs + i) * 8 + (k % 8)] = data[from++];
+    }
+    op.weight = { shape, at: heap.keep(panels) };
+    return;
+  }
+  const [outputs, inputs, tall, wide] = shape; // of a transposed one too
+  const pick = (rows, columns) => {
+    const picked = new Float32Array(outputs * rows.length * columns.length * inputs);
+    let to = 0;
+    for (let k = 0; k < outputs; k++) for (const u of rows) for (const v of columns) {
+      for (let c = 0; c < inputs; c++) picked[to++] = data[((k * inputs + c) * tall + u) * wide + v];
+    }
+    return heap.keep(picked);
+  };
+  const every = (n, from, step) => Array.from({ length: Math.ceil((n - from) / step) }, (_, i) => from + i * step);
+  if (op.op === "conv_transposed") {
+    const [down, right] = op.stride;
+    op.parts = places(down, right, (u, v) => ({ u, v, at: pick(every(tall, u, down), every(wide, v, right)) }));
+    op.weight = { shape };
+  } else op.weight = { shape, at: pick(every(tall, 0, 1), every(wide, 0, 1)) };
+  op.kernel = [tall, wide];
+  op.outputs = outputs;
 }
 
 // ---------------------------------------------------------------- everything else
@@ -172,6 +240,13 @@ function dense(net, op, x) {
 function each(op, x, f) {
   const y = op.reuse ? x : map(x.shape);
   for (let i = 0; i < x.data.length; i++) y.data[i] = f(x.data[i]);
+  return y;
+}
+
+/** Numbers below 0 times a slope. */
+function leaky(op, x, slope) {
+  const y = op.reuse ? x : map(x.shape), from = x.data, to = y.data;
+  for (let i = 0; i < from.length; i++) to[i] = from[i] < 0 ? slope * from[i] : from[i];
   return y;
 }
 
@@ -200,15 +275,19 @@ function both(x, y, f) {
   return out;
 }
 
-/** Each channel of (1, C, ...) times a gain, plus a bias. */
-function affine(op, x) {
+/** Each channel of (1, C, ...) times a gain, plus a bias; null is none. */
+function affine(op, x, gains, biases) {
   const channels = x.shape[1], area = x.data.length / channels, y = op.reuse ? x : map(x.shape);
   for (let k = 0; k < channels; k++) {
-    const gain = op.gain.data[k], bias = op.bias.data[k];
+    const gain = gains ? gains.data[k] : 1, bias = biases ? biases.data[k] : 0;
     for (let i = k * area; i < (k + 1) * area; i++) y.data[i] = gain * x.data[i] + bias;
   }
   return y;
 }
+
+/** Whether y is (1, C, 1, ...): one number for each channel of x. */
+const perChannel = (x, y) => x.shape.length > 2 && y.data.length === x.shape[1] && y.shape[1] === x.shape[1]
+  && x.shape.length === y.shape.length;
 
 /** Group normalisation: mean 0 and deviation 1 in each group of channels; then gain and bias. */
 function normalised(op, x) {
@@ -375,22 +454,22 @@ function noise({ p }, x, uniform) {
 }
 
 const OPERATIONS = {
-  conv: (op, [x], net) => conv(net, op, x),
-  conv_transposed: (op, [x], net) => convTransposed(net, op, x),
-  dense: (op, [x], net) => dense(net, op, x),
-  affine: (op, [x]) => affine(op, x),
+  conv: (op, [x], heap) => conv(heap, op, x),
+  conv_transposed: (op, [x], heap) => convTransposed(heap, op, x),
+  dense: (op, [x], heap) => dense(heap, op, x),
+  affine: (op, [x]) => affine(op, x, op.gain, op.bias),
   group_norm: (op, [x]) => normalised(op, x),
-  relu: (op, [x]) => each(op, x, (v) => (v < 0 ? 0 : v)),
-  leaky_relu: (op, [x]) => each(op, x, (v) => (v < 0 ? op.slope * v : v)),
+  relu: (op, [x]) => leaky(op, x, 0),
+  leaky_relu: (op, [x]) => leaky(op, x, op.slope),
   prelu: (op, [x]) => prelu(op, x),
   tanh: (op, [x]) => each(op, x, Math.tanh),
   sigmoid: (op, [x]) => each(op, x, (v) => 1 / (1 + Math.exp(-v))),
   exp: (op, [x]) => each(op, x, Math.exp),
   at_least: (op, [x]) => each(op, x, (v) => Math.max(v, op.least)),
   above: (op, [x]) => each(op, x, (v) => Number(v > op.bound)),
-  add: (op, [x, y]) => both(x, y, (a, b) => a + b),
+  add: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, null, y) : both(x, y, (a, b) => a + b)),
   subtract: (op, [x, y]) => both(x, y, (a, b) => a - b),
-  multiply: (op, [x, y]) => both(x, y, (a, b) => a * b),
+  multiply: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, y, null) : both(x, y, (a, b) => a * b)),
   divide: (op, [x, y]) => both(x, y, (a, b) => a / b),
   concat: (op, maps) => concat(op, maps),
   slice: (op, [x]) => slice(op, x),
@@ -404,7 +483,7 @@ const OPERATIONS = {
   nearest: (op, [x]) => nearest(op, x),
   bilinear: (op, [x]) => bilinear(op, x),
   pixel_shuffle: (op, [x]) => shuffled(op, x),
-  noise: (op, [x], net, uniform) => (uniform ? noise(op, x, uniform) : x),
+  noise: (op, [x], heap, uniform) => (uniform ? noise(op, x, uniform) : x),
 };
 
 // ---------------------------------------------------------------- a network
@@ -416,23 +495,6 @@ function floatsOf(blob, { shape, at, scale }) {
   const levels = new Int8Array(blob.buffer, start + at, size), run = size / shape[0];
   const rows = new Float32Array(blob.buffer, start + scale, shape[0]);
   return Float32Array.from(levels, (level, i) => level * rows[Math.floor(i / run)]);
-}
-
-/** Where a matrix of (outputs, inputs) lies as the product's B: panels of 8 outputs. */
-function inPanels({ data, shape: [outputs, inputs] }) {
-  const panels = new Float32Array(Math.ceil(outputs / 8) * 8 * inputs);
-  for (let k = 0, from = 0; k < outputs; k++) {
-    for (let i = 0; i < inputs; i++) panels[(Math.floor(k / 8) * inputs + i) * 8 + (k % 8)] = data[from++];
-  }
-  return panels;
-}
-
-/** The most floats that an operation needs beside its maps: of what it looks at, and of results. */
-function scratchOf(op) {
-  const { shape } = op.weight, rows = shape[0], K = areaOf(shape.slice(1));
-  if (op.op === "dense") return [ROWS * K, ROWS * 8 * Math.ceil(rows / 8)];
-  const panels = Math.max(1, Math.floor(SCRATCH / (8 * K)));
-  return [8 * K * panels, 8 * rows * panels];
 }
 
 /**
@@ -448,14 +510,8 @@ function open(program, weights, { simd = true } = {}) {
     for (const [name, i] of Object.entries(op.tensors ?? {})) own[name] = { ...tensors[i] };
     return own;
   });
-  const heavy = ops.filter((op) => op.weight);
-  const matrices = heavy.map((op) => (op.op === "dense" ? inPanels(op.weight) : op.weight.data));
-  let floats = 0;
-  heavy.forEach((op, i) => { op.weight.at = floats; floats += matrices[i].length; });
-  const need = heavy.map(scratchOf), most = (i) => need.reduce((top, each) => Math.max(top, each[i]), 0);
-  const net = { b: floats, c: floats + most(0) };
-  net.heap = makeHeap(net.c + most(1), simd);
-  heavy.forEach((op, i) => { net.heap.floats.set(matrices[i], op.weight.at); delete op.weight.data; });
+  const heap = new Heap(simd);
+  for (const op of ops) if (op.weight) keepWeights(heap, op);
 
   function run(given, { uniform } = {}) {
     const values = program.inputs.map(({ name, shape }) => {
@@ -468,12 +524,12 @@ function open(program, weights, { simd = true } = {}) {
     const ends = program.last; // of each value, the last operation that reads it
     ops.forEach((op, i) => {
       const read = op.from.map((n) => (typeof n === "number" ? values[n] : tensors[n.tensor]));
-      values.push(OPERATIONS[op.op](op, read, net, uniform));
+      values.push(OPERATIONS[op.op](op, read, heap, uniform));
       for (const n of op.from) if (ends[n] === i) values[n] = null; // its memory is free again
     });
     return values[program.output];
   }
-  return { name: program.name, program, blob, run, simd: net.heap.simd };
+  return { name: program.name, program, blob, run, simd: heap.simd };
 }
 
 return { open, map, source: liveEngine.toString() };

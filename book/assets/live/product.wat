@@ -1,20 +1,24 @@
-;; The matrix product that all layers come down to: C = A B, floats of 32 bits.
+;; The product that all layers come down to: C = A B, floats of 32 bits.
 ;;
-;; A (M, K) lies row after row. B (K, 8 P) is cut into P panels of 8 columns, (P, K, 8), so that
-;; the innermost loop reads it from front to back. C (M, 8 P) lies row after row.
-;; Four rows of A are taken at once: what is read of B is then used four times. Eight sums of four
-;; floats each stay in registers; the memory is touched once per product of 4 x 8.
+;; A (M, T K) lies row after row, and C (M, 8 P) too. B is not laid out as a matrix: its row (t, k)
+;; begins $taps[t] + k $step bytes behind $B, and $next bytes lead from eight of its columns to the
+;; next eight. So a convolution reads its picture where it lies: t is a place in the kernel, k a
+;; channel.
+;; Four rows of A are taken at once, so that what is read of B is used four times. The sums, eight
+;; times four floats, stay in registers while t and k run.
 (module
   (import "live" "memory" (memory 1))
   (func (export "product")
     (param $A i32) (param $B i32) (param $C i32) (param $M i32) (param $K i32) (param $P i32)
+    (param $step i32) (param $next i32) (param $taps i32) (param $T i32)
     (local $row i32) (local $line i32) (local $left i32) (local $a i32) (local $c i32) (local $k i32)
+    (local $t i32) (local $tap i32)
     (local $a0 i32) (local $a1 i32) (local $a2 i32) (local $a3 i32) (local $b i32)
     (local $l v128) (local $r v128) (local $x v128)
     (local $l0 v128) (local $l1 v128) (local $l2 v128) (local $l3 v128)
     (local $r0 v128) (local $r1 v128) (local $r2 v128) (local $r3 v128)
-    (local.set $row (i32.shl (local.get $K) (i32.const 2)))   ;; bytes from one row of A to the next
-    (local.set $line (i32.shl (local.get $P) (i32.const 5)))  ;; and of C
+    (local.set $row (i32.shl (i32.mul (local.get $T) (local.get $K)) (i32.const 2))) ;; bytes from one row of A to the next
+    (local.set $line (i32.shl (local.get $P) (i32.const 5)))                   ;; and of C
     (loop $panels
       (local.set $a (local.get $A))
       (local.set $c (local.get $C))
@@ -30,29 +34,34 @@
           (local.set $a1 (i32.add (local.get $a0) (local.get $row)))
           (local.set $a2 (i32.add (local.get $a1) (local.get $row)))
           (local.set $a3 (i32.add (local.get $a2) (local.get $row)))
-          (local.set $b (local.get $B))
-          (local.set $k (local.get $K))
-          (loop $inner
-            (local.set $l (v128.load (local.get $b)))
-            (local.set $r (v128.load offset=16 (local.get $b)))
-            (local.set $x (v128.load32_splat (local.get $a0)))
-            (local.set $l0 (f32x4.add (local.get $l0) (f32x4.mul (local.get $x) (local.get $l))))
-            (local.set $r0 (f32x4.add (local.get $r0) (f32x4.mul (local.get $x) (local.get $r))))
-            (local.set $x (v128.load32_splat (local.get $a1)))
-            (local.set $l1 (f32x4.add (local.get $l1) (f32x4.mul (local.get $x) (local.get $l))))
-            (local.set $r1 (f32x4.add (local.get $r1) (f32x4.mul (local.get $x) (local.get $r))))
-            (local.set $x (v128.load32_splat (local.get $a2)))
-            (local.set $l2 (f32x4.add (local.get $l2) (f32x4.mul (local.get $x) (local.get $l))))
-            (local.set $r2 (f32x4.add (local.get $r2) (f32x4.mul (local.get $x) (local.get $r))))
-            (local.set $x (v128.load32_splat (local.get $a3)))
-            (local.set $l3 (f32x4.add (local.get $l3) (f32x4.mul (local.get $x) (local.get $l))))
-            (local.set $r3 (f32x4.add (local.get $r3) (f32x4.mul (local.get $x) (local.get $r))))
-            (local.set $a0 (i32.add (local.get $a0) (i32.const 4)))
-            (local.set $a1 (i32.add (local.get $a1) (i32.const 4)))
-            (local.set $a2 (i32.add (local.get $a2) (i32.const 4)))
-            (local.set $a3 (i32.add (local.get $a3) (i32.const 4)))
-            (local.set $b (i32.add (local.get $b) (i32.const 32)))
-            (br_if $inner (local.tee $k (i32.sub (local.get $k) (i32.const 1)))))
+          (local.set $t (local.get $T))
+          (local.set $tap (local.get $taps))
+          (loop $kernel
+            (local.set $b (i32.add (local.get $B) (i32.load (local.get $tap))))
+            (local.set $k (local.get $K))
+            (loop $inner
+              (local.set $l (v128.load (local.get $b)))
+              (local.set $r (v128.load offset=16 (local.get $b)))
+              (local.set $x (v128.load32_splat (local.get $a0)))
+              (local.set $l0 (f32x4.add (local.get $l0) (f32x4.mul (local.get $x) (local.get $l))))
+              (local.set $r0 (f32x4.add (local.get $r0) (f32x4.mul (local.get $x) (local.get $r))))
+              (local.set $x (v128.load32_splat (local.get $a1)))
+              (local.set $l1 (f32x4.add (local.get $l1) (f32x4.mul (local.get $x) (local.get $l))))
+              (local.set $r1 (f32x4.add (local.get $r1) (f32x4.mul (local.get $x) (local.get $r))))
+              (local.set $x (v128.load32_splat (local.get $a2)))
+              (local.set $l2 (f32x4.add (local.get $l2) (f32x4.mul (local.get $x) (local.get $l))))
+              (local.set $r2 (f32x4.add (local.get $r2) (f32x4.mul (local.get $x) (local.get $r))))
+              (local.set $x (v128.load32_splat (local.get $a3)))
+              (local.set $l3 (f32x4.add (local.get $l3) (f32x4.mul (local.get $x) (local.get $l))))
+              (local.set $r3 (f32x4.add (local.get $r3) (f32x4.mul (local.get $x) (local.get $r))))
+              (local.set $a0 (i32.add (local.get $a0) (i32.const 4)))
+              (local.set $a1 (i32.add (local.get $a1) (i32.const 4)))
+              (local.set $a2 (i32.add (local.get $a2) (i32.const 4)))
+              (local.set $a3 (i32.add (local.get $a3) (i32.const 4)))
+              (local.set $b (i32.add (local.get $b) (local.get $step)))
+              (br_if $inner (local.tee $k (i32.sub (local.get $k) (i32.const 1)))))
+            (local.set $tap (i32.add (local.get $tap) (i32.const 4)))
+            (br_if $kernel (local.tee $t (i32.sub (local.get $t) (i32.const 1)))))
           (v128.store (local.get $c) (local.get $l0))
           (v128.store offset=16 (local.get $c) (local.get $r0))
           (local.set $c (i32.add (local.get $c) (local.get $line)))
@@ -72,22 +81,27 @@
         (loop $ones
           (br_if $done (i32.eqz (local.get $left)))
           (local.set $l0 (v128.const f32x4 0 0 0 0)) (local.set $r0 (v128.const f32x4 0 0 0 0))
-          (local.set $b (local.get $B))
-          (local.set $k (local.get $K))
-          (loop $inner
-            (local.set $x (v128.load32_splat (local.get $a)))
-            (local.set $l0 (f32x4.add (local.get $l0)
-              (f32x4.mul (local.get $x) (v128.load (local.get $b)))))
-            (local.set $r0 (f32x4.add (local.get $r0)
-              (f32x4.mul (local.get $x) (v128.load offset=16 (local.get $b)))))
-            (local.set $a (i32.add (local.get $a) (i32.const 4)))
-            (local.set $b (i32.add (local.get $b) (i32.const 32)))
-            (br_if $inner (local.tee $k (i32.sub (local.get $k) (i32.const 1)))))
+          (local.set $t (local.get $T))
+          (local.set $tap (local.get $taps))
+          (loop $kernel
+            (local.set $b (i32.add (local.get $B) (i32.load (local.get $tap))))
+            (local.set $k (local.get $K))
+            (loop $inner
+              (local.set $x (v128.load32_splat (local.get $a)))
+              (local.set $l0 (f32x4.add (local.get $l0)
+                  (f32x4.mul (local.get $x) (v128.load (local.get $b)))))
+              (local.set $r0 (f32x4.add (local.get $r0)
+                  (f32x4.mul (local.get $x) (v128.load offset=16 (local.get $b)))))
+              (local.set $a (i32.add (local.get $a) (i32.const 4)))
+              (local.set $b (i32.add (local.get $b) (local.get $step)))
+              (br_if $inner (local.tee $k (i32.sub (local.get $k) (i32.const 1)))))
+            (local.set $tap (i32.add (local.get $tap) (i32.const 4)))
+            (br_if $kernel (local.tee $t (i32.sub (local.get $t) (i32.const 1)))))
           (v128.store (local.get $c) (local.get $l0))
           (v128.store offset=16 (local.get $c) (local.get $r0))
           (local.set $c (i32.add (local.get $c) (local.get $line)))
           (local.set $left (i32.sub (local.get $left) (i32.const 1)))
           (br $ones)))
-      (local.set $B (i32.add (local.get $B) (i32.shl (local.get $K) (i32.const 5))))
+      (local.set $B (i32.add (local.get $B) (local.get $next)))
       (local.set $C (i32.add (local.get $C) (i32.const 32)))
       (br_if $panels (local.tee $P (i32.sub (local.get $P) (i32.const 1)))))))
