@@ -140,7 +140,7 @@ function choice(label, labels, onchoose, first = 0) {
 
 /** A range with its name before and its value behind. -> {box, input, value, set(value)} */
 function slider(label, { min = 0, max = 1, step = 0.01, value = min, format = (v) => v.toFixed(2) }, oninput) {
-  const shown = element("output");
+  const shown = element("output", { attr: { "aria-live": "off" } }); // the range says its value itself
   const input = element("input", { type: "range", min, max, step });
   const part = {
     input,
@@ -222,13 +222,13 @@ function canvas(width, height, label, className = "live-pixels") {
   return element("canvas", { width, height, className, attr: { role: "img", "aria-label": label } });
 }
 
-/** Show a picture (1 or 3, H, W) in [-1, 1] on a canvas, which takes its size. */
+/** Show a picture (1 or 3, H, W) in [-1, 1] on a canvas, which takes its size. Its bytes round by themselves. */
 function paint(target, { data, shape }) {
   const [channels, height, width] = shape.slice(-3), area = height * width;
   if (target.width !== width || target.height !== height) Object.assign(target, { width, height });
   const context = target.getContext("2d"), image = context.createImageData(width, height);
   for (let p = 0; p < area; p++) {
-    for (let k = 0; k < 3; k++) image.data[4 * p + k] = (data[(channels === 3 ? k : 0) * area + p] + 1) * 127.5 + 0.5;
+    for (let k = 0; k < 3; k++) image.data[4 * p + k] = (data[(channels === 3 ? k : 0) * area + p] + 1) * 127.5;
     image.data[4 * p + 3] = 255;
   }
   context.putImageData(image, 0, 0);
