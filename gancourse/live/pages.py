@@ -21,6 +21,7 @@ from docutils import nodes
 from PIL import Image
 from sphinx.util.docutils import SphinxDirective
 
+from gancourse import models
 from gancourse.data.sources import bundled
 from gancourse.files import replacing, sha256, write_text
 from gancourse.live import figures, script
@@ -98,7 +99,7 @@ def make(root: Path, name: str) -> None:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == now:
         return
     for model in figure.models:
-        write_text(root / "models" / f"{model}.js", script.of(model))
+        write_text(root / "models" / f"{model}.js", script.of(models.load(model), model))
     if figure.data:
         text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
         write_text(root / "data" / f"{name}.js", text)

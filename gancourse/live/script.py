@@ -12,7 +12,8 @@ import json
 import torch
 from torch import Tensor
 
-from gancourse.live.program import Program
+from gancourse.game import Game
+from gancourse.live.program import Program, program
 
 LEAST = 512  # numbers of a matrix that is worth rounding
 REUSE = ("affine", "relu", "leaky_relu", "prelu", "tanh", "sigmoid", "exp", "at_least", "above")
@@ -55,15 +56,15 @@ class Blob:
         return len(self.tensors) - 1
 
 
-def pack(name: str, program: Program, exact: bool = False) -> tuple[dict, bytes]:
+def pack(name: str, made: Program, exact: bool = False) -> tuple[dict, bytes]:
     """What the engine opens: a description as JSON can hold it, and the weights' bytes.
 
     Args:
         exact: leave all weights float32.
     """
-    blob, first, readers = Blob(), len(program.inputs), program.readers()
+    blob, first, readers = Blob(), len(made.inputs), made.readers()
     operations = []
-    for i, each in enumerate(program.operations):
+    for i, each in enumerate(made.operations):
         line = {"op": each.name, **each.numbers}
         if each.tensors:
             line["tensors"] = {key: blob.add(value, exact) for key, value in each.tensors.items()}
@@ -72,23 +73,32 @@ def pack(name: str, program: Program, exact: bool = False) -> tuple[dict, bytes]
             for value in each.given
         ]
         source = line["from"][0]
-        if each.name in REUSE and source >= first and readers[source] == [i]:
-            line["reuse"] = program.operations[source - first].name not in SHARES
+        if (
+            each.name in REUSE
+            and isinstance(source, int)
+            and source >= first
+            and readers[source] == [i]
+        ):
+            line["reuse"] = made.operations[source - first].name not in SHARES
         operations.append(line)
     last = {value: max(found) for value, found in enumerate(readers) if found}
     description = {
         "name": name,
-        "inputs": [{"name": key, "shape": shape} for key, shape in program.inputs.items()],
+        "inputs": [{"name": key, "shape": shape} for key, shape in made.inputs.items()],
         "ops": operations,
         "tensors": blob.tensors,
-        "last": {value: i for value, i in last.items() if value != program.output},
-        "output": program.output,
+        "last": {value: i for value, i in last.items() if value != made.output},
+        "output": made.output,
     }
     return description, bytes(blob.bytes)
 
 
-def write(name: str, program: Program) -> str:
-    """A classic script that registers the network under `name`."""
-    description, weights = pack(name, program)
+def of(game: Game, name: str) -> str:
+    """A classic script that registers a game's network under `name`.
+
+    Raises:
+        CourseError: the engine lacks one of its layers.
+    """
+    description, weights = pack(name, program(*game.drawing()))
     line = json.dumps(description, separators=(",", ":"))
     return f'Live.model({json.dumps(name)},{line},"{base64.b64encode(weights).decode()}");\n'
