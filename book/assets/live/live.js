@@ -28,6 +28,7 @@ function fetchScript(path) {
       script.src = url;
       script.onload = resolve;
       script.onerror = () => {
+        script.remove();
         fetched.delete(url); // the reader may try again
         reject(new Error(`${path.replace(/\?.*/, "")} could not be loaded`));
       };
@@ -49,10 +50,10 @@ const register = (kind) => (name, ...value) => {
 };
 
 /** A network that `Live.model` registered, ready to run; the engine comes with the first. */
-async function load(name, version = "") {
+async function load(name, version) {
   const [[program, weights]] = await Promise.all([
-    fetchNamed("model", name, `models/${name}.js${version}`),
-    fetchScript("engine.js"),
+    fetchNamed("model", name, `models/${name}.js?${version}`),
+    fetchScript(`engine.js?${version}`),
   ]);
   return Live.engine.open(program, weights);
 }
@@ -61,6 +62,7 @@ async function load(name, version = "") {
 
 async function wake(root) {
   if (root.dataset.state) return;
+  const asked = root.contains(document.activeElement); // a button, which is about to go
   root.dataset.state = "waking";
   const { figure, version, models = "" } = root.dataset;
   const say = (text) => { root.querySelector(".live-status").textContent = text; };
@@ -68,14 +70,15 @@ async function wake(root) {
   try {
     const names = models.split(" ").filter(Boolean);
     const [start, data, ...networks] = await Promise.all([
-      fetchNamed("figure", figure, `${figure}.js`),
+      fetchNamed("figure", figure, `${figure}.js?${version}`),
       "data" in root.dataset ? fetchNamed("data", figure, `data/${figure}.js?${version}`) : null,
-      ...names.map((name) => load(name, `?${version}`)),
+      ...names.map((name) => load(name, version)),
     ]);
     const stage = element("div", { className: "live-stage" });
     const byName = Object.fromEntries(names.map((name, i) => [name, networks[i]]));
     await start(stage, { models: byName, data, root });
     root.querySelector(".live-stage").replaceWith(stage);
+    if (asked) stage.querySelector("button, input, select, [tabindex]")?.focus();
     root.dataset.state = "awake";
     say("");
     root.dispatchEvent(new CustomEvent("live-awake"));
@@ -121,7 +124,7 @@ function button(text, onclick, attr = {}) {
   return element("button", { type: "button", className: "live-button", textContent: text, onclick, attr });
 }
 
-/** Buttons of which one is pressed. `labels` are texts or elements. -> {box, value, choose(i)} */
+/** Buttons of which one is pressed. `labels` are texts or elements. -> {box, value, press(i), choose(i)} */
 function choice(label, labels, onchoose, first = 0) {
   const buttons = labels.map((each, i) => {
     const made = button("", () => part.choose(i));
@@ -133,7 +136,7 @@ function choice(label, labels, onchoose, first = 0) {
     part.value = i;
     buttons.forEach((each, j) => each.setAttribute("aria-pressed", String(i === j)));
   };
-  const part = { box, buttons, value: first, choose(i) { press(i); onchoose(i); } };
+  const part = { box, buttons, value: first, press, choose(i) { press(i); onchoose(i); } };
   press(first);
   return part;
 }
@@ -184,14 +187,20 @@ function pad(across, up, onmove) {
       [part.x, part.y] = [x, y].map((v) => Math.max(-1, Math.min(1, v)));
       knob.style.left = `${50 + 50 * part.x}%`;
       knob.style.top = `${50 - 50 * part.y}%`;
-      inputs[0].value = part.x;
-      inputs[1].value = part.y;
+      [part.x, part.y].forEach((v, i) => {
+        inputs[i].value = v;
+        inputs[i].setAttribute("aria-valuetext", v.toFixed(2));
+      });
     },
   };
   const move = (x, y) => { part.set(x, y); onmove(part); };
-  drag(square, (x, y) => move(2 * x - 1, 1 - 2 * y));
+  drag(square, (x, y, first) => {
+    if (first) inputs[0].focus({ preventScroll: true }); // so that arrow keys go on from here
+    move(2 * x - 1, 1 - 2 * y);
+  });
   inputs[0].addEventListener("input", () => move(Number(inputs[0].value), part.y));
   inputs[1].addEventListener("input", () => move(part.x, Number(inputs[1].value)));
+  inputs[1].setAttribute("aria-orientation", "vertical");
   part.set(0, 0);
   return part;
 }
@@ -203,18 +212,26 @@ function drag(target, onmove, onend = () => {}) {
     const { left, top, width, height } = target.getBoundingClientRect();
     onmove((event.clientX - left) / width, (event.clientY - top) / height, first);
   };
+  let pointer = null; // one at a time: a second finger does not fight the first
   target.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    target.setPointerCapture(event.pointerId);
+    if (event.button || pointer !== null) return;
+    pointer = event.pointerId;
+    target.setPointerCapture(pointer);
     tell(event, true);
     event.preventDefault();
   });
   target.addEventListener("pointermove", (event) => {
-    if (!target.hasPointerCapture(event.pointerId)) return;
+    if (event.pointerId !== pointer) return;
     const moves = event.getCoalescedEvents?.() ?? [];
     for (const each of moves.length ? moves : [event]) tell(each, false);
   });
-  for (const name of ["pointerup", "pointercancel"]) target.addEventListener(name, onend);
+  for (const name of ["pointerup", "pointercancel"]) {
+    target.addEventListener(name, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      onend(event);
+    });
+  }
 }
 
 /** A canvas with a name for those who do not see it. */

@@ -207,5 +207,6 @@ FIGURES = {
         "others move little.",
         data=measures,
         made_from=("digit-cnn",),
+        sources=("metrics", "data"),
     )
 }
