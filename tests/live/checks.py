@@ -265,6 +265,10 @@ def restless(visit, name: str) -> list[str]:
     before, looks = figure.evaluate(pixels), figure.screenshot()
     visit.settle(500)
     wrong = [] if figure.evaluate(pixels) == before else ["a canvas changes by itself"]
+    # A style sheet's animation may look the same when its period is over.
+    animations = "(root) => root.getAnimations({ subtree: true }).some((each) => each.playState === 'running')"
+    if figure.evaluate(animations):
+        wrong.append("an animation runs by itself")
     return wrong or ([] if figure.screenshot() == looks else ["the figure moves by itself"])
 
 

@@ -175,11 +175,21 @@ def test_a_finger_that_scrolls_instead_of_dragging_is_found(visit, toy_page):
     assert "a finger that drags scrolls the page" in wrong
 
 
+def test_a_text_that_counts_is_found(visit, toy_page):
+    count = """
+    const clock = Live.element("p");
+    setInterval(() => { clock.textContent = Math.round(performance.now()); }, 50);
+    stage.append(clock);
+    """
+    visited = awake(visit, toy_page(wake=count), still=True)
+    assert checks.restless(visited, "toy") == ["the figure moves by itself"]
+
+
 def test_an_animation_of_the_style_sheet_is_found(visit, toy_page):
     style = "<style>@keyframes spin { to { rotate: 1turn } } .live h2 { animation: spin 1s infinite }</style>"
     page = toy_page(head=style, wake='stage.append(Live.element("h2", { textContent: "Hm" }))')
     visited = awake(visit, page, still=True)
-    assert checks.restless(visited, "toy") == ["the figure moves by itself"]
+    assert checks.restless(visited, "toy") == ["an animation runs by itself"]
 
 
 @pytest.mark.parametrize("how", [{}, {"saving": True}, {"asleep": True}])
