@@ -182,7 +182,7 @@ def test_a_text_that_counts_is_found(visit, toy_page):
     stage.append(clock);
     """
     visited = awake(visit, toy_page(wake=count), still=True)
-    assert checks.restless(visited, "toy") == ["the figure moves by itself"]
+    assert checks.restless(visited, "toy") == ["the figure changes by itself"]
 
 
 def test_an_animation_of_the_style_sheet_is_found(visit, toy_page):
