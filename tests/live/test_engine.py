@@ -1,0 +1,231 @@
+"""The engine of the pages against PyTorch: every operation, every published network, and what
+eight bits per weight change.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, normalize
+
+from gancourse import models
+from gancourse.files import CourseError
+from gancourse.layers import JoinedConv2d, JoinedConvTranspose2d, Noise, Project, silenced
+from gancourse.live import script
+from gancourse.live.program import program
+from tests.test_export import examples
+
+OPEN = """([program, weights, simd]) => {
+  window.network = Live.engine.open(program, weights, { simd });
+  return network.simd;
+}"""
+RUN = """(given) => {
+  const inputs = {};
+  for (const [name, [shape, data]] of Object.entries(given)) {
+    inputs[name] = { shape, data: Float32Array.from(data) };
+  }
+  const { shape, data } = network.run(inputs);
+  return [shape, Array.from(data)];
+}"""
+
+
+def opened(page, made, *, exact: bool = True, simd: bool = True) -> None:
+    description, weights = script.pack("network", made, exact)
+    text = base64.b64encode(weights).decode()
+    assert page.evaluate(OPEN, [json.loads(json.dumps(description)), text, simd]) == simd
+
+
+def run(page, inputs: dict[str, Tensor]) -> Tensor:
+    given = {name: [list(x.shape), x.flatten().tolist()] for name, x in inputs.items()}
+    shape, data = page.evaluate(RUN, given)
+    return torch.tensor(data).view(shape)
+
+
+def answer(network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    with torch.inference_mode(), silenced(network):
+        made = network.eval()(*inputs.values())
+    return made[0] if isinstance(made, tuple) else made
+
+
+class Function(nn.Module):
+    def __init__(self, f, *parts: nn.Module):
+        super().__init__()
+        self.f, self.parts = f, nn.ModuleList(parts)
+
+    def forward(self, *x: Tensor) -> Tensor:
+        return self.f(*x, *self.parts)
+
+
+def normed(layer: nn.Module, norm: nn.Module) -> nn.Sequential:
+    """A layer and its norm, with statistics that are not those of a new one."""
+    with torch.no_grad():
+        for value in (norm.weight, norm.bias, norm.running_mean):
+            value.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    return nn.Sequential(layer, norm)
+
+
+PICTURE, VECTOR = (1, 3, 9, 14), (1, 10)
+LAYERS = {
+    "convolution": (nn.Conv2d(3, 5, 3), PICTURE),
+    "convolution, padded": (nn.Conv2d(3, 5, 3, padding=1), PICTURE),
+    "convolution, 9 x 9": (nn.Conv2d(3, 7, 9, padding=4, bias=False), PICTURE),
+    "convolution, 1 x 1": (nn.Conv2d(3, 9, 1), PICTURE),
+    "convolution, stride 2": (nn.Conv2d(3, 6, 4, 2, 1), (1, 3, 16, 12)),
+    "convolution, stride 2, odd": (nn.Conv2d(3, 6, 3, 2, 1), PICTURE),
+    "convolution, stride 3 and 2": (nn.Conv2d(3, 4, (2, 5), (3, 2), (0, 2)), PICTURE),
+    "convolution, dilated": (nn.Conv2d(3, 4, 3, padding=2, dilation=2), PICTURE),
+    "convolution, strided and dilated": (nn.Conv2d(3, 4, 3, 2, 3, dilation=3), PICTURE),
+    "convolution along a line": (nn.Conv1d(3, 5, 3, padding=4, dilation=4), (1, 3, 11)),
+    "convolution, large": (nn.Conv2d(40, 70, 3, padding=1), (1, 40, 50, 37)),
+    "transposed": (nn.ConvTranspose2d(3, 5, 4, 2, 1), PICTURE),
+    "transposed, stride 1": (nn.ConvTranspose2d(3, 5, 3, 1, 1), PICTURE),
+    "transposed, 5 x 5": (nn.ConvTranspose2d(3, 5, 5, 2, 2, output_padding=1), PICTURE),
+    "transposed, kernel 2": (nn.ConvTranspose2d(3, 5, 2, 2, bias=False), PICTURE),
+    "transposed, stride 3": (nn.ConvTranspose2d(3, 5, (4, 3), 3, (1, 0)), PICTURE),
+    "transposed from a point": (nn.ConvTranspose2d(10, 6, 7), (1, 10, 1, 1)),
+    "transposed, large": (nn.ConvTranspose2d(30, 20, 4, 2, 1), (1, 30, 40, 33)),
+    "projected": (Project(10, 6, 4), (1, 10, 1, 1)),
+    "fully connected": (nn.Linear(10, 13), VECTOR),
+    "fully connected, each word": (nn.Linear(6, 11), (1, 37, 6)),
+    "norm after a convolution": (normed(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), PICTURE),
+    "norm after a transposed one": (
+        normed(nn.ConvTranspose2d(3, 4, 4, 2, 1, bias=False), nn.BatchNorm2d(4)), PICTURE,
+    ),
+    "norm after a full layer": (normed(nn.Linear(10, 8), nn.BatchNorm1d(8)), VECTOR),
+    "norm alone": (normed(nn.ReLU(), nn.BatchNorm2d(3)), PICTURE),
+    "norm of what two read": (
+        Function(lambda x, conv, norm: norm(y := conv(x)) + y,
+                 nn.Conv2d(3, 4, 1), normed(nn.ReLU(), nn.BatchNorm2d(4))[1]), PICTURE,
+    ),
+    "group norm": (nn.GroupNorm(3, 6), (1, 6, 5, 7)),
+    "instance norm": (nn.GroupNorm(6, 6), (1, 6, 5, 7)),
+    "activations": (
+        nn.Sequential(nn.LeakyReLU(0.2), nn.PReLU(init=0.3), nn.Tanh(), nn.Sigmoid()), PICTURE,
+    ),
+    "one slope per channel": (nn.PReLU(3), PICTURE),
+    "in place only where nobody else reads": (
+        Function(lambda x, conv: (y := conv(x)).relu() + y, nn.Conv2d(3, 4, 1)), PICTURE,
+    ),
+    "shuffled": (nn.PixelShuffle(2), (1, 12, 5, 6)),
+    "enlarged, nearest": (nn.Upsample(scale_factor=3), PICTURE),
+    "enlarged, bilinear": (nn.Upsample(scale_factor=4, mode="bilinear"), PICTURE),
+    "enlarged to a size": (Function(lambda x: interpolate(x, (18, 28), mode="bilinear")), PICTURE),
+    "joined": (JoinedConv2d(3 + 10, 4, 3, padding=1), PICTURE, VECTOR),
+    "joined, transposed": (JoinedConvTranspose2d(3 + 10, 4, 5, 2, 2, output_padding=1), PICTURE,
+                           VECTOR),
+    "parts": (Function(lambda x: torch.cat([x[:, 1:], *x.split(2, 1), x[:, :1]], 1)), PICTURE),
+    "per channel": (Function(lambda x, c: x * (1 + c[:, :3, None, None]) + c[:, 4:7, None, None]),
+                    PICTURE, VECTOR),
+    "repeated sizes": (Function(lambda x, y: (x - y) / (2 + y.exp())), (1, 3, 1, 5), (1, 1, 4, 1)),
+    "reshaped": (Function(lambda x: x.permute(0, 2, 3, 1).flatten(1).unflatten(1, (7, -1))),
+                 PICTURE),
+    "largest": (Function(lambda x: x.amax(1)), (1, 7, 4)),
+    "of length 1": (Function(lambda x: normalize(x, dim=1)), VECTOR),
+    "compared": (Function(lambda x: (x > 0.25)[:, None] * x[:, None]), VECTOR),
+}  # fmt: skip
+
+
+def test_operations_equal_pytorchs(live_page, subtests):
+    """In one page, because opening another takes longer than all of them."""
+    for name, (layer, *shapes) in LAYERS.items():
+        dice = torch.Generator().manual_seed(0)
+        inputs = {f"x{i}": torch.randn(shape, generator=dice) for i, shape in enumerate(shapes)}
+        made, expected = program(layer, inputs), answer(layer, inputs)
+        for simd in (True, False):
+            with subtests.test(name, simd=simd):
+                opened(live_page, made, simd=simd)
+                for _ in range(2):  # what one run leaves in memory must not reach the next
+                    found = run(live_page, inputs)
+                    assert found.shape == expected.shape
+                    np.testing.assert_allclose(found, expected, atol=2e-5, rtol=1e-5)
+
+
+def test_noise_is_dropout_of_a_rate(live_page):
+    inputs = {"x": torch.ones(1, 4, 50, 50)}
+    opened(live_page, program(nn.Sequential(Noise(0.3)), inputs))
+    assert torch.equal(run(live_page, inputs), inputs["x"])
+    share, values = live_page.evaluate(
+        """() => {
+          const { uniform } = Live.random(1), data = new Float32Array(10000).fill(1);
+          const made = network.run({ x: { shape: [1, 4, 50, 50], data } }, { uniform }).data;
+          return [made.filter((v) => v === 0).length / made.length, [...new Set(made)].sort()];
+        }"""
+    )
+    assert share == pytest.approx(0.3, abs=0.02)
+    assert values == pytest.approx([0, 1 / 0.7])
+
+
+def test_a_layer_that_the_engine_lacks_is_named():
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Hardswish())
+    with pytest.raises(CourseError, match=r"^1: the engine of the pages has no aten\.hardswish"):
+        program(network, {"x": torch.zeros(1, 3, 4, 4)})
+    with pytest.raises(CourseError, match=r"^0: groups=3: "):
+        program(nn.Sequential(nn.Conv2d(3, 3, 1, groups=3)), {"x": torch.zeros(1, 3, 4, 4)})
+
+
+def test_the_network_is_left_as_it_was():
+    layer = JoinedConv2d(3 + 2, 4, 3)
+    inputs = {"x": torch.randn(1, 3, 5, 5), "c": torch.randn(1, 2)}
+    program(layer, inputs)
+    assert "forward" not in vars(layer)
+
+
+def test_an_input_is_checked(live_page):
+    inputs = {"x": torch.zeros(1, 10)}
+    opened(live_page, program(nn.Linear(10, 2), inputs))
+    said = live_page.evaluate(
+        """() => [{}, { x: [1, 2] }].map((given) => {
+          try { network.run(given); } catch (error) { return error.message; }
+        })"""
+    )
+    assert said == ["network: no x was given", "network: 2 numbers for x, not 1,10"]
+
+
+def test_the_assembled_product_is_the_one_beside_it(repository):
+    wasmtime = pytest.importorskip("wasmtime")
+    live = repository / "book" / "assets" / "live"
+    assembled = bytes(wasmtime.wat2wasm((live / "product.wat").read_text(encoding="utf-8")))
+    assert base64.b64encode(assembled).decode() in (live / "engine.js").read_text(encoding="utf-8")
+
+
+# --------------------------------------------------------------- published networks
+
+
+def as_rounded(made):
+    """A program whose weights are what eight bits leave of them, as floats."""
+    for operation in made.operations:
+        for name, tensor in operation.tensors.items():
+            if tensor.dim() > 1 and tensor.numel() >= script.LEAST:
+                levels, scale = script.rounded(tensor)
+                shape = -1, *[1] * (tensor.dim() - 1)
+                operation.tensors[name] = levels.float() * scale.view(shape)
+    return made
+
+
+# Largest mean difference between pictures by rounded and by full weights, in shades of 255.
+MEAN = {"stackgan-words": 0.02 * 127.5}  # a vector whose numbers are of size 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.published())
+def test_a_published_network_equals_pytorchs(live_page, name):
+    game = models.load(name)
+    network, inputs, free = game.drawing()
+    with silenced(network):
+        made = program(network, inputs, free)
+    inputs = examples(game, 1)
+    expected = answer(network, inputs)
+    for simd in (True, False):
+        opened(live_page, made, simd=simd)
+        np.testing.assert_allclose(run(live_page, inputs), expected, atol=1e-4)
+    opened(live_page, made, exact=False)
+    rounded = run(live_page, inputs)
+    opened(live_page, as_rounded(made))
+    np.testing.assert_allclose(rounded, run(live_page, inputs), atol=1e-5)
+    assert (rounded - expected).abs().mean() * 127.5 < MEAN.get(name, 1.0)
