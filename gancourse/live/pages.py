@@ -55,6 +55,8 @@ def visit(self, node: LiveFigure) -> None:
     width, height = Image.open(root / "stills" / f"{name}.png").size
     attributes = {"class": "live", "ids": [f"live-{name}"], "data-figure": name}
     attributes["data-version"] = version(each)
+    if each.script:
+        attributes["data-script"] = each.script
     if each.data:
         attributes["data-data"] = ""
     if each.models:

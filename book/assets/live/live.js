@@ -62,13 +62,13 @@ async function load(name, version = "") {
 async function wake(root) {
   if (root.dataset.state) return;
   root.dataset.state = "waking";
-  const { figure, version, models = "" } = root.dataset;
+  const { figure, script = figure, version, models = "" } = root.dataset; // several may share a script
   const say = (text) => { root.querySelector(".live-status").textContent = text; };
   say("Fetching …");
   try {
     const names = models.split(" ").filter(Boolean);
     const [start, data, ...networks] = await Promise.all([
-      fetchNamed("figure", figure, `${figure}.js`),
+      fetchNamed("figure", figure, `${script}.js`),
       "data" in root.dataset ? fetchNamed("data", figure, `data/${figure}.js?${version}`) : null,
       ...names.map((name) => load(name, `?${version}`)),
     ]);
