@@ -111,7 +111,7 @@ function wake({ measures, units, again, says }, stage, { models, data, root }) {
   const asked = element("b"), said = element("p", { className: "live-said" });
   const tiles = labels.map((label, k) => {
     const tile = button("", () => set({ asked: k }), { "aria-label": label, title: label });
-    tile.append(canvas(28, 28, ""));
+    tile.append(element("canvas", { className: "live-pixels", attr: { "aria-hidden": "true" } })); // the button has a name
     return tile;
   });
   const control = pad(names[0], names[1], draw);

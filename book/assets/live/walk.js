@@ -23,7 +23,8 @@ Live.figure("walk", (stage, { models, data, root }) => {
   let output, playing = 0; // the last picture, and the animation frame that is waited for
 
   const digits = state.latents.map((_, i) => {
-    const picture = canvas(SIDE, SIDE, ""), tag = element("small"), box = button("", () => choose(i));
+    const picture = element("canvas", { className: "live-pixels", attr: { "aria-hidden": "true" } }); // the button has a name
+    const tag = element("small"), box = button("", () => choose(i));
     box.append(picture, tag);
     return { box, picture, tag };
   });

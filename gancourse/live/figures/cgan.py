@@ -152,7 +152,7 @@ def still(name: str) -> Image.Image:
     hand, place = HANDS[name], (0.4, 0.2)
     z = moved(name, start(name), *place)
     pictures = models.load(hand.model).sample(latent=z.expand(10, -1), label=torch.arange(10))
-    plate = Plate(width=7, height=4.3, layout=None)
+    plate = Plate(width=7, height=3.9, layout=None)
     across, up = hand.measures
     with house():
         pad = plate.add_axes((0.02, 0.31, 0.4, 0.65))

@@ -47,7 +47,7 @@ KNOBS = {
         [("", tuple("8621530479"))],
         ["slant", "stroke width"],
         category=(4,),
-        sweep={"slant -1": (-1, 0), "slant 1": (1, 0), "stroke width 1": (0, 1)},
+        sweep={"slant at -1": (-1, 0), "slant at 1": (1, 0)},
     ),
     # What separates faces best: an AUC of .95 for hair, .94 for glasses and .73 for hats.
     "faces": Knobs(
@@ -55,7 +55,7 @@ KNOBS = {
         [("", ("", "")), ("hair length", ("", ""))],
         ["hat, in part", "glasses", "", ""],
         category=(0, 0),
-        sweep={"code 1 at -1.5": (0, -1.5, 0, 0), "code 1 at 1.5": (0, 1.5, 0, 0)},
+        sweep={"glasses at -1.5": (0, -1.5, 0, 0), "glasses at 1.5": (0, 1.5, 0, 0)},
     ),
 }
 
@@ -99,15 +99,15 @@ def still(name: str) -> Image.Image:
 FIGURES = {
     "codes": Figure(
         still=partial(still, "codes"),
-        alt="Three rows of eight generated digits of one category. In the first all lean to the "
-        "left, in the second to the right, and in the third their strokes are thick.",
+        alt="Two rows of the same eight generated 5s. With the code for slant at -1 they all lean to "
+        "the left, and at 1 to the right.",
         models=("infogan",),
         data=partial(data, "codes"),
     ),
     "faces": Figure(
         still=partial(still, "faces"),
-        alt="Two rows of the same eight generated faces. With continuous code 1 at -1.5 and at 1.5 "
-        "they differ in their glasses, and in their complexion.",
+        alt="Two rows of the same eight generated faces, with the code for glasses at -1.5 and at "
+        "1.5. In the second row all wear black glasses, and the complexion is darker.",
         models=("infogan-faces",),
         data=partial(data, "faces"),
         script="codes",
