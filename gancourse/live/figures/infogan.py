@@ -46,7 +46,7 @@ KNOBS = {
         "infogan",
         [("", tuple("8621530479"))],
         ["slant", "stroke width"],
-        category=(4,),
+        category=(7,),
         sweep={"slant at -1": (-1, 0), "slant at 1": (1, 0)},
     ),
     # What separates faces best: an AUC of .95 for hair, .94 for glasses and .73 for hats.
@@ -99,8 +99,8 @@ def still(name: str) -> Image.Image:
 FIGURES = {
     "codes": Figure(
         still=partial(still, "codes"),
-        alt="Two rows of the same eight generated 5s. With the code for slant at -1 they all lean to "
-        "the left, and at 1 to the right.",
+        alt="Two rows of eight generated 4s, from the same noises. With the code for slant at -1 "
+        "they all lean to the left, and at 1 to the right.",
         models=("infogan",),
         data=partial(data, "codes"),
     ),
