@@ -57,6 +57,9 @@ def visit(self, node: LiveFigure) -> None:
     width, height = Image.open(root / "stills" / f"{name}.png").size
     attributes = {"class": "live", "ids": [f"live-{name}"], "data-figure": name}
     attributes["data-version"] = self.builder.app.live_versions[name]
+    attributes["data-code"] = self.builder.app.live_code
+    if each.script:
+        attributes["data-script"] = each.script
     if each.data:
         attributes["data-data"] = ""
     if each.models:
@@ -131,8 +134,8 @@ def begin(app, config) -> None:
     """Make all figures, and let Sphinx copy them."""
     root = Path(app.srcdir, MADE, "live")
     scripts = sorted(Path(app.srcdir, "book", "assets", "live").glob("*.js"))
-    made = {name: make(root, name) for name in figures.FIGURES}
-    app.live_versions = {name: f"{now}-{digest(*scripts)}" for name, now in made.items()}
+    app.live_versions = {name: make(root, name) for name in figures.FIGURES}
+    app.live_code = digest(*scripts)
     config.html_static_path.append(MADE.as_posix())
 
 

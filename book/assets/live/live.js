@@ -50,10 +50,10 @@ const register = (kind) => (name, ...value) => {
 };
 
 /** A network that `Live.model` registered, ready to run; the engine comes with the first. */
-async function load(name, version) {
+async function load(name, version, code) {
   const [[program, weights]] = await Promise.all([
     fetchNamed("model", name, `models/${name}.js?${version}`),
-    fetchScript(`engine.js?${version}`),
+    fetchScript(`engine.js?${code}`),
   ]);
   return Live.engine.open(program, weights);
 }
@@ -64,15 +64,16 @@ async function wake(root) {
   if (root.dataset.state) return;
   const asked = root.contains(document.activeElement); // a button, which is about to go
   root.dataset.state = "waking";
-  const { figure, version, models = "" } = root.dataset;
+  // Several figures may share a script.
+  const { figure, script = figure, version, code, models = "" } = root.dataset;
   const say = (text) => { root.querySelector(".live-status").textContent = text; };
   say("Fetching …");
   try {
     const names = models.split(" ").filter(Boolean);
     const [start, data, ...networks] = await Promise.all([
-      fetchNamed("figure", figure, `${figure}.js?${version}`),
+      fetchNamed("figure", figure, `${script}.js?${code}`),
       "data" in root.dataset ? fetchNamed("data", figure, `data/${figure}.js?${version}`) : null,
-      ...names.map((name) => load(name, version)),
+      ...names.map((name) => load(name, version, code)),
     ]);
     const stage = element("div", { className: "live-stage" });
     const byName = Object.fromEntries(names.map((name, i) => [name, networks[i]]));

@@ -12,8 +12,16 @@ from gancourse.files import CourseError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Where each figure is defined. Its script is book/assets/live/NAME.js.
-FIGURES = {"ring": "gan", "measures": "metrics"}
+# Where each figure is defined. Its script is book/assets/live/NAME.js, unless it names another.
+FIGURES = {
+    "ring": "gan",
+    "walk": "gan",
+    "handwriting": "cgan",
+    "clothes": "cgan",
+    "codes": "infogan",
+    "faces": "infogan",
+    "measures": "metrics",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Figure:
         data: numbers and names for the script, as JSON can hold them.
         made_from: names of published networks that `still` and `data` use besides `models`.
         sources: rooms of the package whose code decides what `data` holds.
+        script: the figure in whose script this one's is found as well (default: its own).
     """
 
     still: Callable[[], Image]
@@ -35,6 +44,7 @@ class Figure:
     data: Callable[[], dict] | None = None
     made_from: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    script: str = ""
 
 
 def figure(name: str) -> Figure:
