@@ -8,6 +8,7 @@
 //   Live.figure(name, wake)        a figure's script says what the figure does
 //   Live.data(name, value)         what Python worked out for it
 //   Live.model(name, program, weights)   a network, as `gancourse export --live` writes it
+//   await Live.script("toy.js")    a further script of this folder, for a figure that has one
 //
 // `wake(stage, {models, data, root})` fills `stage`, an empty element that is not in the page yet.
 (function () {
@@ -121,7 +122,8 @@ function button(text, onclick, attr = {}) {
   return element("button", { type: "button", className: "live-button", textContent: text, onclick, attr });
 }
 
-/** Buttons of which one is pressed. `labels` are texts or elements. -> {box, value, choose(i)} */
+/** Buttons of which one is pressed, none for -1. `labels` are texts or elements.
+ * -> {box, value, choose(i), press(i), which does not tell `onchoose`} */
 function choice(label, labels, onchoose, first = 0) {
   const buttons = labels.map((each, i) => {
     const made = button("", () => part.choose(i));
@@ -133,7 +135,7 @@ function choice(label, labels, onchoose, first = 0) {
     part.value = i;
     buttons.forEach((each, j) => each.setAttribute("aria-pressed", String(i === j)));
   };
-  const part = { box, buttons, value: first, choose(i) { press(i); onchoose(i); } };
+  const part = { box, buttons, press, value: first, choose(i) { press(i); onchoose(i); } };
   press(first);
   return part;
 }
@@ -261,7 +263,7 @@ function random(seed) {
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 window.Live = {
-  figure: register("figure"), data: register("data"), model: register("model"), load, wake, base: BASE,
+  figure: register("figure"), data: register("data"), model: register("model"), script: fetchScript, load, wake, base: BASE,
   element, row, button, choice, slider, select, pad, drag, canvas, paint, soon, random, still,
 };
 watch();

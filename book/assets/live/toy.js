@@ -339,5 +339,17 @@ function coverage(points, centres) {
   return { counts, modes: counts.filter((count) => count > 0).length, of: centres.length, quality: good / n };
 }
 
-Live.toy = { Network, Game, LOSSES, SETTINGS, STD, addProduct, coverage, discriminatorLoss, generatorLoss, ring, sigmoid, slopePenalty };
+// What the text of chapter 1 tells, as settings. tests/live/test_ring.py asks over seeds whether each
+// does what it is named after.
+const PRESETS = {
+  "it works": {},
+  "it collapses": { rate: 5e-3, rateD: 5e-4 }, // G is ten times as quick as D, and all its points run to one place
+  "it chases": { beta1: 0.9 }, // the momentum that PyTorch's Adam has unasked
+  "D wins": { loss: "minimax", dSteps: 10, rateD: 0.01, rate: 3e-4 }, // and its slope is gone
+};
+
+Live.toy = {
+  Network, Game, LOSSES, PRESETS, SETTINGS, STD,
+  addProduct, coverage, discriminatorLoss, generatorLoss, ring, sigmoid, slopePenalty,
+};
 })();
