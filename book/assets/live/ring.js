@@ -1,21 +1,21 @@
 // Chapter 1: the game on a ring of clusters, trained in the page. toy.js is the game; this is the picture.
-Live.figure("ring", async (stage, { root }) => {
 "use strict";
+Live.figure("ring", async (stage, { root }) => {
 await Live.script("toy.js");
 const { element, row, button, choice, slider, select, canvas, drag, soon, still } = Live;
 const { Game, LOSSES, PRESETS, SETTINGS, STD, coverage, ring, sigmoid } = Live.toy;
 
 const REACH = 3; // the plane is shown from -REACH to REACH
-const SIDE = 40; // places in a row of D's field
+const SIDE = 32; // places in a row of D's field
 const ARROWS = 60;
-const BUDGET = 20; // ms of training in one frame; the rest is for drawing, and for the reader
+const BUDGET = 24; // ms of training in one frame; the rest is for drawing, and for the reader
 const MOST = 24; // clusters of the reader's own
-const SPEEDS = [["2 steps a second", 2], ["10 steps a second", 10], ["50 steps a second", 50], ["as fast as it goes", Infinity]];
+const SPEEDS = [...[2, 10, 50].map((n) => [`${n} steps a second`, n]), ["as fast as it goes", Infinity]];
 const PENALTIES = { wasserstein: 0.1, relativistic: 0.1 }; // neither of the two rests without one
 
 const settings = { ...SETTINGS };
 let seed = 0, own = null, game, history, playing = false, speed = Infinity;
-let last = 0, owed = 0, seen = true;
+let last = 0, owed = 0, seen = true; // owed: steps that are due
 
 // ---------------------------------------------------------------- the game
 
@@ -47,7 +47,7 @@ function turn(player) {
   history[Math.max(0, history.length - 1)] = [game.losses.discriminator, game.losses.generator];
   show();
   const name = player[0].toUpperCase();
-  say(`${name}'s turn alone: its loss was ${game.losses[player].toFixed(2)}. ${summary()}`);
+  say(`${name}'s turn alone: its loss was ${rounded(game.losses[player])}. ${summary()}`);
 }
 
 function oneStep() {
@@ -74,17 +74,16 @@ function play(on) {
 function frame(now) {
   if (!playing) return;
   const begun = performance.now();
-  owed = Math.min(owed + speed * (now - last) / 1000, speed === Infinity ? Infinity : 10);
+  owed = Math.min(owed + (speed === Infinity ? 1_000 : speed * Math.max(0, now - last) / 1_000), 1_000);
   last = now;
-  if (seen) {
-    let done = 0;
-    while (done + 1 <= owed && performance.now() - begun < BUDGET) {
-      step();
-      done += 1;
-    }
-    owed -= speed === Infinity ? 0 : done;
-    if (done) draw();
+  let done = 0;
+  while (seen && owed >= 1 && performance.now() - begun < BUDGET) {
+    step();
+    owed -= 1;
+    done += 1;
   }
+  if (speed === Infinity || performance.now() - begun >= BUDGET) owed = 0; // no debts for later
+  if (done) draw();
   requestAnimationFrame(frame);
 }
 
@@ -94,7 +93,8 @@ let colours;
 function readColours() {
   const style = getComputedStyle(root);
   const read = (name) => style.getPropertyValue(`--gc-${name}`).trim();
-  colours = Object.fromEntries(["data", "generator", "discriminator", "paper", "panel", "ink", "muted", "rule"].map((n) => [n, read(n)]));
+  const names = ["data", "generator", "discriminator", "paper", "panel", "ink", "muted", "rule"];
+  colours = Object.fromEntries(names.map((name) => [name, read(name)]));
   const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
   const [paper, real, fake] = [colours.paper, colours.data, colours.generator].map(rgb);
   const mixed = (colour, part) => paper.map((c, k) => c + part * (colour[k] - c));
@@ -192,7 +192,8 @@ function drawArrows(context, at, points) {
 const curves = canvas(840, 400, "", "live-ring-curves");
 
 function drawCurves() {
-  const context = curves.getContext("2d"), { width, height } = curves, left = 70, bottom = 50, top = 16, right = 12;
+  const context = curves.getContext("2d"), { width, height } = curves;
+  const left = 70, bottom = 50, top = 16, right = 12; // margins
   context.fillStyle = colours.panel;
   context.fillRect(0, 0, width, height);
   const steps = Math.max(100, history.length), columns = Math.min(history.length, 380);
@@ -205,7 +206,8 @@ function drawCurves() {
   }).filter(([, value]) => Number.isFinite(value));
   const lines = [line(0), line(1)], values = lines.flat().map(([, v]) => v);
   const high = Math.max(2, ...values), low = Math.min(0, ...values);
-  const x = (s) => left + s / steps * (width - left - right), y = (v) => top + (high - v) / (high - low) * (height - top - bottom);
+  const x = (s) => left + s / steps * (width - left - right);
+  const y = (v) => top + (high - v) / (high - low) * (height - top - bottom);
   context.font = "24px sans-serif";
   context.lineWidth = 2;
   context.textBaseline = "middle";
@@ -246,6 +248,7 @@ function drawCurves() {
 const facts = element("p", { className: "live-ring-facts" });
 const spoken = element("p", { className: "live-ring-spoken", attr: { role: "status" } }); // not in every frame
 const say = (text) => { spoken.textContent = text; };
+const rounded = (value) => (Number.isFinite(value) ? (Math.abs(value) < 0.005 ? 0 : value).toFixed(2) : "–");
 
 function summary(found = coverage(game.points(), game.centres)) {
   const { modes: covered, of, quality } = found;
@@ -258,12 +261,14 @@ function draw() {
   const found = drawPlane();
   drawCurves();
   const { discriminator: d, generator: g } = game.losses;
-  const both = [[d, "D", "discriminator"], [g, "G", "generator"]].map(([value, name, colour]) =>
-    element("b", { className: `live-ring-${colour}`, textContent: `${name}'s loss ${Number.isFinite(value) ? value.toFixed(2) : "–"}` }));
-  facts.replaceChildren(`${summary(found)} `, both[0], " ", both[1]);
+  const part = (colour, text) => element("b", { className: `live-ring-${colour}`, textContent: text });
+  facts.replaceChildren(`${summary(found)} `, part("discriminator", `D's loss ${rounded(d)}`), " ",
+    part("generator", `G's loss ${rounded(g)}`));
   if (!playing) {
-    plane.setAttribute("aria-label", `The plane, with clusters, generated points, arrows and D's field. ${summary(found)}`);
-    curves.setAttribute("aria-label", `Losses over ${history.length} steps. Now D's is ${d.toFixed(2)}, G's ${g.toFixed(2)}.`);
+    const seen = "The plane, with clusters, generated points, arrows and D's field.";
+    plane.setAttribute("aria-label", `${seen} ${summary(found)}`);
+    const now = `Now D's is ${rounded(d)}, G's ${rounded(g)}.`;
+    curves.setAttribute("aria-label", `Losses over ${history.length} steps. ${now}`);
   }
   figure.found = found;
 }
@@ -296,15 +301,17 @@ drag(sheet, (across, down, first) => {
   const limit = (v) => Math.max(-REACH, Math.min(REACH, v));
   const x = limit(REACH * (2 * across - 1)), y = limit(REACH * (1 - 2 * down));
   cursor.shown = false;
-  if (first) toggle(x, y);
-  else if (own.length && Math.min(...own.map(([cx, cy]) => Math.hypot(cx - x, cy - y))) > 5 * STD) toggle(x, y);
+  const clear = () => own.every(([cx, cy]) => Math.hypot(cx - x, cy - y) > 5 * STD);
+  if (first || (own.length && clear())) toggle(x, y);
 });
 const ARROW_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 sheet.addEventListener("keydown", (event) => {
   if (!own) return;
   const by = ARROW_KEYS[event.key];
   if (by) {
-    for (const [k, axis] of ["x", "y"].entries()) cursor[axis] = Math.max(-2.9, Math.min(2.9, cursor[axis] + 0.1 * by[k] * (event.shiftKey ? 5 : 1)));
+    const far = event.shiftKey ? 0.5 : 0.1, limit = (v) => Math.max(-2.9, Math.min(2.9, v));
+    cursor.x = limit(cursor.x + far * by[0]);
+    cursor.y = limit(cursor.y + far * by[1]);
     say(`${cursor.x.toFixed(1)}, ${cursor.y.toFixed(1)}`);
   } else if (event.key === " " || event.key === "Enter") toggle(cursor.x, cursor.y);
   else return;
@@ -319,30 +326,36 @@ function drawing(on) {
   if (on) {
     sheet.tabIndex = 0;
     sheet.setAttribute("role", "application");
-    sheet.setAttribute("aria-label", "The plane to draw on. Arrow keys move a cursor, Space puts a cluster or takes it away.");
+    sheet.setAttribute("aria-label",
+      "The plane to draw on. Arrow keys move a cursor, Space puts a cluster or takes it away.");
   } else for (const name of ["tabindex", "role", "aria-label"]) sheet.removeAttribute(name);
   modes.input.disabled = on;
   hint.hidden = !on;
 }
 
 const targets = choice("Targets", ["A ring", "My own"], (i) => {
-  if (i && !own) play(false);
+  if (i) play(false);
   drawing(i === 1);
-  setTargets(i ? [] : null);
+  setTargets(i ? own ?? [] : null);
   if (i) ready();
 });
 const hint = element("p", {
   className: "live-ring-hint", hidden: true,
-  textContent: "Click or drag on the plane to put clusters; click one to take it away. Keys: arrows, Shift for longer steps, Space.",
+  textContent: "Click or drag on the plane to put clusters; click one to take it away. "
+    + "Keys: arrows, Shift for longer steps, Space.",
 });
 
 // ---------------------------------------------------------------- controls
 
 const changed = () => presets.press(-1); // the settings are no preset's any more
 const rate = (label, name) => slider(label, {
-  min: -4, max: -1.5, step: 0.01, value: Math.log10(SETTINGS[name]), format: (v) => Number((10 ** v).toPrecision(2)).toString(),
+  min: -4, max: -1.5, step: 0.01, value: Math.log10(SETTINGS[name]),
+  format: (v) => String(Number((10 ** v).toPrecision(2))),
 }, (v) => { settings[name] = 10 ** v; changed(); });
-const number = (label, name, range) => slider(label, { ...range, value: SETTINGS[name] }, (v) => { settings[name] = v; changed(); });
+const number = (label, name, range) => slider(label, { ...range, value: SETTINGS[name] }, (v) => {
+  settings[name] = v;
+  changed();
+});
 const whole = (v) => String(v);
 
 const parts = {
@@ -352,7 +365,10 @@ const parts = {
   dSteps: number("D's steps for one of G", "dSteps", { min: 1, max: 10, step: 1, format: whole }),
   penalty: number("Penalty on D's slope", "penalty", { min: 0, max: 1, step: 0.05 }),
 };
-const modes = slider("Clusters on the ring", { min: 1, max: 16, step: 1, value: 8, format: whole }, () => { setTargets(null); changed(); });
+const modes = slider("Clusters on the ring", { min: 1, max: 16, step: 1, value: 8, format: whole }, () => {
+  setTargets(null);
+  changed();
+});
 const losses = Object.keys(LOSSES);
 const loss = select("Loss", losses.map((name) => [name[0].toUpperCase() + name.slice(1), name]), (name) => {
   settings.loss = name;
@@ -391,27 +407,29 @@ seedBox.addEventListener("change", () => useSeed(seedBox.value));
 const pace = select("Speed", SPEEDS, (value) => { speed = value; owed = 0; }, SPEEDS.length - 1);
 
 const key = (className, text) => element("span", {}, element("i", { className }), text);
+const side = element("div", { className: "live-ring-side" },
+  row(playButton, button("One step", oneStep), button("D's turn", () => turn("discriminator")),
+    button("G's turn", () => turn("generator")), button("Start again", startAgain)),
+  row(pace.box, element("label", { className: "live-select" }, element("span", { textContent: "Seed" }), seedBox),
+    button("Next seed", () => useSeed(seed + 1))),
+  curves, facts,
+  element("p", { className: "live-ring-key" },
+    key("live-ring-data", "cluster, dashed while empty"),
+    key("live-ring-fake", "generated point"),
+    key("live-ring-arrow", "where G's loss sends it"), key("live-ring-field", "D: fake to real")));
 stage.append(
   row(presets.box),
-  element("div", { className: "live-ring-two" },
-    sheet,
-    element("div", { className: "live-ring-side" },
-      row(playButton, button("One step", oneStep), button("D's turn", () => turn("discriminator")), button("G's turn", () => turn("generator")), button("Start again", startAgain)),
-      row(pace.box, element("label", { className: "live-select" }, element("span", { textContent: "Seed" }), seedBox), button("Next seed", () => useSeed(seed + 1))),
-      curves, facts,
-      element("p", { className: "live-ring-key" }, key("live-ring-data", "cluster, dashed while empty"), key("live-ring-fake", "generated point"),
-        key("live-ring-arrow", "where G's loss sends it"), key("live-ring-field", "D: fake to real"))),
-  ),
+  element("div", { className: "live-ring-two" }, sheet, side),
   row(targets.box, hint),
   element("details", { className: "live-ring-settings" },
     element("summary", { textContent: "Settings" }),
-    element("div", { className: "live-ring-sliders" },
-      loss.box, parts.rate.box, parts.rateD.box, parts.beta1.box, parts.dSteps.box, modes.box, parts.penalty.box)),
+    element("div", { className: "live-ring-sliders" }, loss.box, parts.rate.box, parts.rateD.box,
+      parts.beta1.box, parts.dSteps.box, modes.box, parts.penalty.box)),
   spoken,
 );
 
 new MutationObserver(() => { readColours(); show(); }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-new IntersectionObserver(([entry]) => { seen = entry.isIntersecting; }).observe(root);
+new IntersectionObserver((entries) => { seen = entries.at(-1).isIntersecting; }).observe(root);
 
 const figure = root.live = {
   settings, play, step: oneStep, turn, startAgain,

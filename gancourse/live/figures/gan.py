@@ -33,14 +33,14 @@ def ring_still() -> Image.Image:
         plate.legend(
             handles=axes.get_legend_handles_labels()[0], loc="outside upper left", ncols=2
         )
-    return Image.open(io.BytesIO(plate.png())).convert("P", palette=Image.Palette.ADAPTIVE)
+    return Image.open(io.BytesIO(plate.png())).convert("RGB")
 
 
 FIGURES = {
     "ring": Figure(
         still=ring_still,
-        alt="Two maps of the plane, coloured by the discriminator's belief, with eight clusters of "
-        "real points on a ring. On the left, with momentum 0.5, generated points lie on all "
-        "clusters; on the right, with 0.9, they sit together on a few.",
+        alt="Two maps of the plane, coloured by the discriminator's D(x), with eight clusters of real "
+        "points on a ring. With momentum 0.5 the generated points lie along the ring and reach all "
+        "eight clusters; with 0.9 they are a swarm inside it, on its way to another cluster.",
     )
 }
