@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,20 @@ class Phase:
     every: int = 1
     twice: bool = False
     clip: float | None = None
+
+
+class Drawing(NamedTuple):
+    """What draws a game's pictures, as another program needs to know it.
+
+    Attributes:
+        network: its first output is the picture, or whatever else the game makes.
+        inputs: an example of each input by name, a batch of one.
+        free: dimensions of inputs that may have any size, such as {"low": (2, 3)}.
+    """
+
+    network: nn.Module
+    inputs: dict[str, Tensor]
+    free: dict[str, tuple[int, ...]] = {}
 
 
 def falling(lr: float, step: int, steps: int, last: int) -> dict[str, float]:
@@ -106,6 +120,10 @@ class Game(nn.Module, ABC):
 
         The same seed gives the same samples, whatever other threads do.
         """
+
+    @abstractmethod
+    def drawing(self) -> Drawing:
+        """The network that draws, and what it takes: what `gancourse export` writes."""
 
     def preview(self) -> Tensor:
         """What the pictures of progress show, always from the same latents."""

@@ -23,13 +23,18 @@ os.environ["PIP_NO_INDEX"] = "1"
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+BUILD = ["build", "--all", "-W", "--keep-going", "-n"]  # as `make book` does
 
 
 def pytest_collection_modifyitems(items):
-    """A folder says what its tests are: tests/learning trains, tests/book reads the built book."""
+    """A folder says what its tests are: tests/learning trains, tests/live starts browsers,
+    tests/book reads the built book.
+    """
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "learning"):
             item.add_marker("learning")
+            item.add_marker("slow")
+        elif item.path.is_relative_to(ROOT / "tests" / "live"):
             item.add_marker("slow")
         elif item.path.is_relative_to(ROOT / "tests" / "book"):
             item.add_marker("book")
@@ -141,3 +146,36 @@ def repository_files() -> list[Path]:
             )
         )
     return sorted(path for path in found if path.is_file())
+
+
+def is_current(index: Path) -> bool:
+    """Whether a built book, of which `index` was written last, is at least as new as everything it
+    was made of.
+    """
+    if not index.is_file():
+        return False
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    sources += [
+        path
+        for room in ("book", "notebooks")
+        for path in (ROOT / room).rglob("*")
+        if path.is_file()
+    ]
+    return max(path.stat().st_mtime for path in sources) <= index.stat().st_mtime
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory) -> Path:
+    """The folder of pages that `make book` wrote, or else one built here with every warning an
+    error.
+    """
+    built = ROOT / "_build" / "html"
+    if is_current(built / "searchindex.js"):  # index.html stays as the first build wrote it
+        return built
+    output = tmp_path_factory.mktemp("book")
+    program = Path(sys.executable).with_name("jupyter-book")
+    done = subprocess.run(
+        [program, *BUILD, "--path-output", output, ROOT], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    return output / "_build" / "html"

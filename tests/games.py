@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 import torch
+from torch import nn
 
-from gancourse.game import Game
+from gancourse.game import Drawing, Game
 from gancourse.recipe import Recipe, setting
 from gancourse.training import Machine, Record, train
 
@@ -35,6 +36,9 @@ class Small(Game):
 
     def __init__(self, **numbers):
         super().__init__(Numbers(**numbers))
+
+    def drawing(self):
+        return Drawing(nn.Identity(), {"latent": torch.zeros(1, 2)})
 
     def sample(self, n=None, *, seed=0):
         return torch.zeros(n or 1, 2)

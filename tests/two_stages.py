@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from gancourse.game import Game, Phase, in_parts, sampling
+from gancourse.game import Drawing, Game, Phase, in_parts, sampling
 from gancourse.recipe import Recipe, setting
 
 
@@ -54,6 +54,9 @@ class First(Game):
     def loss(self, batch):
         z = torch.randn(len(batch["image"]), 4)
         return {"error": (self.draw(z) - batch["image"]).square().mean()}
+
+    def drawing(self):
+        return Drawing(self.generator, {"latent": torch.zeros(1, 4)})
 
     def sample(self, n=None, *, seed=0):
         z = torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from gancourse.chapters import gan
 from gancourse.conditions import Condition, checked_labels, labels, latents, length_of
 from gancourse.files import CourseError
-from gancourse.game import Batch, in_parts, sampling
+from gancourse.game import Batch, Drawing, in_parts, sampling
 from gancourse.layers import (
     JoinedConv2d,
     JoinedConvTranspose2d,
@@ -300,6 +301,11 @@ class CGAN(gan.GAN):
         """A column for each class."""
         classes = self.config.classes
         return self.sample(classes * max(8, classes))
+
+    def drawing(self) -> Drawing:
+        latent, classes = self.config.latent, self.config.classes
+        inputs = {"latent": torch.zeros(1, latent), "label": torch.eye(classes)[:1]}
+        return Drawing(self.generator, inputs)
 
     def sample(
         self,

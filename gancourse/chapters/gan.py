@@ -19,7 +19,17 @@ from torch import Tensor, nn
 
 from gancourse.conditions import latents
 from gancourse.files import CourseError
-from gancourse.game import Batch, Game, Phase, Terms, falling, in_parts, require_rows, sampling
+from gancourse.game import (
+    Batch,
+    Drawing,
+    Game,
+    Phase,
+    Terms,
+    falling,
+    in_parts,
+    require_rows,
+    sampling,
+)
 from gancourse.layers import (
     Maxout,
     Project,
@@ -295,6 +305,9 @@ class GAN(Game):
         fake = self.judge(self.fake(batch), batch)
         real = self.judge(batch[self.key], batch) if self.rules.pairs else None
         return self.rules.generator(fake, real)
+
+    def drawing(self) -> Drawing:
+        return Drawing(self.generator, {"latent": torch.zeros(1, self.config.latent)})
 
     def sample(
         self, n: int | None = None, *, seed: int = 0, latent: Tensor | None = None

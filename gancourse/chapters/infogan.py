@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy, one_hot, softmax
 from gancourse.chapters import gan
 from gancourse.conditions import Condition, as_given, codes, require_tensor, rows
 from gancourse.files import CourseError
-from gancourse.game import Batch, Terms, in_parts, sampling, to_float
+from gancourse.game import Batch, Drawing, Terms, in_parts, sampling, to_float
 from gancourse.layers import dcgan_init, halvings, random_affine
 from gancourse.losses import LOSSES
 from gancourse.recipe import setting
@@ -276,6 +276,10 @@ class InfoGAN(gan.GAN):
             error = (continuous - means) / self.config.deviation
             terms["continuous"] = weight * error.square().sum(1).mean() / 2
         return terms
+
+    def drawing(self) -> Drawing:
+        size = self.config.latent + self.config.codes
+        return Drawing(self.generator, {"latent": torch.zeros(1, size)})
 
     def sample(
         self,

@@ -25,6 +25,7 @@ from gancourse.conditions import pictures, require_count
 from gancourse.files import CourseError
 from gancourse.game import (
     Batch,
+    Drawing,
     Game,
     Phase,
     Terms,
@@ -307,6 +308,10 @@ class Pix2Pix(Game):
             size = 1 if self.config.norm == "batch" else 64
             y = in_parts(self.generator, x, size=size)
         return y[:, :, :height, :width]
+
+    def drawing(self) -> Drawing:
+        shape = self.config.inputs, *self.config.shape[1:]
+        return Drawing(self.generator, {"input": torch.zeros(1, *shape)})
 
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """Translations (n, 3, S, S) in [-1, 1] of the kept examples, in turn; of all by default."""

@@ -27,6 +27,7 @@ from gancourse.conditions import require_count
 from gancourse.files import CourseError
 from gancourse.game import (
     Batch,
+    Drawing,
     Game,
     Phase,
     Terms,
@@ -402,6 +403,9 @@ class SRResNet(Game):
             if scale != own:
                 high = resize(high, (scale * x.shape[2], scale * x.shape[3]))
         return high.clamp(-1, 1)
+
+    def drawing(self) -> Drawing:
+        return Drawing(self.network(), {"low": torch.zeros(1, 3, 16, 16)}, {"low": (2, 3)})
 
     def sample(self, n: int | None = None, *, seed: int = 0) -> Tensor:
         """The kept examples enlarged, (n, 3, S, S) in [-1, 1], in turn; `seed` changes nothing."""

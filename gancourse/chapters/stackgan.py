@@ -36,6 +36,7 @@ from gancourse.conditions import Condition, latents, require_count
 from gancourse.files import CourseError
 from gancourse.game import (
     Batch,
+    Drawing,
     Game,
     Phase,
     Terms,
@@ -301,6 +302,10 @@ class Words(Game):
         """The words of a sentence that are not known, each with the nearest that is, or ""."""
         return self.encoder.vocabulary.unknown(text)
 
+    def drawing(self) -> Drawing:
+        tokens = torch.ones(1, 12, dtype=torch.int64)
+        return Drawing(self.encoder, {"tokens": tokens}, {"tokens": (1,)})
+
     def sample(self, n: int | None = None, *, text: str | None = None, seed: int = 0) -> Tensor:
         """The `n` kept training pictures that fit a sentence best, (n, *shape) in [-1, 1].
 
@@ -443,6 +448,10 @@ class StageOne(Game):
         """The words of a sentence that are not known, each with the nearest that is, or ""."""
         return self.borrowed["text"].unknown(text)
 
+    def drawing(self) -> Drawing:
+        sizes = {"text": self.config.embedding, "latent": self.latent_size}
+        return Drawing(self.generator, {name: torch.zeros(1, n) for name, n in sizes.items()})
+
     def sample(
         self,
         n: int | None = None,
@@ -522,6 +531,11 @@ class StageTwo(StageOne):
     def latent_size(self) -> int:
         """Numbers that one picture takes: those of Stage I, then noise for this stage's c."""
         return self.borrowed["first"].latent_size + self.config.condition
+
+    def drawing(self) -> Drawing:
+        small = torch.zeros(1, self.config.shape[0], self.config.small, self.config.small)
+        text, noise = (torch.zeros(1, n) for n in (self.config.embedding, self.config.condition))
+        return Drawing(self.generator, {"small": small, "text": text, "noise": noise})
 
     def draw(self, text: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         size = self.borrowed["first"].latent_size

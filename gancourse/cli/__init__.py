@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Models": [catalogue.chapters, training.train, training.sample, training.evaluate],
-    "Files and data": [studio.draw, studio.colour, studio.upscale, data.data],
+    "Files and data": [studio.draw, studio.colour, studio.upscale, studio.export, data.data],
     "For those who make the course": [
         publishing.run,
         publishing.publish,

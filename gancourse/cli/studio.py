@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gancourse.chapters import STUDIO
-from gancourse.cli.options import SEEDS, Device, Force
+from gancourse.cli.options import SEEDS, Device, Force, Model
+from gancourse.files import CourseError
 
 
 def draw(
@@ -79,6 +80,34 @@ def draw(
     else:
         save(drawing.sheet(list(drawn), size), place)
         typer.echo(place)
+
+
+def export(
+    model: Model,
+    onnx: Annotated[Path | None, typer.Option(help="Write an ONNX model, for any runtime.")] = None,
+    live: Annotated[
+        Path | None,
+        typer.Option(help="Write a script for a web page, as the book's live figures load it."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write a model's network as ONNX, or as a script that runs it in a page."""
+    from gancourse.files import write_text
+    from gancourse.live import script
+    from gancourse.models import load
+    from gancourse.studio import exporting
+
+    if not (onnx or live):
+        raise CourseError("nothing to write; give --onnx FILE, --live FILE, or both.")
+    for path in filter(None, (onnx, live)):
+        exporting.require_new(path, force)
+    game = load(model)
+    if onnx:
+        exporting.to_onnx(game, onnx)
+        typer.echo(onnx)
+    if live:
+        write_text(live, script.of(game, Path(model).name))
+        typer.echo(live)
 
 
 def colour(

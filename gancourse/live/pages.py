@@ -6,14 +6,15 @@
 
 A page that has one gets book/assets/live/live.js. What the figure needs - its networks as scripts,
 its data, its still picture - is made before the build, in _build/live, and made again only when a
-network or this package's code for it has changed.
+network or the code for it has changed.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from posixpath import dirname, relpath
 
@@ -24,9 +25,11 @@ from sphinx.util.docutils import SphinxDirective
 from gancourse.data.sources import bundled
 from gancourse.files import replacing, sha256, write_text
 from gancourse.live import figures, script
+from gancourse.models import load
 
 MADE = Path("_build", "live")  # a static folder of the book, which is never committed
 HERE = Path(__file__).parent
+PACKAGE = HERE.parent
 
 
 class LiveFigure(nodes.General, nodes.Element):
@@ -52,9 +55,8 @@ def visit(self, node: LiveFigure) -> None:
     root = Path(self.builder.srcdir, MADE, "live")
     static = relpath("_static/live", dirname(self.builder.current_docname) or ".")
     width, height = Image.open(root / "stills" / f"{name}.png").size
-    attributes = {
-        "class": "live", "ids": [f"live-{name}"], "data-figure": name, "data-version": version(each),
-    }  # fmt: skip
+    attributes = {"class": "live", "ids": [f"live-{name}"], "data-figure": name}
+    attributes["data-version"] = self.builder.app.live_versions[name]
     if each.data:
         attributes["data-data"] = ""
     if each.models:
@@ -78,41 +80,59 @@ def caption_only(self, node: LiveFigure) -> None:
     """For builders other than HTML."""
 
 
-@functools.cache
-def code() -> bytes:
-    """The package's code that makes what a figure needs."""
-    return b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.py")))
+def digest(*paths: Path, models: Iterable[str] = ()) -> str:
+    """Changes when one of these files does, or the weights of one of these published models."""
+    weights = (bundled(f"weights/{name}/model.safetensors") for name in models)
+    every = (sha256(path) for path in (*paths, *weights))
+    return hashlib.sha256(" ".join(every).encode()).hexdigest()[:12]
 
 
-def version(figure: figures.Figure) -> str:
-    """Changes when a network of the figure does, or the code that makes what it needs."""
-    digest = hashlib.sha256(code())
-    for name in (*figure.models, *figure.made_from):
-        digest.update(sha256(bundled(f"weights/{name}/model.safetensors")).encode())
-    return digest.hexdigest()[:12]
+def version(figure: figures.Figure, module: Path) -> str:
+    """Changes when something does that a figure's data and still picture are made from."""
+    code = [path for room in figure.sources for path in sorted((PACKAGE / room).rglob("*.py"))]
+    return digest(module, *code, models=(*figure.models, *figure.made_from))
 
 
-def make(root: Path, name: str) -> None:
-    """What the figure `name` needs, into `root`, unless it lies there."""
-    figure = figures.figure(name)
-    stamp, now = root / "made" / name, version(figure)
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == now:
-        return
+def make(root: Path, name: str) -> str:
+    """What the figure `name` needs, into `root`, unless it lies there.
+
+    Returns:
+        what a page asks for it by, so that no browser takes an old file for a new one.
+    """
+    figure, module = figures.figure(name), HERE / "figures" / f"{figures.FIGURES[name]}.py"
+
     for model in figure.models:
-        write_text(root / "models" / f"{model}.js", script.of(model))
-    if figure.data:
-        text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
-        write_text(root / "data" / f"{name}.js", text)
-    with replacing(root / "stills" / f"{name}.png") as temporary:
-        figure.still().save(temporary, optimize=True)
-    write_text(stamp, now)
+        writers = HERE / "program.py", HERE / "script.py"
+        with renewing(root / "made" / f"{model}.model", digest(*writers, models=[model])) as old:
+            if old:
+                write_text(root / "models" / f"{model}.js", script.of(load(model), model))
+
+    now = version(figure, module)
+    with renewing(root / "made" / f"{name}.figure", now) as old:
+        if old and figure.data:
+            text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
+            write_text(root / "data" / f"{name}.js", text)
+        if old:
+            with replacing(root / "stills" / f"{name}.png") as temporary:
+                figure.still().save(temporary, optimize=True)
+    return now
+
+
+@contextmanager
+def renewing(stamp: Path, now: str) -> Iterator[bool]:
+    """Whether something is older than `now`. If it is made anew without an error, it is no more."""
+    old = not stamp.is_file() or stamp.read_text(encoding="utf-8") != now
+    yield old
+    if old:
+        write_text(stamp, now)
 
 
 def begin(app, config) -> None:
     """Make all figures, and let Sphinx copy them."""
-    made = Path(app.srcdir, MADE)
-    for name in figures.FIGURES:
-        make(made / "live", name)
+    root = Path(app.srcdir, MADE, "live")
+    scripts = sorted(Path(app.srcdir, "book", "assets", "live").glob("*.js"))
+    made = {name: make(root, name) for name in figures.FIGURES}
+    app.live_versions = {name: f"{now}-{digest(*scripts)}" for name, now in made.items()}
     config.html_static_path.append(MADE.as_posix())
 
 

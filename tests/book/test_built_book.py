@@ -7,8 +7,6 @@ Each check is a function of a page's HTML, and is itself tried on a page that is
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,7 +15,6 @@ import pytest
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = ["build", "--all", "-W", "--keep-going", "-n"]
 
 # Links that a browser follows only when the reader does.
 PASSIVE = {"author", "canonical", "help", "index", "license", "next", "prev", "search", "copyright"}
@@ -210,37 +207,6 @@ def test_a_broken_link_is_found(tmp_path):
 
 
 # --- the book ---
-
-
-def is_current(index: Path) -> bool:
-    """Whether a built book is at least as new as everything it was made of."""
-    if not index.is_file():
-        return False
-    sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
-    sources += [
-        path
-        for room in ("book", "notebooks")
-        for path in (ROOT / room).rglob("*")
-        if path.is_file()
-    ]
-    return max(path.stat().st_mtime for path in sources) <= index.stat().st_mtime
-
-
-@pytest.fixture(scope="session")
-def book(tmp_path_factory) -> Path:
-    """The folder of pages that `make book` wrote, or else one built here with every warning an
-    error.
-    """
-    built = ROOT / "_build" / "html"
-    if is_current(built / "index.html"):
-        return built
-    output = tmp_path_factory.mktemp("book")
-    program = Path(sys.executable).with_name("jupyter-book")
-    done = subprocess.run(
-        [program, *COMMAND, "--path-output", output, ROOT], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return output / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

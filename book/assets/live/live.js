@@ -8,7 +8,7 @@
 //   Live.figure(name, wake)        a figure's script says what the figure does
 //   Live.data(name, value)         what Python worked out for it
 //   Live.model(name, program, weights)   a network, as `gancourse export --live` writes it
-//   await Live.script("toy.js")    a further script of this folder, for a figure that has one
+//   await Live.script(path)        one more script of this folder, for a figure that is made of two
 //
 // `wake(stage, {models, data, root})` fills `stage`, an empty element that is not in the page yet.
 (function () {
@@ -29,6 +29,7 @@ function fetchScript(path) {
       script.src = url;
       script.onload = resolve;
       script.onerror = () => {
+        script.remove();
         fetched.delete(url); // the reader may try again
         reject(new Error(`${path.replace(/\?.*/, "")} could not be loaded`));
       };
@@ -50,10 +51,10 @@ const register = (kind) => (name, ...value) => {
 };
 
 /** A network that `Live.model` registered, ready to run; the engine comes with the first. */
-async function load(name, version = "") {
+async function load(name, version) {
   const [[program, weights]] = await Promise.all([
-    fetchNamed("model", name, `models/${name}.js${version}`),
-    fetchScript("engine.js"),
+    fetchNamed("model", name, `models/${name}.js?${version}`),
+    fetchScript(`engine.js?${version}`),
   ]);
   return Live.engine.open(program, weights);
 }
@@ -62,6 +63,7 @@ async function load(name, version = "") {
 
 async function wake(root) {
   if (root.dataset.state) return;
+  const asked = root.contains(document.activeElement); // a button, which is about to go
   root.dataset.state = "waking";
   const { figure, version, models = "" } = root.dataset;
   const say = (text) => { root.querySelector(".live-status").textContent = text; };
@@ -69,14 +71,15 @@ async function wake(root) {
   try {
     const names = models.split(" ").filter(Boolean);
     const [start, data, ...networks] = await Promise.all([
-      fetchNamed("figure", figure, `${figure}.js`),
+      fetchNamed("figure", figure, `${figure}.js?${version}`),
       "data" in root.dataset ? fetchNamed("data", figure, `data/${figure}.js?${version}`) : null,
-      ...names.map((name) => load(name, `?${version}`)),
+      ...names.map((name) => load(name, version)),
     ]);
     const stage = element("div", { className: "live-stage" });
     const byName = Object.fromEntries(names.map((name, i) => [name, networks[i]]));
     await start(stage, { models: byName, data, root });
     root.querySelector(".live-stage").replaceWith(stage);
+    if (asked) stage.querySelector("button, input, select, [tabindex]")?.focus();
     root.dataset.state = "awake";
     say("");
     root.dispatchEvent(new CustomEvent("live-awake"));
@@ -122,8 +125,7 @@ function button(text, onclick, attr = {}) {
   return element("button", { type: "button", className: "live-button", textContent: text, onclick, attr });
 }
 
-/** Buttons of which one is pressed, none for -1. `labels` are texts or elements.
- * -> {box, value, choose(i), press(i), which does not tell `onchoose`} */
+/** Buttons of which one is pressed. `labels` are texts or elements. -> {box, value, press(i), choose(i)} */
 function choice(label, labels, onchoose, first = 0) {
   const buttons = labels.map((each, i) => {
     const made = button("", () => part.choose(i));
@@ -135,14 +137,14 @@ function choice(label, labels, onchoose, first = 0) {
     part.value = i;
     buttons.forEach((each, j) => each.setAttribute("aria-pressed", String(i === j)));
   };
-  const part = { box, buttons, press, value: first, choose(i) { press(i); onchoose(i); } };
+  const part = { box, buttons, value: first, press, choose(i) { press(i); onchoose(i); } };
   press(first);
   return part;
 }
 
 /** A range with its name before and its value behind. -> {box, input, value, set(value)} */
 function slider(label, { min = 0, max = 1, step = 0.01, value = min, format = (v) => v.toFixed(2) }, oninput) {
-  const shown = element("output");
+  const shown = element("output", { attr: { "aria-live": "off" } }); // the range says its value itself
   const input = element("input", { type: "range", min, max, step });
   const part = {
     input,
@@ -186,14 +188,20 @@ function pad(across, up, onmove) {
       [part.x, part.y] = [x, y].map((v) => Math.max(-1, Math.min(1, v)));
       knob.style.left = `${50 + 50 * part.x}%`;
       knob.style.top = `${50 - 50 * part.y}%`;
-      inputs[0].value = part.x;
-      inputs[1].value = part.y;
+      [part.x, part.y].forEach((v, i) => {
+        inputs[i].value = v;
+        inputs[i].setAttribute("aria-valuetext", v.toFixed(2));
+      });
     },
   };
   const move = (x, y) => { part.set(x, y); onmove(part); };
-  drag(square, (x, y) => move(2 * x - 1, 1 - 2 * y));
+  drag(square, (x, y, first) => {
+    if (first) inputs[0].focus({ preventScroll: true }); // so that arrow keys go on from here
+    move(2 * x - 1, 1 - 2 * y);
+  });
   inputs[0].addEventListener("input", () => move(Number(inputs[0].value), part.y));
   inputs[1].addEventListener("input", () => move(part.x, Number(inputs[1].value)));
+  inputs[1].setAttribute("aria-orientation", "vertical");
   part.set(0, 0);
   return part;
 }
@@ -205,18 +213,26 @@ function drag(target, onmove, onend = () => {}) {
     const { left, top, width, height } = target.getBoundingClientRect();
     onmove((event.clientX - left) / width, (event.clientY - top) / height, first);
   };
+  let pointer = null; // one at a time: a second finger does not fight the first
   target.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    target.setPointerCapture(event.pointerId);
+    if (event.button || pointer !== null) return;
+    pointer = event.pointerId;
+    target.setPointerCapture(pointer);
     tell(event, true);
     event.preventDefault();
   });
   target.addEventListener("pointermove", (event) => {
-    if (!target.hasPointerCapture(event.pointerId)) return;
+    if (event.pointerId !== pointer) return;
     const moves = event.getCoalescedEvents?.() ?? [];
     for (const each of moves.length ? moves : [event]) tell(each, false);
   });
-  for (const name of ["pointerup", "pointercancel"]) target.addEventListener(name, onend);
+  for (const name of ["pointerup", "pointercancel"]) {
+    target.addEventListener(name, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      onend(event);
+    });
+  }
 }
 
 /** A canvas with a name for those who do not see it. */
@@ -224,13 +240,13 @@ function canvas(width, height, label, className = "live-pixels") {
   return element("canvas", { width, height, className, attr: { role: "img", "aria-label": label } });
 }
 
-/** Show a picture (1 or 3, H, W) in [-1, 1] on a canvas, which takes its size. */
+/** Show a picture (1 or 3, H, W) in [-1, 1] on a canvas, which takes its size. Its bytes round by themselves. */
 function paint(target, { data, shape }) {
   const [channels, height, width] = shape.slice(-3), area = height * width;
   if (target.width !== width || target.height !== height) Object.assign(target, { width, height });
   const context = target.getContext("2d"), image = context.createImageData(width, height);
   for (let p = 0; p < area; p++) {
-    for (let k = 0; k < 3; k++) image.data[4 * p + k] = (data[(channels === 3 ? k : 0) * area + p] + 1) * 127.5 + 0.5;
+    for (let k = 0; k < 3; k++) image.data[4 * p + k] = (data[(channels === 3 ? k : 0) * area + p] + 1) * 127.5;
     image.data[4 * p + 3] = 255;
   }
   context.putImageData(image, 0, 0);

@@ -1,7 +1,7 @@
 // Chapter 1: the game on a ring of clusters, trained in the page. toy.js is the game; this is the picture.
 "use strict";
 Live.figure("ring", async (stage, { root }) => {
-await Live.script("toy.js");
+await Live.script(`toy.js?${root.dataset.version}`);
 const { element, row, button, choice, slider, select, canvas, drag, soon, still } = Live;
 const { Game, LOSSES, PRESETS, SETTINGS, STD, coverage, ring, sigmoid } = Live.toy;
 
@@ -428,7 +428,8 @@ stage.append(
   spoken,
 );
 
-new MutationObserver(() => { readColours(); show(); }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+const repaint = new MutationObserver(() => { readColours(); show(); });
+repaint.observe(document.documentElement, { attributeFilter: ["data-theme"] });
 new IntersectionObserver((entries) => { seen = entries.at(-1).isIntersecting; }).observe(root);
 
 const figure = root.live = {

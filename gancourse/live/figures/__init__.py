@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Where each figure is defined. Its script is book/assets/live/NAME.js.
-FIGURES = {"ring": "gan"}
+FIGURES = {"ring": "gan", "measures": "metrics"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Figure:
         models: names of the published networks that it runs.
         data: numbers and names for the script, as JSON can hold them.
         made_from: names of published networks that `still` and `data` use besides `models`.
+        sources: rooms of the package whose code decides what `data` holds.
     """
 
     still: Callable[[], Image]
@@ -33,6 +34,7 @@ class Figure:
     models: tuple[str, ...] = ()
     data: Callable[[], dict] | None = None
     made_from: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def figure(name: str) -> Figure:

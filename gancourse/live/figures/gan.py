@@ -30,9 +30,7 @@ def ring_still() -> Image.Image:
             draw_probability(axes, game.discriminator, LIMITS)
             name_axes(axes, draw_points(axes, data["point"][:300], fake, limits=LIMITS))
             axes.set_title(f"Momentum {beta1}, step {STEPS}")
-        plate.legend(
-            handles=axes.get_legend_handles_labels()[0], loc="outside upper left", ncols=2
-        )
+        plate.legend(handles=axes.get_legend_handles_labels()[0], loc="outside upper left", ncols=2)
     return Image.open(io.BytesIO(plate.png())).convert("RGB")
 
 

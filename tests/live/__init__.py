@@ -1,0 +1,1 @@
+"""The live figures in real browsers."""
