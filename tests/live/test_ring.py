@@ -281,11 +281,11 @@ for (let s = 1; s <= given.steps; s++) {
     y += points[i + 1] / n;
     arrow += Math.hypot(arrows[i], arrows[i + 1]) / n;
   }
-  looks.push({ ...coverage(points, game.centres), angle: Math.atan2(y, x), arrow, ...game.losses });
+  looks.push({ ...coverage(points, game.centres), angle: Math.atan2(y, x), away: Math.hypot(x, y), arrow, ...game.losses });
 }
 return looks;
 """
-STEPS = {"it works": 250, "it collapses": 220, "it chases": 220, "D wins": 30}
+STEPS = {"it works": 200, "it collapses": 180, "it chases": 250, "D wins": 30}
 
 
 @cache
@@ -296,13 +296,10 @@ def looks(preset: str) -> list[list[dict]]:
         return list(pool.map(lambda each: run(LOOKS, each), given))
 
 
-def turns(seen: list[dict]) -> float:
-    """How often the middle of the points goes round the ring, either way."""
-    angle = torch.tensor([look["angle"] for look in seen]).double()
-    step = angle.diff()
-    return (step - 2 * torch.pi * (step / (2 * torch.pi)).round()).abs().sum().item() / (
-        2 * torch.pi
-    )
+def stops(seen: list[dict]) -> list[int]:
+    """The clusters 0..7 that the middle of the points comes by, while it is far from the origin."""
+    near = [round(look["angle"] / (torch.pi / 4)) % 8 for look in seen if look["away"] > 0.7]
+    return [k for before, k in zip([None, *near], near, strict=False) if k != before]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -310,18 +307,20 @@ class TestPresets:
     def test_it_works(self, seed):
         """All eight clusters, and each has its share."""
         last = looks("it works")[seed][-1]
-        assert last["modes"] == 8 and last["quality"] > 0.2, last
+        assert not stops(looks("it works")[seed][9:])
+        assert last["modes"] == 8 and last["quality"] > 0.15, last
 
     def test_it_collapses(self, seed):
-        """From step 100 on there are never more than four of the eight at once, mostly one or two."""
+        """From step 100 on most clusters have no point; when it works, 7.8 of the eight have one."""
         seen = [look["modes"] for look in looks("it collapses")[seed][9:]]
-        assert max(seen) <= 4 and sum(seen) / len(seen) < 3, seen
+        assert sum(seen) / len(seen) < 3.5, seen
 
     def test_it_chases(self, seed):
-        """The swarm goes round the ring, and hardly any point comes to rest on a cluster."""
-        seen = looks("it chases")[seed]
-        assert turns(seen[9:]) > 1
-        assert sum(look["quality"] for look in seen[9:]) / len(seen[9:]) < 0.1
+        """All points go round the ring together; when it works, their middle stays at the origin."""
+        seen = looks("it chases")[seed][4:]
+        assert sum(look["away"] for look in seen) / len(seen) > 1
+        assert len(stops(seen)) >= 9 and len(set(stops(seen))) >= 6, stops(seen)
+        assert max(look["modes"] for look in seen) <= 4
 
     def test_d_wins(self, seed):
         """D is sure, its slope tells G nothing, and G's points have not reached the ring."""

@@ -343,8 +343,8 @@ function coverage(points, centres) {
 // does what it is named after.
 const PRESETS = {
   "it works": {},
-  "it collapses": { rate: 5e-3, rateD: 5e-4 }, // G is ten times as quick as D, and all its points run to one place
-  "it chases": { beta1: 0.9 }, // the momentum that PyTorch's Adam has unasked
+  "it collapses": { beta1: 0.9 }, // the momentum that PyTorch's Adam has unasked
+  "it chases": { rate: 5e-3, rateD: 5e-4 }, // G is ten times as quick as D, and gone before D has come
   "D wins": { loss: "minimax", dSteps: 10, rateD: 0.01, rate: 1e-4 }, // and its slope is gone
 };
 

@@ -15,7 +15,7 @@ from gancourse.show.toy import draw_points, draw_probability, name_axes
 
 LIMITS = (-3.0, 3.0, -3.0, 3.0)
 STEPS = 400
-MOMENTA = (0.5, 0.9)  # Adam's beta1: the game works, and it chases the ring
+MOMENTA = (0.5, 0.9)  # Adam's beta1: the game works, and it collapses
 
 
 def ring_still() -> Image.Image:
@@ -37,8 +37,8 @@ def ring_still() -> Image.Image:
 FIGURES = {
     "ring": Figure(
         still=ring_still,
-        alt="Two maps of the plane, coloured by the discriminator's D(x), with eight clusters of real "
-        "points on a ring. With momentum 0.5 the generated points lie along the ring and reach all "
+        alt="Two maps of the plane, coloured by the discriminator's D(x), with eight clusters of "
+        "real points on a ring. With momentum 0.5 the generated points lie along it and reach all "
         "eight clusters; with 0.9 they are a swarm inside it, on its way to another cluster.",
     )
 }
