@@ -8,6 +8,7 @@
 //   Live.figure(name, wake)        a figure's script says what the figure does
 //   Live.data(name, value)         what Python worked out for it
 //   Live.model(name, program, weights)   a network, as `gancourse export --live` writes it
+//   await Live.script(path)        one more script of this folder, for a figure that is made of two
 //
 // `wake(stage, {models, data, root})` fills `stage`, an empty element that is not in the page yet.
 (function () {
@@ -279,7 +280,7 @@ function random(seed) {
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 window.Live = {
-  figure: register("figure"), data: register("data"), model: register("model"), load, wake, base: BASE,
+  figure: register("figure"), data: register("data"), model: register("model"), script: fetchScript, load, wake, base: BASE,
   element, row, button, choice, slider, select, pad, drag, canvas, paint, soon, random, still,
 };
 watch();
