@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import interpolate, normalize, one_hot
 
 from gancourse import models
+from gancourse.data import load as load_data
+from gancourse.data import scenes
 from gancourse.files import CourseError
 from gancourse.layers import JoinedConv2d, JoinedConvTranspose2d, Noise, Project, silenced
 from gancourse.live import script
 from gancourse.live.program import program
+from gancourse.metrics import attribute_cnn, conditional, sentences
+from gancourse.metrics.restoration import psnr
 from tests.test_export import examples
 
 OPEN = """([program, weights, simd]) => {
@@ -229,3 +233,72 @@ def test_a_published_network_equals_pytorchs(live_page, name):
     opened(live_page, as_rounded(made))
     np.testing.assert_allclose(rounded, run(live_page, inputs), atol=1e-5)
     assert (rounded - expected).abs().mean() * 127.5 < MEAN.get(name, 1.0)
+
+
+MANY = """(given) => {
+  let bytes = "";
+  for (const lists of given) {
+    const inputs = Object.fromEntries(Object.entries(lists).map(([name, [shape, data]]) => (
+      [name, { shape, data: Float32Array.from(data) }])));
+    const shades = Uint8ClampedArray.from(network.run(inputs).data, (v) => (v + 1) * 127.5);
+    for (const shade of shades) bytes += String.fromCharCode(shade);
+  }
+  return btoa(bytes);
+}"""
+
+
+def pictures(page, name: str, inputs: dict[str, Tensor], shape: tuple[int, ...]) -> Tensor:
+    """What the page makes of (N, ...) inputs with a published network's script: uint8."""
+    network, like, free = models.load(name).drawing()
+    opened(page, program(network, like, free), exact=False)
+    shapes = {key: [1, *x.shape[1:]] for key, x in inputs.items()}
+    given = [
+        {key: [shape, row.tolist()] for (key, shape), row in zip(shapes.items(), rows, strict=True)}
+        for rows in zip(*(x.flatten(1) for x in inputs.values()), strict=True)
+    ]
+    shades = base64.b64decode(page.evaluate(MANY, given))
+    return torch.frombuffer(bytearray(shades), dtype=torch.uint8).view(-1, *shape)
+
+
+@pytest.mark.slow
+def test_the_judge_reads_digits_by_rounded_weights_as_well(live_page):
+    n, cgan = 1000, models.load("cgan")
+    latent = 2 * torch.rand(n, 100, generator=torch.Generator().manual_seed(0)) - 1
+    label = torch.arange(n) % 10
+    rounded = pictures(live_page, "cgan", {"latent": latent, "label": one_hot(label)}, (1, 28, 28))
+    full = cgan.sample(n, latent=latent, label=label)
+    by_full = conditional.label_accuracy(full, label)
+    assert conditional.label_accuracy(rounded, label) == pytest.approx(by_full, abs=0.003)
+
+
+@pytest.mark.slow
+def test_the_judge_reads_scenes_by_rounded_weights_as_well(live_page):
+    """Of three networks in a row: words, first stage, second stage."""
+    n, game = 300, models.load("stackgan")
+    data = scenes.load("test", size=64, n=n)
+    first = game.borrowed["first"]
+    latent = torch.randn(n, game.latent_size, generator=torch.Generator().manual_seed(0))
+    small_shape = first.config.shape
+    text = game.encode(data["caption"])
+    of_first, noise = latent[:, : first.latent_size], latent[:, first.latent_size :]
+    given = {"text": text, "latent": of_first}
+    small = pictures(live_page, "stackgan-stage1", given, small_shape) / 127.5 - 1
+    given = {"small": small, "text": text, "noise": noise}
+    large = pictures(live_page, "stackgan", given, game.config.shape)
+    reader = attribute_cnn.load("scene-cnn")
+    full = game.sample(n, text=data["caption"], latent=latent)
+    scores = []
+    for made in (full, large):
+        by_name = sentences.by_attribute(reader.read(made), data["said"], list(reader.values))
+        scores.append(sum(by_name.values()) / len(by_name))
+    assert scores[1] == pytest.approx(scores[0], abs=0.003)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["srresnet", "srgan"])
+def test_photos_by_rounded_weights_are_the_same(live_page, name):
+    """At 40 dB a difference cannot be seen."""
+    photo = load_data("photos", "test").photo(0)[None, :, :48, :48]
+    game = models.load(name)
+    made = pictures(live_page, name, {"low": photo / 127.5 - 1}, (3, 192, 192))
+    assert psnr(made, game.upscale(photo)) > 40
