@@ -105,7 +105,7 @@ return { resize, tiles, enlargeTile, serve };
 }
 
 (function () {
-const { element, row, button, choice, drag, canvas, paint, soon } = Live;
+const { element, button, choice, drag, canvas, paint, soon } = Live;
 const { resize, tiles, enlargeTile } = liveEnlarging();
 const SCALE = 4, LENS = 48; // px of the large picture under the magnifier
 const CORE = 80, CORE_HERE = 24; // px of the small picture in a tile: in a worker, and where the page itself computes
@@ -368,7 +368,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
       photos.buttons.forEach((each) => each.setAttribute("aria-pressed", "false"));
       show(own);
     } catch (error) {
-      state.error = `${file.name} could not be used: ${error.message}. Try a JPEG or a PNG.`;
+      state.error = `${file.name} could not be used: ${error.message.replace(/\.$/, "")}. Try a JPEG or a PNG.`;
       tell();
     }
   }
@@ -385,12 +385,12 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
     + `What is larger than ${SCALE * MOST} px is first brought to that, then shrunk to a quarter, so that there is an original to compare with. `
     + "You can drop it here, too.";
   stage.append(
-    row(photos.box, button("Your own photo …", () => input.click()), input),
-    element("p", { className: "live-said", textContent: hint }),
-    element("div", { className: "live-enlarged" }, whole,
-      element("div", { className: "live-lenses" }, ...lenses.map((each) => each.box))),
-    row(element("span", { textContent: "Large:" }), ways.box),
+    element("div", { className: "live-enlarged" }, whole, element("div", { className: "live-side" },
+      photos.box, button("Your own photo …", () => input.click()), input,
+      element("p", { textContent: "The large picture shows:" }), ways.box)),
+    element("div", { className: "live-lenses" }, ...lenses.map((each) => each.box)),
     element("div", { className: "live-work" }, bar, stop, said),
+    element("p", { className: "live-hint", textContent: hint }),
   );
   show(pictures[0]);
   root.live = { state, sheets, look, show, take, halt, go };
