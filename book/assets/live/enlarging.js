@@ -385,10 +385,10 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
     + `What is larger than ${SCALE * MOST} px is first brought to that, then shrunk to a quarter, so that there is an original to compare with. `
     + "You can drop it here, too.";
   stage.append(
-    element("div", { className: "live-enlarged" }, whole, element("div", { className: "live-side" },
-      photos.box, button("Your own photo …", () => input.click()), input,
-      element("p", { textContent: "The large picture shows:" }), ways.box)),
-    element("div", { className: "live-lenses" }, ...lenses.map((each) => each.box)),
+    element("div", { className: "live-enlarged" }, whole,
+      element("div", { className: "live-side" }, photos.box, button("Your own photo …", () => input.click()), input,
+        element("p", { textContent: "The large picture shows:" }), ways.box),
+      element("div", { className: "live-lenses" }, ...lenses.map((each) => each.box))),
     element("div", { className: "live-work" }, bar, stop, said),
     element("p", { className: "live-hint", textContent: hint }),
   );
