@@ -102,7 +102,7 @@ def make(root: Path, name: str) -> str:
     Returns:
         what a page asks for it by, so that no browser takes an old file for a new one.
     """
-    figure, module = figures.figure(name), HERE / "figures" / f"{figures.FIGURES[name]}.py"
+    figure, module = figures.found()[name]
 
     for model in figure.models:
         writers = HERE / "program.py", HERE / "script.py"
@@ -134,7 +134,7 @@ def begin(app, config) -> None:
     """Make all figures, and let Sphinx copy them."""
     root = Path(app.srcdir, MADE, "live")
     scripts = sorted(Path(app.srcdir, "book", "assets", "live").glob("*.js"))
-    app.live_versions = {name: make(root, name) for name in figures.FIGURES}
+    app.live_versions = {name: make(root, name) for name in figures.found()}
     app.live_code = digest(*scripts)
     config.html_static_path.append(MADE.as_posix())
 

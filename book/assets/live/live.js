@@ -51,7 +51,7 @@ const register = (kind) => (name, ...value) => {
 };
 
 /** A network that `Live.model` registered, ready to run; the engine comes with the first. */
-async function load(name, version, code) {
+async function load(name, version = "", code = "") {
   const [[program, weights]] = await Promise.all([
     fetchNamed("model", name, `models/${name}.js?${version}`),
     fetchScript(`engine.js?${code}`),

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gancourse.files import CourseError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-# Where each figure is defined. Its script is book/assets/live/NAME.js, unless it names another.
-FIGURES = {
-    "ring": "gan",
-    "walk": "gan",
-    "handwriting": "cgan",
-    "clothes": "cgan",
-    "codes": "infogan",
-    "faces": "infogan",
-    "measures": "metrics",
-}
 
 
 @dataclass(frozen=True)
@@ -47,14 +39,25 @@ class Figure:
     script: str = ""
 
 
+@functools.cache
+def found() -> dict[str, tuple[Figure, Path]]:
+    """Every figure by name, and the file that defines it: what the modules here call FIGURES."""
+    here = {}
+    for module in pkgutil.iter_modules(__path__):
+        path = Path(__file__).with_name(f"{module.name}.py")
+        defined = getattr(import_module(f"{__name__}.{module.name}"), "FIGURES", {})
+        here |= {name: (figure, path) for name, figure in defined.items()}
+    return here
+
+
 def figure(name: str) -> Figure:
-    """A figure by its name.
+    """A figure by its name. Its script is book/assets/live/NAME.js, unless it names another.
 
     Raises:
         CourseError: there is none of this name.
     """
-    if name not in FIGURES:
+    if name not in found():
         raise CourseError(
-            f"live figure {name!r}: not one of {', '.join(FIGURES)}; use one of them."
+            f"live figure {name!r}: not one of {', '.join(found())}; use one of them."
         )
-    return import_module(f"{__name__}.{FIGURES[name]}").FIGURES[name]
+    return found()[name][0]

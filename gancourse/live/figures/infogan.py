@@ -14,6 +14,7 @@ from torch import Tensor
 from gancourse import models
 from gancourse.layers import uniform_latents
 from gancourse.live.figures import Figure
+from gancourse.live.figures.front import front
 from gancourse.show.grids import compare
 
 PICTURES = 8  # with a noise of its own each
@@ -97,6 +98,7 @@ def still(name: str) -> Image.Image:
 
 
 FIGURES = {
+    "front": front("infogan"),
     "codes": Figure(
         still=partial(still, "codes"),
         alt="Two rows of eight generated 4s, from the same noises. With the code for slant at -1 "
