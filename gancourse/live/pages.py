@@ -90,10 +90,10 @@ def digest(*paths: Path, models: Iterable[str] = ()) -> str:
     return hashlib.sha256(" ".join(every).encode()).hexdigest()[:12]
 
 
-def version(figure: figures.Figure, module: Path) -> str:
+def version(figure: figures.Figure, files: Iterable[Path]) -> str:
     """Changes when something does that a figure's data and still picture are made from."""
     code = [path for room in figure.sources for path in sorted((PACKAGE / room).rglob("*.py"))]
-    return digest(module, *code, models=(*figure.models, *figure.made_from))
+    return digest(*files, *code, models=(*figure.models, *figure.made_from))
 
 
 def make(root: Path, name: str) -> str:
@@ -102,7 +102,7 @@ def make(root: Path, name: str) -> str:
     Returns:
         what a page asks for it by, so that no browser takes an old file for a new one.
     """
-    figure, module = figures.found()[name]
+    figure, files = figures.found()[name]
 
     for model in figure.models:
         writers = HERE / "program.py", HERE / "script.py"
@@ -110,7 +110,7 @@ def make(root: Path, name: str) -> str:
             if old:
                 write_text(root / "models" / f"{model}.js", script.of(load(model), model))
 
-    now = version(figure, module)
+    now = version(figure, files)
     with renewing(root / "made" / f"{name}.figure", now) as old:
         if old and figure.data:
             text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"

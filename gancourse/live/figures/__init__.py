@@ -40,14 +40,17 @@ class Figure:
 
 
 @functools.cache
-def found() -> dict[str, tuple[Figure, Path]]:
-    """Every figure by name, and the file that defines it: what the modules here call FIGURES."""
-    here = {}
-    for module in pkgutil.iter_modules(__path__):
-        path = Path(__file__).with_name(f"{module.name}.py")
-        defined = getattr(import_module(f"{__name__}.{module.name}"), "FIGURES", {})
-        here |= {name: (figure, path) for name, figure in defined.items()}
-    return here
+def found() -> dict[str, tuple[Figure, tuple[Path, ...]]]:
+    """Every figure by name, which is what the modules here call FIGURES; and the files it is made
+    by: its module, and those that define none and help.
+    """
+    here, helpers = {}, []
+    for each in pkgutil.iter_modules(__path__):
+        path = Path(__file__).with_name(f"{each.name}.py")
+        defined = getattr(import_module(f"{__name__}.{each.name}"), "FIGURES", None)
+        helpers += [] if defined else [path]
+        here |= {name: (figure, path) for name, figure in (defined or {}).items()}
+    return {name: (figure, (path, *helpers)) for name, (figure, path) in here.items()}
 
 
 def figure(name: str) -> Figure:
