@@ -13,8 +13,8 @@ from gancourse import models
 from gancourse.data import digits, faces
 from gancourse.evaluation.infogan import code_table
 from gancourse.layers import uniform_latents
-from gancourse.live.figures import figure, found
 from gancourse.live.figures import cgan as hands
+from gancourse.live.figures import figure, found
 from gancourse.live.figures import infogan as knobs
 from gancourse.metrics.codes import auc, best_code, matched, spearman
 from gancourse.metrics.digit_cnn import judge
