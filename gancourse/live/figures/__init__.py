@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Where each figure is defined. Its script is book/assets/live/NAME.js.
-FIGURES = {"ring": "gan", "measures": "metrics"}
+FIGURES = {"ring": "gan", "words": "stackgan", "colouring": "pix2pix", "measures": "metrics"}
 
 
 @dataclass(frozen=True)
