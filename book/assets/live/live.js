@@ -263,6 +263,29 @@ function soon(draw) {
   };
 }
 
+/**
+ * `draw(i)` for i from 0 to n - 1, where each takes a while: in every frame the one that `first()` names,
+ * if it is out of date, and one of the others. -> a function that says that all are out of date.
+ */
+function inTurn(n, first, draw) {
+  const old = new Set();
+  let last = 0;
+  const frame = soon(() => {
+    if (old.delete(first())) draw(first());
+    for (let step = 1; step <= n; step++) {
+      const i = (last + step) % n;
+      if (!old.delete(i)) continue;
+      draw(last = i);
+      break;
+    }
+    if (old.size) frame();
+  });
+  return () => {
+    for (let i = 0; i < n; i++) old.add(i);
+    frame();
+  };
+}
+
 /** Random numbers that a seed decides (mulberry32): uniform() in [0, 1), normal(), and vectors. */
 function random(seed) {
   let state = seed | 0;
@@ -280,8 +303,9 @@ function random(seed) {
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 window.Live = {
-  figure: register("figure"), data: register("data"), model: register("model"), script: fetchScript, load, wake, base: BASE,
-  element, row, button, choice, slider, select, pad, drag, canvas, paint, soon, random, still,
+  figure: register("figure"), data: register("data"), model: register("model"), script: fetchScript,
+  load, wake, base: BASE, element, row, button, choice, slider, select, pad, drag, canvas, paint, soon,
+  inTurn, random, still,
 };
 watch();
 })();
