@@ -1,7 +1,7 @@
 // Chapter 1: the game on a ring of clusters, trained in the page. toy.js is the game; this is the picture.
 "use strict";
 Live.figure("ring", async (stage, { root }) => {
-await Live.script(`toy.js?${root.dataset.version}`);
+await Live.script(`toy.js?${root.dataset.code}`);
 const { element, row, button, choice, slider, select, canvas, drag, soon, still } = Live;
 const { Game, LOSSES, PRESETS, SETTINGS, STD, coverage, ring, sigmoid } = Live.toy;
 
