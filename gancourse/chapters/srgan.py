@@ -273,7 +273,8 @@ def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
     PixelShuffle makes each place within an input pixel by weights of its own. If these
     do not agree, some places get more detail than others, such as dots that all lie at
     one of them, or rows of pixels swing at the grid's period. Both are ratios, compared
-    as logs. (N, 3, S, S) twice -> one number, over the whole batch.
+    as logs, and crop by crop: over a batch, a weave on dim rock would be lost among the
+    edges of another crop. (N, 3, S, S) twice -> one number.
     """
     details = detail_by_place(made, scale) - detail_by_place(true, scale)
     heights = lines(made, scale) - lines(true, scale)
@@ -281,29 +282,32 @@ def grid(made: Tensor, true: Tensor, scale: int) -> Tensor:
 
 
 def detail_by_place(x: Tensor, scale: int) -> Tensor:
-    """log of each place's mean squared detail over that of all: (N, 3, S, S) -> (3, scale^2)."""
+    """log of each place's mean squared detail over that of all: (N, 3, S, S) -> (N, 3, scale^2).
+
+    What is far below a shade of 255 counts as none.
+    """
     around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
     detail = pad(x[..., 1:-1, 1:-1] - around / 4, (1, 1, 1, 1))
     whole = detail[..., scale:-scale, scale:-scale]  # without the cells at the edge
     whole = whole if whole.numel() else detail
-    power = pixel_unshuffle(whole.square(), scale).mean((0, 2, 3)).unflatten(0, (3, -1))
-    power = (power + 1e-8).log()
-    return power - power.mean(1, keepdim=True)
+    power = pixel_unshuffle(whole.square(), scale).mean((2, 3)).unflatten(1, (3, -1))
+    power = (power + 1e-5).log()
+    return power - power.mean(2, keepdim=True)
 
 
 def lines(x: Tensor, scale: int) -> Tensor:
-    """log power of rows and columns at the grid's periods over that beside: (N, 3, S, S) -> (K, 3).
+    """log power of rows and columns at the grid's periods over that beside.
 
-    A grid of 4 px has periods of 4 and 2 px.
+    A grid of 4 px has periods of 4 and 2 px. (N, 3, S, S) -> (K, N, 3), rows' periods first.
     """
     side, heights = x.shape[3], []
     for rows in (x, x.transpose(2, 3)):
         spectrum = torch.fft.fft(rows * torch.hann_window(side, device=x.device))
-        power = (spectrum.abs().square().mean((0, 2)) + 1e-4).log()  # (3, S)
+        power = (spectrum.abs().square().mean(2) + 1e-2).log()  # (N, 3, S)
         for period in (period for period in range(2, scale + 1) if scale % period == 0):
             at = side // period
             beside = [(at + bins) % side for bins in (-3, -2, 2, 3)]  # +-1 holds a part of it
-            heights.append(power[:, at] - power[:, beside].mean(1))
+            heights.append(power[..., at] - power[..., beside].mean(-1))
     return torch.stack(heights)
 
 
