@@ -1,0 +1,79 @@
+"""A Sphinx extension that makes the built pages light: what a reader's browser has to fetch.
+
+Pictures are fetched when the reader comes near. Those that are large become lossless WebP, a third
+smaller than PNG. And of the theme's two thousand icons, which make a fifth of a chapter, those stay
+that a page shows.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from gancourse.files import replacing, write_text
+
+LARGE = 50_000  # bytes of a picture that is worth it
+KEPT = Path(
+    "_build", "webp"
+)  # what was made, by the names of the pictures, which are of their bytes
+# "name":[width, height, [other names], "code", "path" or ["path", "path"]]
+ICON = re.compile(
+    r'(?:"([\w-]+)"|([\w$]+)):\[\d+,\d+,\[([^\[\]]*)\],"[0-9a-f]+",'
+    r'(?:"[^"]*"|\[(?:"[^"]*",?)+\])\],?'
+)
+
+
+def be_lazy(app) -> None:
+    app.env.settings["image_loading"] = "lazy"
+
+
+def lighten(app, exception) -> None:
+    """Once the pages are written."""
+    if exception is None and app.builder.format == "html":
+        built = Path(app.outdir)
+        pages = {path: path.read_text(encoding="utf-8") for path in built.rglob("*.html")}
+        drop_icons(built, pages)
+        shrink_pictures(built, pages, Path(app.srcdir, KEPT))
+
+
+def drop_icons(built: Path, pages: dict[Path, str]) -> None:
+    """Leave those in the theme's script whose name stands in a page or in another script."""
+    script = built / "_static" / "scripts" / "fontawesome.js"
+    others = (path for path in (built / "_static").rglob("*.js") if path != script)
+    texts = [*pages.values(), *(path.read_text("utf-8", errors="replace") for path in others)]
+    shown = {name for text in texts for name in re.findall(r"\bfa-([\w-]+)", text)}
+
+    def kept(icon: re.Match) -> str:
+        names = {icon[1] or icon[2], *re.findall(r'"([\w-]+)"', icon[3])}
+        return icon[0] if names & shown else ""
+
+    if script.is_file():
+        write_text(script, ICON.sub(kept, script.read_text(encoding="utf-8")))
+
+
+def shrink_pictures(built: Path, pages: dict[Path, str], kept: Path) -> None:
+    """Put a WebP in the place of each large PNG that a page shows."""
+    changed = {}
+    for path in sorted((built / "_images").glob("*.png")):
+        if path.stat().st_size < LARGE:
+            continue
+        made = kept / f"{path.stem}.webp"
+        if not made.is_file():
+            with replacing(made) as temporary, Image.open(path) as picture:
+                picture.save(temporary, lossless=True, method=4)
+        if made.stat().st_size < path.stat().st_size:
+            path.with_suffix(".webp").write_bytes(made.read_bytes())
+            changed[path.name] = path.with_suffix(".webp").name
+            path.unlink()
+    for path, text in pages.items():
+        after = re.sub(r"(?<=_images/)[\w-]+\.png", lambda m: changed.get(m[0], m[0]), text)
+        if after != text:
+            write_text(path, after)
+
+
+def setup(app) -> dict:
+    app.connect("builder-inited", be_lazy)
+    app.connect("build-finished", lighten)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
