@@ -1,12 +1,13 @@
 """A Sphinx extension that makes the built pages light: what a reader's browser has to fetch.
 
-Pictures are fetched when the reader comes near. Those that are large become lossless WebP, a third
-smaller than PNG. And of the theme's two thousand icons, which make a fifth of a chapter, those stay
-that a page shows.
+Pictures are fetched when the reader comes near; each says its size, so that nothing moves when it
+comes. Those that are large become lossless WebP, a third smaller than PNG. And of the theme's two
+thousand icons, which make a fifth of a chapter, those stay that a page shows.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from gancourse.files import replacing, write_text
 
+SHOWN = re.compile(r'(<img [^>]*src="(?:\.\./)*_images/([^"]+)"[^>]*?)(?= ?/?>)')
 LARGE = 50_000  # bytes of a picture that is worth it
 KEPT = Path(
     "_build", "webp"
@@ -35,6 +37,7 @@ def lighten(app, exception) -> None:
         built = Path(app.outdir)
         pages = {path: path.read_text(encoding="utf-8") for path in built.rglob("*.html")}
         drop_icons(built, pages)
+        say_sizes(built, pages)
         shrink_pictures(built, pages, Path(app.srcdir, KEPT))
 
 
@@ -51,6 +54,24 @@ def drop_icons(built: Path, pages: dict[Path, str]) -> None:
 
     if script.is_file():
         write_text(script, ICON.sub(kept, script.read_text(encoding="utf-8")))
+
+
+def say_sizes(built: Path, pages: dict[Path, str]) -> None:
+    """Give the width and the height of each picture to the pages that show it."""
+
+    @functools.cache
+    def size(name: str) -> str:
+        path = built / "_images" / name
+        if path.suffix == ".svg" or not path.is_file():
+            return ""
+        with Image.open(path) as picture:
+            return ' width="{}" height="{}"'.format(*picture.size)
+
+    for path, text in pages.items():
+        after = SHOWN.sub(lambda m: m[0] if " width=" in m[0] else m[1] + size(m[2]), text)
+        if after != text:
+            pages[path] = after
+            write_text(path, after)
 
 
 def shrink_pictures(built: Path, pages: dict[Path, str], kept: Path) -> None:

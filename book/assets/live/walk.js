@@ -34,7 +34,7 @@ Live.figure("walk", (stage, { models, data, root }) => {
   const film = element("div", { className: "live-film" }, strip, marker);
   const way = slider("Way", { value: state.t, format: (t) => `${(100 * t).toFixed(0)} %` }, (t) => { stop(); go(t); });
   const play = button("Play", () => (playing ? stop() : begin(state.t < 1 ? state.t : 0)));
-  drag(strip, (x) => { stop(); go((x * frames - 0.5) / (frames - 1)); }); // a picture's middle is its place on the way
+  drag(film, (x) => { stop(); go((x * frames - 0.5) / (frames - 1)); }); // a picture's middle is its place on the way
 
   const draw = soon(() => {
     output = run(at(state.t));
@@ -104,7 +104,7 @@ Live.figure("walk", (stage, { models, data, root }) => {
   stage.append(
     element("div", { className: "live-choice live-digits-eight", attr: { role: "group", "aria-label": "Walk on to" } },
       ...digits.map((each) => each.box)),
-    large, film, way.box, row(play, others),
+    large, element("div", { className: "live-orders" }, film, way.box), row(play, others),
   );
   set(state.latents);
   root.live = { state, set, go, choose, at, get output() { return output; } };
