@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from posixpath import dirname, relpath
 
+import torch
 from docutils import nodes
 from PIL import Image
 from sphinx.util.docutils import SphinxDirective
@@ -54,7 +55,7 @@ def visit(self, node: LiveFigure) -> None:
     name, each = node["name"], node["figure"]
     root = Path(self.builder.srcdir, MADE, "live")
     static = relpath("_static/live", dirname(self.builder.current_docname) or ".")
-    width, height = Image.open(root / "stills" / f"{name}.png").size
+    width, height = Image.open(root / "stills" / f"{name}.webp").size
     attributes = {"class": "live", "ids": [f"live-{name}"], "data-figure": name}
     attributes["data-version"] = self.builder.app.live_versions[name]
     attributes["data-code"] = self.builder.app.live_code
@@ -67,7 +68,7 @@ def visit(self, node: LiveFigure) -> None:
         attributes |= {"data-models": " ".join(each.models), "data-size": f"{sizes / 1e6:.1f} MB"}
     self.body.append(self.starttag({}, "figure", **attributes))
     picture = {
-        "class": "live-still", "src": f"{static}/stills/{name}.png", "alt": each.alt,
+        "class": "live-still", "src": f"{static}/stills/{name}.webp", "alt": each.alt,
         "width": width, "height": height, "loading": "lazy",
     }  # fmt: skip
     still = self.emptytag({}, "img", **picture)
@@ -116,8 +117,8 @@ def make(root: Path, name: str) -> str:
             text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
             write_text(root / "data" / f"{name}.js", text)
         if old:
-            with replacing(root / "stills" / f"{name}.png") as temporary:
-                figure.still().save(temporary, optimize=True)
+            with replacing(root / "stills" / f"{name}.webp") as temporary:
+                figure.still().save(temporary, lossless=True, method=4)
     return now
 
 
@@ -134,7 +135,10 @@ def begin(app, config) -> None:
     """Make all figures, and let Sphinx copy them."""
     root = Path(app.srcdir, MADE, "live")
     scripts = sorted(Path(app.srcdir, "book", "assets", "live").glob("*.js"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the same numbers on every machine, and none waits for a busy core
     app.live_versions = {name: make(root, name) for name in figures.found()}
+    torch.set_num_threads(threads)
     app.live_code = digest(*scripts)
     config.html_static_path.append(MADE.as_posix())
 

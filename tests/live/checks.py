@@ -274,6 +274,7 @@ def restless(visit, name: str) -> list[str]:
       "a control moves by itself": [...root.querySelectorAll("input, select")].map((each) => each.value),
       "the figure changes by itself": root.outerHTML,
     })"""
+    figure.page.wait_for_selector(f"#live-{name}:not([aria-busy=true])")  # it is at work
     visit.settle(300)
     before = figure.evaluate(looks)
     visit.settle(500)

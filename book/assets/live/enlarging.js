@@ -288,6 +288,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
     const all = state.done + state.todo.length;
     bar.max = all || 1;
     bar.value = state.done;
+    root.setAttribute("aria-busy", String(works() && !state.stopped));
     stop.disabled = !works();
     stop.textContent = works() && state.stopped ? "Go on" : "Stop";
     const [, , h, w] = state.picture.low.shape;
@@ -321,6 +322,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
       draw();
     }
     measure();
+    root.setAttribute("aria-busy", "false");
     root.dispatchEvent(new CustomEvent("live-enlarged"));
   }
 
