@@ -31,6 +31,7 @@ from gancourse.models import load
 MADE = Path("_build", "live")  # a static folder of the book, which is never committed
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
+LARGE = 100_000  # bytes of a still picture
 
 
 class LiveFigure(nodes.General, nodes.Element):
@@ -118,8 +119,15 @@ def make(root: Path, name: str) -> str:
             write_text(root / "data" / f"{name}.js", text)
         if old:
             with replacing(root / "stills" / f"{name}.webp") as temporary:
-                figure.still().save(temporary, lossless=True, method=4)
+                save_still(figure.still(), temporary)
     return now
+
+
+def save_still(picture: Image.Image, path: Path) -> None:
+    """As WebP: as it is, unless that takes much, as photos do."""
+    picture.save(path, lossless=True, method=4)
+    if path.stat().st_size > LARGE:
+        picture.save(path, quality=92, method=4)
 
 
 @contextmanager
