@@ -8,6 +8,7 @@ from numbers to numbers. The first picture is timed from nothing loaded, once.
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import statistics
 import tempfile
@@ -116,7 +117,7 @@ def page():
     """A page of a browser without a window."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
-        from playwright.sync_api import sync_playwright
+        sync_playwright = importlib.import_module("playwright.sync_api").sync_playwright
     except ImportError:
         program = None
     if program is None:
