@@ -277,15 +277,16 @@ def run(game: StageOne) -> None:
 
 
 def bends_after_each_enlarging(game: StageOne) -> None:
-    """What is enlarged, what an up block hands on and what the last layer gets: nowhere below 0,
-    and somewhere 0.
+    """What is enlarged (by the lean form's up blocks: what they hand on) and what the last layer
+    gets: nowhere below 0, and somewhere 0.
     """
     seen: list[Tensor] = []
     *_, last = (layer for layer in game.generator.modules() if isinstance(layer, nn.Conv2d))
+    ups = [each for each in game.generator.modules() if isinstance(each, stackgan_networks.Up)]
+    for module in ups:
+        module.register_forward_hook(lambda module, given, made: seen.append(made))
     for module in game.generator.modules():
-        if isinstance(module, stackgan_networks.Up):
-            module.register_forward_hook(lambda module, given, made: seen.append(made))
-        elif isinstance(module, nn.Upsample) or module is last:
+        if module is last or (isinstance(module, nn.Upsample) and not ups):
             module.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     run(game)
     assert len(seen) >= 3
