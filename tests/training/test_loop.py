@@ -377,6 +377,26 @@ def test_a_logged_term_is_the_mean_since_the_line_before(points, line_game):
         assert line["fit/error"] == pytest.approx((first["fit/error"] + second["fit/error"]) / 2)
 
 
+@pytest.mark.parametrize(("clip", "moved"), [(None, 5.0), (10.0, 5.0), (0.5, 0.5)])
+def test_a_gradient_that_is_too_long_is_shortened_as_a_whole(points, clip, moved):
+    class Slope(Small):
+        def __init__(self):
+            super().__init__(batch_size=8)
+            self.pair = nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+
+        def phases(self):
+            descent = partial(torch.optim.SGD, lr=1.0)
+            return [Phase("only", tuple(self.pair), self.loss, descent, clip=clip)]
+
+        def loss(self, batch):
+            return {"slope": (3 * self.pair[0] + 4 * self.pair[1]).sum()}
+
+    game = Slope()
+    play(game, points, 1)
+    found = [-value.item() for value in game.pair]
+    assert found == pytest.approx([moved * 0.6, moved * 0.8], rel=1e-4)
+
+
 def test_one_step_is_one_step_of_gradient_descent_on_the_sum_of_terms(points):
     class Sum(Small):
         def __init__(self):
