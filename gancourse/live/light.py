@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image
 
-from gancourse.files import replacing, write_text
+from gancourse.files import replacing, sha256, write_text
 
 SHOWN = re.compile(r'(<img [^>]*src="(?:\.\./)*_images/([^"]+)"[^>]*?)(?= ?/?>)')
+PNG = re.compile(r"(?<=_images/)[\w-]+\.png")
 LARGE = 15_000  # bytes of a picture that is worth it
-KEPT = Path(
-    "_build", "webp"
-)  # what was made, by the names of the pictures, which are of their bytes
+KEPT = Path("_build", "webp")  # what was made, by the SHA-256 of the PNG
 # "name":[width, height, [other names], "code", "path" or ["path", "path"]]
 ICON = re.compile(
     r'(?:"([\w-]+)"|([\w$]+)):\[\d+,\d+,\[([^\[\]]*)\],"[0-9a-f]+",'
@@ -36,17 +36,22 @@ def lighten(app, exception) -> None:
     if exception is None and app.builder.format == "html":
         built = Path(app.outdir)
         pages = {path: path.read_text(encoding="utf-8") for path in built.rglob("*.html")}
-        drop_icons(built, pages)
-        say_sizes(built, pages)
-        free_corners(pages)
-        shrink_pictures(built, pages, Path(app.srcdir, KEPT))
+        drop_icons(built, pages.values())
+        size, smaller = sizes(built), shrunk(built, Path(app.srcdir, KEPT))
+        for path, text in pages.items():
+            after = SHOWN.sub(lambda m: m[0] if " width=" in m[0] else m[1] + size(m[2]), text)
+            after = PNG.sub(lambda m: smaller.get(m[0], m[0]), after)
+            # The empty corner of a table is no header: it would be announced as a nameless one.
+            after = re.sub(r"<th[^>]*>(<p></p>)?</th>", "<td></td>", after)
+            if after != text:
+                write_text(path, after)
 
 
-def drop_icons(built: Path, pages: dict[Path, str]) -> None:
+def drop_icons(built: Path, pages: Iterable[str]) -> None:
     """Leave those in the theme's script whose name stands in a page or in another script."""
     script = built / "_static" / "scripts" / "fontawesome.js"
     others = (path for path in (built / "_static").rglob("*.js") if path != script)
-    texts = [*pages.values(), *(path.read_text("utf-8", errors="replace") for path in others)]
+    texts = [*pages, *(path.read_text("utf-8", errors="replace") for path in others)]
     shown = {name for text in texts for name in re.findall(r"\bfa-([\w-]+)", text)}
 
     def kept(icon: re.Match) -> str:
@@ -57,51 +62,36 @@ def drop_icons(built: Path, pages: dict[Path, str]) -> None:
         write_text(script, ICON.sub(kept, script.read_text(encoding="utf-8")))
 
 
-def say_sizes(built: Path, pages: dict[Path, str]) -> None:
-    """Give the width and the height of each picture to the pages that show it."""
+def sizes(built: Path) -> Callable[[str], str]:
+    """The name of a page's picture -> the attributes that say its width and height, or ""."""
 
     @functools.cache
     def size(name: str) -> str:
-        path = built / "_images" / name
+        png = built / "_images" / name
+        path = png if png.is_file() else png.with_suffix(".webp")  # which took its place
         if path.suffix == ".svg" or not path.is_file():
             return ""
         with Image.open(path) as picture:
             return ' width="{}" height="{}"'.format(*picture.size)
 
-    for path, text in pages.items():
-        after = SHOWN.sub(lambda m: m[0] if " width=" in m[0] else m[1] + size(m[2]), text)
-        if after != text:
-            pages[path] = after
-            write_text(path, after)
+    return size
 
 
-def free_corners(pages: dict[Path, str]) -> None:
-    """The empty corner of a table is no header: a screen reader would announce a nameless one."""
-    for path, text in pages.items():
-        after = re.sub(r"<th[^>]*>(<p></p>)?</th>", "<td></td>", text)
-        if after != text:
-            pages[path] = after
-            write_text(path, after)
-
-
-def shrink_pictures(built: Path, pages: dict[Path, str], kept: Path) -> None:
-    """Put a WebP in the place of each large PNG that a page shows."""
+def shrunk(built: Path, kept: Path) -> dict[str, str]:
+    """Put a lossless WebP in the place of each large PNG: names before -> names after."""
     changed = {}
     for path in sorted((built / "_images").glob("*.png")):
         if path.stat().st_size < LARGE:
             continue
-        made = kept / f"{path.stem}.webp"
+        made, place = kept / f"{sha256(path)}.webp", path.with_suffix(".webp")
         if not made.is_file():
             with replacing(made) as temporary, Image.open(path) as picture:
                 picture.save(temporary, lossless=True, method=4)
         if made.stat().st_size < path.stat().st_size:
-            path.with_suffix(".webp").write_bytes(made.read_bytes())
-            changed[path.name] = path.with_suffix(".webp").name
+            place.write_bytes(made.read_bytes())
+            changed[path.name] = place.name
             path.unlink()
-    for path, text in pages.items():
-        after = re.sub(r"(?<=_images/)[\w-]+\.png", lambda m: changed.get(m[0], m[0]), text)
-        if after != text:
-            write_text(path, after)
+    return changed
 
 
 def setup(app) -> dict:

@@ -107,20 +107,25 @@ def make(root: Path, name: str) -> str:
     figure, files = figures.found()[name]
 
     for model in figure.models:
-        writers = HERE / "program.py", HERE / "script.py"
-        with renewing(root / "made" / f"{model}.model", digest(*writers, models=[model])) as old:
+        now = digest(HERE / "program.py", HERE / "script.py", models=[model])
+        with unless(root / "made" / f"{model}.model", now) as old:
             if old:
                 write_text(root / "models" / f"{model}.js", script.of(load(model), model))
 
     now = version(figure, files)
-    with renewing(root / "made" / f"{name}.figure", now) as old:
-        if old and figure.data:
-            text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
-            write_text(root / "data" / f"{name}.js", text)
+    with unless(root / "made" / f"{name}.figure", now) as old:
         if old:
-            with replacing(root / "stills" / f"{name}.webp") as temporary:
-                save_still(figure.still(), temporary)
+            make_own(root, name, figure)
     return now
+
+
+def make_own(root: Path, name: str, figure: figures.Figure) -> None:
+    """A figure's data and its still picture."""
+    if figure.data:
+        text = f"Live.data({json.dumps(name)}, {json.dumps(figure.data())});\n"
+        write_text(root / "data" / f"{name}.js", text)
+    with replacing(root / "stills" / f"{name}.webp") as temporary:
+        save_still(figure.still(), temporary)
 
 
 def save_still(picture: Image.Image, path: Path) -> None:
@@ -131,8 +136,8 @@ def save_still(picture: Image.Image, path: Path) -> None:
 
 
 @contextmanager
-def renewing(stamp: Path, now: str) -> Iterator[bool]:
-    """Whether something is older than `now`. If it is made anew without an error, it is no more."""
+def unless(stamp: Path, now: str) -> Iterator[bool]:
+    """Whether what `stamp` stands for is to be made, unless it says `now`; afterwards it does."""
     old = not stamp.is_file() or stamp.read_text(encoding="utf-8") != now
     yield old
     if old:

@@ -101,7 +101,7 @@ def program(
         for node in graph.nodes:
             if node.op == "placeholder":
                 of_network = named.get(node.name)
-                writer.known[node] = writer.inputs() if of_network is None else held[of_network]
+                writer.known[node] = writer.new_input() if of_network is None else held[of_network]
             elif node in needed:
                 writer.write(node)
     return Program(shapes, writer.operations, writer.known[answer])
@@ -153,8 +153,8 @@ class Writer:
         self.known: dict[Node, int | Tensor | list] = {}
         self.count = 0
 
-    def inputs(self) -> int:
-        """The next input's number."""
+    def new_input(self) -> int:
+        """Its number."""
         self.count += 1
         return self.count - 1
 
@@ -261,10 +261,8 @@ def _transposed(to, node, x, weight, bias=None, stride=1, padding=0, more=0, gro
             f"{layer_of(node)}: groups={groups}, dilation={dilation}: the engine's transposed "
             "convolutions know neither; use 1."
         )
-    tensors = {
-        "weight": weight.transpose(0, 1),
-        "bias": bias,
-    }  # (outputs, inputs, kernel), as conv's
+    outputs_first = weight.transpose(0, 1)  # as a convolution's
+    tensors = {"weight": outputs_first, "bias": bias}
     numbers = {"stride": pair(stride), "padding": pair(padding), "more": pair(more)}
     return to.add("conv_transposed", x, tensors=tensors, **numbers)
 
@@ -313,13 +311,9 @@ for _name in ("relu", "tanh", "sigmoid", "exp"):
 
 def _binary(name: str):
     def write(to: Writer, node, x, y):
-        given = [
-            torch.tensor(float(v))
-            if isinstance(v, (int, float)) and not isinstance(arg, Node)
-            else v
-            for v, arg in zip((x, y), node.args, strict=True)
-        ]
-        return to.add(name, *given)
+        pairs = zip((x, y), node.args, strict=True)
+        read = (v if isinstance(arg, Node) else torch.tensor(float(v)) for v, arg in pairs)
+        return to.add(name, *read)
 
     return write
 
@@ -353,9 +347,12 @@ def _cat(to, node, each, dim=0):
 
 @writes(aten.slice.Tensor)
 def _slice(to, node, x, dim=0, start=None, end=None, step=1):
+    if step != 1:
+        raise CourseError(f"{layer_of(node)}: step={step}: the engine takes slices without gaps.")
     size = node.args[0].meta["val"].shape[dim]
-    start, end = (size + v if v < 0 else v for v in (start or 0, size if end is None else end))
-    return to.add("slice", x, dim=positive(node, dim), start=start, end=min(end, 2**31 - 1))
+    last = 2**31 - 1  # the end, whatever the size
+    start, end = (size + v if v < 0 else v for v in (start or 0, last if end is None else end))
+    return to.add("slice", x, dim=positive(node, dim), start=start, end=min(end, last))
 
 
 @writes(aten.split.Tensor, aten.split_with_sizes.default)

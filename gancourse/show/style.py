@@ -17,6 +17,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from gancourse.files import CourseError
 
@@ -123,6 +124,10 @@ class Plate(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", metadata={"Description": self.alt, "Software": None})
         return buffer.getvalue()
+
+    def picture(self) -> Image.Image:
+        """The same as a picture of Pillow's, RGB."""
+        return Image.open(io.BytesIO(self.png())).convert("RGB")
 
     def bundle(self) -> dict[str, str]:
         """The figure as a notebook's display data: a picture, and the alternative text."""

@@ -259,10 +259,7 @@ function both(x, y, f) {
     for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
     return out;
   }
-  const strides = (own) => {
-    let step = 1;
-    return own.map((n, i) => [i, n]).reverse().map(([, n]) => { const s = n === 1 ? 0 : step; step *= n; return s; }).reverse();
-  };
+  const strides = (own) => own.map((n, d) => (n === 1 ? 0 : areaOf(own.slice(d + 1))));
   const s = strides(p), t = strides(q), at = shape.map(() => 0);
   for (let i = 0, a = 0, b = 0; i < out.data.length; i++) {
     out.data[i] = f(x.data[a], y.data[b]);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -169,7 +168,7 @@ def still(name: str) -> Image.Image:
             panel = plate.add_axes(box)
             panel.imshow(sheet, interpolation="nearest")
             panel.set_axis_off()
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 FIGURES = {

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gancourse import models
 from gancourse.game import Game
+from gancourse.layers import uniform_latents
 from gancourse.live.figures import Figure
 from gancourse.metrics.codes import matched
 from gancourse.metrics.digit_cnn import judge
@@ -28,8 +29,8 @@ STILL, INSET = (672, 408), (24, 64)  # px; from the border to the digits
 
 def noise(game: Game) -> Tensor:
     """(1, latent) in [-1, 1], to three decimals, as the page reads it."""
-    drawn = torch.rand(1, game.config.latent, generator=torch.Generator().manual_seed(SEED))
-    return (2 * drawn - 1).mul(1000).round() / 1000
+    drawn = uniform_latents(1, game.config.latent, torch.Generator().manual_seed(SEED))
+    return drawn.mul(1000).round() / 1000
 
 
 def categories(game: Game) -> Tensor:

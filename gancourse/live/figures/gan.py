@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import torch
 from PIL import Image
 from torch import Tensor
@@ -36,7 +34,7 @@ def ring_still() -> Image.Image:
             name_axes(axes, draw_points(axes, data["point"][:300], fake, limits=LIMITS))
             axes.set_title(f"Momentum {beta1}, step {STEPS}")
         plate.legend(handles=axes.get_legend_handles_labels()[0], loc="outside upper left", ncols=2)
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 # --- walk: from one digit to another
@@ -76,7 +74,7 @@ def walk_still() -> Image.Image:
         for index, word in (START, "start"), (END, "end"):
             x = 0.02 + 0.96 * (index + 0.5) / CHOICE
             plate.text(x, 0.95, word, fontsize=11.5, color=MUTED, ha="center")
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 FIGURES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -94,7 +93,7 @@ def still(name: str) -> Image.Image:
         )
         for title, values in knobs.sweep.items()
     }
-    return Image.open(io.BytesIO(compare(rows, scale=3).png())).convert("RGB")
+    return compare(rows, scale=3).picture()
 
 
 FIGURES = {

@@ -184,7 +184,7 @@ def still() -> Image.Image:
         plate.text(
             0.67, 0.87, "vermilion: these digits\nblue: real digits", fontsize=11.5, color=INK
         )
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 def pictures(data: dict, kind: str, level: int, missing: int) -> np.ndarray:

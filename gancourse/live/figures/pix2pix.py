@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -197,7 +196,7 @@ def still() -> Image.Image:
         words = {"the drawing": (0.02, 0.95), "coloured": (0.51, 0.95), "opinions": (0.02, 0.265)}
         for text, (x, y) in words.items():
             plate.text(x, y, text, fontsize=13, color=MUTED)
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 FIGURES = {

@@ -91,7 +91,7 @@ def still() -> Image.Image:
             lens.imshow(picture[top : top + LENS, left : left + LENS], interpolation="nearest")
             lens.set_title(title, fontsize=11.5, pad=4)
             lens.set_axis_off()
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 FIGURES = {

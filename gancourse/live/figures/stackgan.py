@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 from itertools import product
 
@@ -87,7 +86,7 @@ def still() -> Image.Image:
             side = each.shape[1]
             plate.text(x, 0.905, f"{stage}, {side} × {side} px", fontsize=12, color=MUTED)
         plate.text(0.02, 0.227, "other draws", fontsize=12, color=MUTED)
-    return Image.open(io.BytesIO(plate.png())).convert("RGB")
+    return plate.picture()
 
 
 FIGURES = {
