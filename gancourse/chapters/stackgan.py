@@ -79,6 +79,7 @@ LEAN = {
 }  # fmt: skip
 STAGE1 = {
     **LEAN, "shape": (3, 32, 32), "width": 32, "width_d": 40, "batch_size": 64, "resize": True,
+    "lr": 8e-4,
 }  # fmt: skip
 STAGE2 = {
     **LEAN, "shape": (3, 64, 64), "small": 32, "width": 48, "width_d": 32, "batch_size": 16,
@@ -86,7 +87,7 @@ STAGE2 = {
 }  # fmt: skip
 FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
-    "stage1": {**STAGE1, "text": "stackgan-words", "steps": 7_000},
+    "stage1": {**STAGE1, "text": "stackgan-words", "steps": 13_000},
     "stage2": {**STAGE2, "steps": 2_400},
 }
 SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
