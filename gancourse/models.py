@@ -118,7 +118,7 @@ def stored(name: str | Path) -> tuple[dict, dict[str, Tensor]]:
 
 def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     """(settings, tensors) of a run's newest whole checkpoint, with the averaged networks in place
-    of the last ones.
+    of the last ones. What only changes what is drawn is taken from the newest call.
     """
     from gancourse.training import checkpoint
 
@@ -133,7 +133,9 @@ def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
         network, _, rest = key.partition("/")
         if rest.startswith("module."):
             game[f"{network}.{rest.removeprefix('module.')}"] = value
-    return numbers["settings"], game
+    settings, newest = numbers["settings"], read_json(folder / "config.json")
+    free = configure(settings).drawing()
+    return {**settings, **{name: newest[name] for name in free if name in newest}}, game
 
 
 def lend(game: Game) -> Game:

@@ -30,7 +30,8 @@ KINDS = {
 class Rule:
     """What a setting may be, and what it means.
 
-    `only` says where it is used: elsewhere it must keep its default.
+    `only` says where it is used: elsewhere it must keep its default. What does not train changes
+    what a model draws and none of its weights, so that a finished run may still change it.
     """
 
     meaning: str = ""
@@ -40,6 +41,7 @@ class Rule:
     below: float = math.inf
     choices: Iterable | None = None
     only: Mapping[str, tuple] = field(default_factory=dict)
+    trains: bool = True
 
     def holds(self, value: float) -> bool:
         return (
@@ -152,6 +154,11 @@ class Recipe:
             if stated is not None and "rule" in stated.metadata:
                 return stated.metadata["rule"]
         return Rule()
+
+    @classmethod
+    def drawing(cls) -> tuple[str, ...]:
+        """The settings that change what a model draws and none of its weights."""
+        return tuple(each.name for each in fields(cls) if not cls.rule(each.name).trains)
 
     @classmethod
     def default(cls, name: str):

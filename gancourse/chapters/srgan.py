@@ -51,7 +51,7 @@ REGRESSION = {**LEAN, "pixel": "l1", "lr": 2e-3, "beta2": 0.99, "clip": 0.1, "an
 GAME = {
     **LEAN, "starts_from": "srresnet", "features": "efficientnet-lite0", "loss": "relativistic",
     "content": 1.0, "adversarial": 0.7, "l1": 1.0, "consistency": 4.0, "grid": 0.2,
-    "lr": 2e-4, "lr_d": 1e-4, "beta1_d": 0.5, "anneal": 0.5, "blend": 0.75,
+    "lr": 2e-4, "lr_d": 1e-4, "beta1_d": 0.5, "anneal": 0.5, "blend": 0.63,
 }  # fmt: skip
 FORMS: dict[str, dict] = {
     "srresnet": {**REGRESSION, "steps": 18_000},
@@ -112,7 +112,7 @@ class Config(Recipe):
     beta1_d: float = setting(0.9, "Adam's first moment for D", least=0, below=1, only=GAME_ONLY)
     blend: float = setting(
         1.0, "how far from starts_from's weights to the trained ones pictures are drawn", least=0,
-        most=1, only=GAME_ONLY,
+        most=1, only=GAME_ONLY, trains=False,
     )  # fmt: skip
 
     def __post_init__(self):

@@ -112,9 +112,11 @@ class Run:
         return seconds
 
     def refuse_another(self, before: dict) -> None:
-        """Raise a CourseError unless the folder's run was this one, but for its length."""
-        now = {**self.settings, "steps": 0, "lineage": {}}
-        changed = checkpoint.differences({**before, "steps": 0, "lineage": {}}, now)
+        """Raise a CourseError unless the folder's run was this one, but for its length and for what
+        only changes the pictures that are drawn.
+        """
+        free = dict.fromkeys(["steps", "lineage", *self.play.game.config.drawing()])
+        changed = checkpoint.differences({**before, **free}, {**self.settings, **free})
         if changed:
             raise CourseError(
                 f"{self.folder}: holds a run with other settings or data; go on with the same "

@@ -113,7 +113,8 @@ function wake(stage, { models, data, root }) {
 
   function draw(i) {
     const { normals } = random(1000 * state.seed + i);
-    const latent = normals(sizeOf(first, "latent")), noise = normals(sizeOf(second, "noise"));
+    const noises = (size) => normals(size).map((value) => data.temperature * value);
+    const latent = noises(sizeOf(first, "latent")), noise = noises(sizeOf(second, "noise"));
     const coarse = first.run({ text: state.vector, latent });
     outputs[i] = { small: coarse, large: second.run({ small: coarse, text: state.vector, noise }) };
     paint(small[i], outputs[i].large);

@@ -55,13 +55,16 @@ def never_trained() -> list[str]:
 
 @cache
 def data() -> dict:
-    """The encoder's words in the order of their numbers, and what the lists offer."""
+    """The encoder's words in the order of their numbers, what the lists offer, and how far draws
+    may differ.
+    """
     numbers = models.load("stackgan-words").encoder.vocabulary.numbers
     return {
         "vocabulary": sorted(numbers, key=numbers.get),
         "longest": text.LONGEST,
         "letters": text.LETTERS,
         "draws": DRAWS,
+        "temperature": models.load("stackgan").config.temperature,
         "start": START,
         "lists": lists(),
         "places": PLACES,
