@@ -26,6 +26,7 @@ from gancourse.chapters.stackgan import (
 from gancourse.data import load
 from gancourse.files import CourseError
 from gancourse.game import fingerprint
+from gancourse.layers import gaussian_latents
 from gancourse.training import checkpoint
 from tests import games
 
@@ -451,14 +452,14 @@ def test_data_that_it_cannot_learn_from(form, data, words):
 # Learning
 
 
-def play(folder, form: str, seed: int = 0, steps: int = 3, **options):
-    """A few steps of a small game into a folder."""
+def play(folder, form: str, seed: int = 0, steps: int = 3, change=(), **options):
+    """A few steps of a small game, its recipe changed, into a folder."""
     side = 64 if form == "stage2" else 32
     numbers = {"shape": (3, side, side), "batch_size": 8, "anneal": 0.5}
     if form == "words":
         numbers["embedding"] = 16
     else:
-        numbers |= {**SMALL, "embedding": 16, "ema": 0.9}
+        numbers |= {**SMALL, "embedding": 16, "ema": 0.9, **dict(change)}
     borrowed = {name: str(options.pop(name)) for name in ("text", "first") if name in options}
     config = Config.at("check", form, **numbers, **borrowed)
     return games.play(models.begin(config, seed), scenes(side).columns, steps, folder, **options)
@@ -527,6 +528,22 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path, runs, form):
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
     samples = [run.game.sample(3, text="a red boat") for run in (whole, parts)]
     assert torch.equal(*samples)
+
+
+@pytest.mark.parametrize("form", ["stage1", "stage2"])
+def test_a_finished_run_may_be_given_another_temperature_and_nothing_else(tmp_path, runs, form):
+    how = lent(runs[0], form)
+    play(tmp_path, form, **how)
+    game = play(tmp_path, form, change={"temperature": 0.25}, **how).game
+    loaded = models.load(tmp_path)
+    assert loaded.config.temperature == game.config.temperature == 0.25
+    noise = gaussian_latents(2, loaded.latent_size, torch.Generator().manual_seed(3))
+    by_hand = loaded.sample(2, text="a red boat", latent=noise / 4)
+    assert torch.equal(loaded.sample(2, text="a red boat", seed=3), by_hand)
+    with pytest.raises(CourseError) as error:
+        play(tmp_path, form, change={"temperature": 0.5, "kl": 0.5}, **how)
+    assert "kl: 0.02 in the checkpoint, 0.5 now" in str(error.value)
+    assert "temperature" not in str(error.value)
 
 
 def test_terms_of_each_turn():
