@@ -112,10 +112,19 @@ class Dossier:
             ([label, *cells(shown, row)] for label, row in rows.items()),
         )
 
+    @property
+    def command(self) -> str:
+        """What trains it again."""
+        config = self.config
+        changed = " ".join(f"-s {key}={spell(value)}" for key, value in changes(config).items())
+        return (
+            f"gancourse train {config.chapter} --scale {nearest_scale(config)} {changed} "
+            f"--seed {self.settings['seed']} --source full --folder RUN"
+        )
+
     def card(self) -> str:
         """The model card that lies beside the weights."""
         config, seed = self.config, self.settings["seed"]
-        changed = " ".join(f"-s {key}={spell(value)}" for key, value in changes(config).items())
         about = data.about(config.pictures)
         weights = self.shelf / "model.safetensors"
         return f"""# {self.name}
@@ -125,8 +134,7 @@ class Dossier:
 - **Use:** {self.protocol.use(self.name, config)}
 - **Networks in the file:** {self.networks}.
 - **Trained on:** {about.trained_on(config.split)}.
-- **Recipe:** `gancourse train {config.chapter} --scale {nearest_scale(config)} {changed} \
---seed {seed} --source full --folder RUN`
+- **Recipe:** `{self.command}`
 - **Made on:** {self.hardware}; {self.length} in {self.minutes} minutes.
 - **Still wanted:** {self.wanted or "nothing"}.
 - **Licence of the weights:** {about.weights_licence}.
