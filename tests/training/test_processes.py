@@ -15,11 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gancourse.chapters import CHAPTERS
 from gancourse.training import checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 HERE = Path(__file__).resolve()
 SCRIPT = HERE.with_name("two_processes.py")
+FORMS = [(name, form) for name, row in CHAPTERS.items() for form in row.config.FORMS]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,15 @@ def test_both_end_with_the_same_parameters(ends, name):
     first, second = (learned(tensors) for tensors in ends[1][name])
     assert first.keys() == second.keys()
     assert [key for key, value in first.items() if not torch.equal(value, second[key])] == []
+
+
+@pytest.mark.parametrize(("chapter", "form"), FORMS)
+def test_every_chapter_trains_in_two_processes(ends, chapter, form):
+    first, second = (learned(tensors) for tensors in ends[1][f"{chapter}, {form}"])
+    assert [key for key, value in first.items() if not torch.equal(value, second[key])] == []
+    start = load_script().begin(CHAPTERS[chapter].config.at("check", form)).state_dict()
+    weights = [name for name in start if name.endswith("weight") and start[name].dim() > 1]
+    assert any(not torch.equal(start[name], first[name]) for name in weights)
 
 
 def test_they_learned_at_all(ends):

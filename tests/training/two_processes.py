@@ -21,9 +21,14 @@ import torchvision  # noqa: F401
 from safetensors.torch import save_file
 from torch import nn
 
+from gancourse.chapters import CHAPTERS
 from gancourse.chapters.gan import Config
+from gancourse.data import load
 from gancourse.game import Game, Phase
+from gancourse.models import begin
 from tests import games as tools
+
+FORMS = [(name, form) for name, row in CHAPTERS.items() for form in row.config.FORMS]
 
 
 class Fit(tools.Small):
@@ -66,6 +71,15 @@ def gan(form: str, seed: int, **changes) -> Game:
     return Config.at("check", form, latent=4, batch_size=8, **changes).build()
 
 
+def learn(chapter: str, form: str) -> dict[str, torch.Tensor]:
+    """A chapter's form on its bundled data, as `gancourse train` plays it."""
+    recipe = CHAPTERS[chapter].config
+    few = {"rows": 64} if recipe.takes == "captions" else {}
+    config = recipe.at("check", form, batch_size=8, **few)
+    rows = load(config.pictures, config.split, source="bundled", **config.options)
+    return play(begin(config), rows.columns, 3)
+
+
 def games(folder: Path, rank: int) -> None:
     generator = torch.Generator().manual_seed(0)
     points = {"point": torch.randn(40, 2, generator=generator)}
@@ -85,6 +99,7 @@ def games(folder: Path, rank: int) -> None:
     ends["whole"] = play(toy(0), points, 8, folder / "whole", save_every=4)
     play(toy(0), points, 4, folder / "parts", save_every=4)
     ends["parts"] = play(toy(7), points, 8, folder / "parts", save_every=4)
+    ends |= {f"{chapter}, {form}": learn(chapter, form) for chapter, form in FORMS}
     for name, tensors in ends.items():
         save_file(
             {key: value.clone().contiguous() for key, value in tensors.items()},
