@@ -5,64 +5,140 @@
 // PyTorch's order, one picture at a time, so that a picture is (1, channels, height, width).
 //
 // Nearly all the time is spent in one place. A convolution, a transposed convolution and a fully
-// connected layer are all a product of weights and of what they look at. That product is a page of
-// WebAssembly (product.wat), which takes four numbers at once, or the same loop in JavaScript where
-// a browser cannot do that.
+// connected layer are all a product of weights and of what they look at. That product is a loop of
+// WebAssembly, which the page writes itself and which takes four numbers at once, or the same loop
+// in JavaScript where a browser cannot do that.
 //
 // It is one function without a page around it, so that a worker can be made of its source.
 "use strict";
 function liveEngine() {
 
-const WASM = "AGFzbQEAAAABDgFgCn9/f39/f39/f38AAhABBGxpdmUGbWVtb3J5AgABAwIBAAcLAQdwcm9kdWN0AAAKrwYBrAYCDX8LeyAJIARsQQJ0IQogBUEFdCELA0AgACENIAIhDiADIQwCQANAIAxBBEgNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR79DAAAAAAAAAAAAAAAAAAAAAAhG/0MAAAAAAAAAAAAAAAAAAAAACEf/QwAAAAAAAAAAAAAAAAAAAAAIRz9DAAAAAAAAAAAAAAAAAAAAAAhIP0MAAAAAAAAAAAAAAAAAAAAACEd/QwAAAAAAAAAAAAAAAAAAAAAISEgDSESIBIgCmohEyATIApqIRQgFCAKaiEVIAkhECAIIREDQCABIBEoAgBqIRYgBCEPA0AgFv0ABAAhFyAW/QAEECEYIBL9CQIAIRkgGiAZIBf95gH95AEhGiAeIBkgGP3mAf3kASEeIBP9CQIAIRkgGyAZIBf95gH95AEhGyAfIBkgGP3mAf3kASEfIBT9CQIAIRkgHCAZIBf95gH95AEhHCAgIBkgGP3mAf3kASEgIBX9CQIAIRkgHSAZIBf95gH95AEhHSAhIBkgGP3mAf3kASEhIBJBBGohEiATQQRqIRMgFEEEaiEUIBVBBGohFSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAOIBv9CwQAIA4gH/0LBBAgDiALaiEOIA4gHP0LBAAgDiAg/QsEECAOIAtqIQ4gDiAd/QsEACAOICH9CwQQIA4gC2ohDiANIApBAnRqIQ0gDEEEayEMDAALCwJAA0AgDEUNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR4gCSEQIAghEQNAIAEgESgCAGohFiAEIQ8DQCAN/QkCACEZIBogGSAW/QAEAP3mAf3kASEaIB4gGSAW/QAEEP3mAf3kASEeIA1BBGohDSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAMQQFrIQwMAAsLIAEgB2ohASACQSBqIQIgBUEBayIFDQALCwDUAQRuYW1lAogBAQAiAAFBAQFCAgFDAwFNBAFLBQFQBgRzdGVwBwRuZXh0CAR0YXBzCQFUCgNyb3cLBGxpbmUMBGxlZnQNAWEOAWMPAWsQAXQRA3RhcBICYTATAmExFAJhMhUCYTMWAWIXAWwYAXIZAXgaAmwwGwJsMRwCbDIdAmwzHgJyMB8CcjEgAnIyIQJyMwNCAQAJAAZwYW5lbHMBBHJlc3QCBWZvdXJzAwZrZXJuZWwEBWlubmVyBQRkb25lBgRvbmVzBwZrZXJuZWwIBWlubmVy";
-
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const areaOf = (shape) => shape.reduce((product, n) => product * n, 1);
 const map = (shape, data = new Float32Array(areaOf(shape))) => ({ data, shape });
+const several = (n, f) => Array.from({ length: n }, (_, i) => f(i));
+
+function bytesOf(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
 
 // ---------------------------------------------------------------- the product
 
+// A tile is what one turn of the loop makes: some rows of weights times some columns of what they look
+// at. All its sums stay in registers until they are complete. A processor has 16, so that a tile of 4
+// rows has 8 columns, and each number that is read is used in several products.
+const COLUMNS = [0, 32, 16, 12, 8, 8, 8]; // by rows
+const WIDEST = 32;
 const TAPS = 1024; // the heap's first numbers: where the places of a kernel lie
-const RESULTS = 1 << 16; // floats of results at a time: they stay in the processor's cache
 
-/** C = A B in JavaScript: what product.wat does, with places and steps counted in floats. */
-function plainProduct(floats, taps, a, b, c, M, K, P, step, next, T) {
-  for (let p = 0; p < P; p++, b += next) {
-    for (let i = 0, at = a; i < M; i++) {
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-      for (let t = 0; t < T; t++) {
-        for (let k = 0, of = b + taps[t]; k < K; k++, at++, of += step) {
-          const x = floats[at];
-          s0 += x * floats[of]; s1 += x * floats[of + 1]; s2 += x * floats[of + 2]; s3 += x * floats[of + 3];
-          s4 += x * floats[of + 4]; s5 += x * floats[of + 5]; s6 += x * floats[of + 6]; s7 += x * floats[of + 7];
-        }
+/**
+ * C = A B for a tile's rows, and all columns: the loop that product() below writes as machine code.
+ *
+ * A lies as it is read: R biases, with which the sums begin, then R weights for each row of B. Row (t, k)
+ * of B begins at b + taps[t] + k step: t is a place in the kernel, k a channel, and so a picture is read
+ * where it lies. `next` leads from a tile's columns to the next tile's, `line` from a row of C to the next.
+ */
+function plainTile(floats, taps, a, b, c, K, P, step, next, T) {
+  for (let p = 0; p < P; p++, b += next, c += 8) {
+    let at = a, s0 = floats[at++], s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+    for (let t = 0; t < T; t++) {
+      for (let k = 0, of = b + taps[t]; k < K; k++, at++, of += step) {
+        const x = floats[at];
+        s0 += x * floats[of]; s1 += x * floats[of + 1]; s2 += x * floats[of + 2]; s3 += x * floats[of + 3];
+        s4 += x * floats[of + 4]; s5 += x * floats[of + 5]; s6 += x * floats[of + 6]; s7 += x * floats[of + 7];
       }
-      const to = c + 8 * (i * P + p);
-      floats[to] = s0; floats[to + 1] = s1; floats[to + 2] = s2; floats[to + 3] = s3;
-      floats[to + 4] = s4; floats[to + 5] = s5; floats[to + 6] = s6; floats[to + 7] = s7;
     }
+    floats[c] = s0; floats[c + 1] = s1; floats[c + 2] = s2; floats[c + 3] = s3;
+    floats[c + 4] = s4; floats[c + 5] = s5; floats[c + 6] = s6; floats[c + 7] = s7;
   }
+}
+
+/**
+ * The same loop as a module of WebAssembly: its bytes, with one function for tiles of each number of rows.
+ *
+ * WebAssembly describes a machine with a stack: first come the operands, then what to do with them. Each
+ * helper gives the bytes of one instruction and its operands. `fused` multiplies and adds in one
+ * instruction, which newer browsers have.
+ */
+function machineCode(rows, fused) {
+  const number = (n) => (n > 127 ? [(n & 127) | 128, ...number(n >> 7)] : [n]); // seven bits per byte
+  const signed = (n) => (n > 63 ? [(n & 127) | 128, ...signed(n >> 7)] : [n]);
+  const sized = (bytes) => [...number(bytes.length), ...bytes];
+  const list = (items) => [...number(items.length), ...items.flat()];
+  const name = (text) => list([...text].map((letter) => letter.charCodeAt(0)));
+  const get = (local) => [0x20, ...number(local)];
+  const set = (local, value) => [...value, 0x21, ...number(local)];
+  const constant = (n) => [0x41, ...signed(n)];
+  const add = (local, value) => set(local, [...get(local), ...value, 0x6a]);
+  const simd = (code) => [0xfd, ...number(code)];
+  const four = (at, offset) => [...get(at), ...simd(0), 2, ...number(offset)]; // four numbers
+  const fourfold = (at, offset) => [...get(at), ...simd(9), 2, ...number(offset)]; // one number four times
+  const store = (at, offset, value) => [...get(at), ...value, ...simd(11), 2, ...number(offset)];
+  const sumAndProduct = (sum, x, y) => (fused
+    ? [...x, ...y, ...sum, ...simd(0x105)] : [...x, ...y, ...simd(0xe6), ...sum, ...simd(0xe4)]);
+  const repeat = (count, ...body) => [ // at least once, until the count is 0
+    0x03, 0x40, ...body.flat(), ...get(count), ...constant(1), 0x6b, 0x22, ...number(count), 0x0d, 0, 0x0b];
+
+  const INTEGER = 0x7f, FOUR_FLOATS = 0x7b, [A, B, C, K, P, step, next, taps, T, line] = several(10, (n) => n);
+  const [a, b, c, k, t, tap, x] = several(7, (n) => 10 + n);
+  const tile = (R) => {
+    const Q = COLUMNS[R] / 4, y = (q) => 17 + q, sum = (i, q) => 17 + Q + Q * i + q;
+    const each = (n, f) => several(n, f).flat();
+    const code = repeat(P,
+      each(R, (i) => each(Q, (q) => set(sum(i, q), fourfold(A, 4 * i)))), // the bias
+      set(a, get(A)), add(a, constant(4 * R)), set(t, get(T)), set(tap, get(taps)),
+      repeat(t,
+        set(b, get(B)), add(b, [...get(tap), 0x28, 2, 0]), set(k, get(K)),
+        repeat(k,
+          each(R > 1 ? Q : 0, (q) => set(y(q), four(b, 16 * q))),
+          each(R, (i) => [
+            ...set(x, fourfold(a, 4 * i)),
+            ...each(Q, (q) => set(sum(i, q), sumAndProduct(get(sum(i, q)), get(x), R > 1 ? get(y(q)) : four(b, 16 * q)))),
+          ]),
+          add(a, constant(4 * R)), add(b, get(step))),
+        add(tap, constant(4))),
+      set(c, get(C)),
+      each(R, (i) => [...each(Q, (q) => store(c, 16 * q, get(sum(i, q)))), ...add(c, get(line))]),
+      add(B, get(next)), add(C, constant(16 * Q)));
+    return sized([...list([[...number(6), INTEGER], [...number(1 + Q + R * Q), FOUR_FLOATS]]), ...code, 0x0b]);
+  };
+  const section = (id, items) => [id, ...sized(list(items))];
+  return Uint8Array.from([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // "asm", version 1
+    ...section(1, [[0x60, ...list(several(10, () => INTEGER)), 0]]), // the functions' type: ten integers, no result
+    ...section(2, [[...name("live"), ...name("memory"), 2, 0, 1]]),
+    ...section(3, several(rows, () => [0])),
+    ...section(7, several(rows, (i) => [...name(`tile${i + 1}`), 0, i])),
+    ...section(10, several(rows, (i) => tile(i + 1))),
+  ]);
 }
 
 /** Memory that grows: the taps, the weights, then room for a layer's input (b) and its results (c). */
 class Heap {
-  constructor(simd) {
-    this.b = TAPS;
-    this.room = [0, 0];
-    this.simd = simd && typeof WebAssembly === "object";
-    if (this.simd) {
-      try {
-        this.memory = new WebAssembly.Memory({ initial: 1 });
-        const module = new WebAssembly.Module(bytesOf(WASM));
-        this.wasm = new WebAssembly.Instance(module, { live: { memory: this.memory } }).exports.product;
-      } catch { this.simd = false; /* a browser without SIMD refuses the module */ }
-    }
+  constructor(simd, fused) {
+    this.tiles = [null, plainTile];
+    this.columns = () => 8;
     this.floats = new Float32Array(0);
+    this.room = [0, 0];
+    this.b = TAPS;
+    for (const [rows, kind] of [[6, "fused"], [4, "simd"]]) {
+      if (this.memory || !simd || (kind === "fused" && !fused) || typeof WebAssembly !== "object") continue;
+      try {
+        const module = new WebAssembly.Module(machineCode(rows, kind === "fused"));
+        const memory = new WebAssembly.Memory({ initial: 1 });
+        const { exports } = new WebAssembly.Instance(module, { live: { memory } });
+        this.tiles = several(rows + 1, (R) => exports[`tile${R}`]);
+        this.columns = (R) => COLUMNS[R];
+        Object.assign(this, { memory, kind });
+      } catch { /* a browser without these instructions refuses the module */ }
+    }
     this.grow(TAPS);
   }
 
   grow(floats) {
     if (floats <= this.floats.length) return;
-    if (this.simd) {
+    if (this.memory) {
       const pages = Math.ceil((4 * floats - this.memory.buffer.byteLength) / 65536);
       if (pages > 0) this.memory.grow(pages);
       this.floats = new Float32Array(this.memory.buffer); // the old view has lost its memory
@@ -74,12 +150,11 @@ class Heap {
     this.taps = new Int32Array(this.floats.buffer, 0, TAPS);
   }
 
-  /** Put weights in, and say where they lie. */
-  keep(weights) {
+  /** Room for n weights: where they will lie. */
+  keep(n) {
     const at = this.b;
-    this.grow(at + weights.length);
-    this.floats.set(weights, at);
-    this.b += weights.length;
+    this.b += n;
+    this.grow(this.b);
     return at;
   }
 
@@ -91,12 +166,16 @@ class Heap {
     return this.floats;
   }
 
-  /** C (M, 8 P) at c = A (M, T K) at a, times B: row (t, k) at b + taps[t] + k step. */
-  product(a, b, M, K, P, step, next, taps) {
-    const unit = this.simd ? 4 : 1; // bytes or floats
-    taps.forEach((offset, t) => { this.taps[t] = unit * offset; });
-    if (this.simd) this.wasm(4 * a, 4 * b, 4 * this.c, M, K, P, 4 * step, 4 * next, 0, taps.length);
-    else plainProduct(this.floats, this.taps, a, b, this.c, M, K, P, step, next, taps.length);
+  /** Rows of a matrix by tiles: f(first row, rows). */
+  byTiles(rows, f) {
+    const most = this.tiles.length - 1;
+    for (let i = 0; i < rows; i += most) f(i, Math.min(most, rows - i));
+  }
+
+  /** `plainTile` for R rows, with the results at c. */
+  product(R, a, b, K, P, step, next, T, line) {
+    if (this.memory) this.tiles[R](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, T, 4 * line);
+    else plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, T);
   }
 }
 
@@ -105,13 +184,14 @@ class Heap {
 /**
  * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
  * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
- * too. -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
+ * too. What is left of a row is zeros, and so right of the row before.
+ * -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
  */
-function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right], results) {
-  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + 2 * left) / right);
-  const step = down * right * h * w, size = channels * step + w + 16; // a last panel may look behind the end
+function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right]) {
+  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + (right > 1 ? 2 : 1) * left) / right);
+  const step = down * right * h * w, size = channels * step + left + WIDEST; // a last tile may look behind the end
   const at = (y, x) => ((y % down) * right + x % right) * h * w + Math.floor(y / down) * w + Math.floor(x / right);
-  const floats = heap.reserve(size, results(w));
+  const floats = heap.reserve(size, 0);
   floats.fill(0, heap.b, heap.b + size);
   for (let k = 0, from = 0; k < channels; k++) {
     for (let y = 0; y < height; y++, from += width) {
@@ -125,35 +205,32 @@ function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [d
 }
 
 /**
- * At each of h x w places the sum of what lies at the taps, times weights (M, taps, channels), given to
- * `take(k, i, from)`: the row i of output k lies at `from` in the heap. Some rows at a time.
+ * At each of h x w places the sum of what lies at the taps, times weights, and the bias: output k's pixel
+ * (i, j) becomes number start + k area + i down + j right of `data`.
  */
-function overPlaces(heap, weights, M, channels, h, w, laid, first, taps, take) {
-  const block = Math.max(1, Math.floor(RESULTS / (M * laid.w)));
-  for (let top = 0; top < h; top += block) {
-    const rows = Math.min(block, h - top), panels = Math.ceil(((rows - 1) * laid.w + w) / 8);
-    heap.product(weights, heap.b + first + top * laid.w, M, channels, panels, laid.step, 8, taps);
-    for (let k = 0; k < M; k++) {
-      for (let i = 0; i < rows; i++) take(k, top + i, heap.c + 8 * panels * k + i * laid.w);
+function overPlaces(heap, weights, op, channels, [h, w], laid, first, taps, data, [start, area, down, right]) {
+  heap.taps.set(taps.map((tap) => (heap.memory ? 4 : 1) * tap));
+  heap.byTiles(op.outputs, (k, R) => {
+    const columns = heap.columns(R), panels = Math.ceil(((h - 1) * laid.w + w) / columns), line = panels * columns;
+    heap.reserve(0, R * line);
+    heap.product(R, weights + k * (1 + taps.length * channels), heap.b + first, channels, panels, laid.step, columns, taps.length, line);
+    const { floats, c } = heap;
+    for (let r = 0; r < R; r++) for (let i = 0; i < h; i++) {
+      let from = c + r * line + i * laid.w, to = start + (k + r) * area + i * down;
+      for (const end = from + w; from < end; from++, to += right) data[to] = floats[from];
     }
-  }
+  });
 }
-
-/** Floats of results that `overPlaces` needs. */
-const resultsOf = (M, h) => (w) => M * (w * Math.min(h, Math.max(1, Math.floor(RESULTS / (M * w)))) + 8);
 
 /** A convolution: at each place, the sum of what the kernel covers, times its weights. */
 function conv(heap, op, x) {
   const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape, outputs = op.outputs;
+  const [, channels, height, width] = x.shape;
   const h = Math.floor((height + 2 * top - far * (tall - 1) - 1) / down) + 1;
   const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
-  const y = map([1, outputs, h, w]), laid = lay(heap, x, op.padding, op.stride, resultsOf(outputs, h));
+  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, op.padding, op.stride);
   const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
-  overPlaces(heap, op.weight.at, outputs, channels, h, w, laid, 0, taps, (k, i, from) => {
-    const bias = op.bias ? op.bias.data[k] : 0, to = (k * h + i) * w;
-    for (let j = 0; j < w; j++) y.data[to + j] = heap.floats[from + j] + bias;
-  });
+  overPlaces(heap, op.at, op, channels, [h, w], laid, 0, taps, y.data, [0, h * w, w, 1]);
   return y;
 }
 
@@ -164,72 +241,83 @@ function conv(heap, op, x) {
  */
 function convTransposed(heap, op, x) {
   const [tall, wide] = op.kernel, [down, right] = op.stride, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape, outputs = op.outputs;
+  const [, channels, height, width] = x.shape;
   const h = (height - 1) * down - 2 * top + tall + op.more[0];
   const w = (width - 1) * right - 2 * left + wide + op.more[1];
-  const y = map([1, outputs, h, w]), edge = [Math.ceil(tall / down), Math.ceil(wide / right)];
-  const laid = lay(heap, x, edge, [1, 1], resultsOf(outputs, height + 2 * edge[0]));
+  // Output row i stride + u - padding gets weight u + m stride of input row i - m: n of them, i from first to last.
+  const reach = (size, kernel, stride, padding, made) => several(stride, (u) => ({
+    u, n: Math.ceil((kernel - u) / stride),
+    first: Math.max(0, Math.ceil((padding - u) / stride)), last: Math.floor((made - 1 + padding - u) / stride),
+  }));
+  const rows = reach(height, tall, down, top, h), columns = reach(width, wide, right, left, w);
+  const border = (reaches, size) => Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size)));
+  const edge = [border(rows, height), border(columns, width)];
+  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, edge, [1, 1]);
   for (const { u, v, at } of op.parts) {
-    // Output row i down + u - top gets weight u + m down of input row i - m.
-    const i0 = Math.max(0, Math.ceil((top - u) / down)), i1 = Math.floor((h - 1 + top - u) / down) + 1;
-    const j0 = Math.max(0, Math.ceil((left - v) / right)), j1 = Math.floor((w - 1 + left - v) / right) + 1;
-    const [m, n] = [Math.ceil((tall - u) / down), Math.ceil((wide - v) / right)];
-    const taps = places(m, n, (a, b) => laid.at(edge[0] - a + m, edge[1] - b + n) - laid.at(m, n));
-    const first = laid.at(i0, j0);
-    overPlaces(heap, at, outputs, channels, i1 - i0, j1 - j0, laid, first, taps, (k, i, from) => {
-      const bias = op.bias ? op.bias.data[k] : 0;
-      let to = (k * h + (i0 + i) * down + u - top) * w + j0 * right + v - left;
-      for (let j = 0; j < j1 - j0; j++, to += right) y.data[to] = heap.floats[from + j] + bias;
-    });
+    const [i, j] = [rows[u], columns[v]];
+    // lies((y, x)) may be left of the picture's first pixel, whose place is `edge`
+    const lies = (row, column) => (edge[0] + row) * laid.w + edge[1] + column;
+    const taps = places(i.n, j.n, (m, n) => lies(i.first - m, j.first - n));
+    const to = [(i.first * down + u - top) * w + j.first * right + v - left, h * w, down * w, right];
+    const size = [i.last + 1 - i.first, j.last + 1 - j.first];
+    overPlaces(heap, at, op, channels, size, laid, 0, taps, y.data, to);
   }
   return y;
 }
 
-const places = (tall, wide, f) => Array.from({ length: tall * wide }, (_, t) => f(Math.floor(t / wide), t % wide));
+const places = (tall, wide, f) => several(tall * wide, (t) => f(Math.floor(t / wide), t % wide));
 
-/** A fully connected layer, on each row of (..., inputs). */
+/** A fully connected layer, on each row of (..., inputs): a product of one row and all weights. */
 function dense(heap, op, x) {
-  const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs;
-  const panels = Math.ceil(outputs / 8), y = map([...x.shape.slice(0, -1), outputs]);
-  const floats = heap.reserve(x.data.length, rows * 8 * panels);
-  floats.set(x.data, heap.b);
-  heap.product(heap.b, op.weight.at, rows, inputs, panels, 8, 8 * inputs, [0]);
-  for (let i = 0, to = 0; i < rows; i++) {
-    const from = heap.c + 8 * panels * i;
-    for (let k = 0; k < outputs; k++) y.data[to++] = floats[from + k] + (op.bias ? op.bias.data[k] : 0);
+  const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs, columns = heap.columns(1);
+  const panels = Math.ceil(outputs / columns), y = map([...x.shape.slice(0, -1), outputs]);
+  const floats = heap.reserve(inputs + 2, panels * columns);
+  heap.taps[0] = 0;
+  for (let i = 0; i < rows; i++) {
+    floats.set([0, 1], heap.b); // the sum begins with 0, and the first weight is the bias
+    floats.set(x.data.subarray(i * inputs, (i + 1) * inputs), heap.b + 2);
+    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), 1, 0);
+    y.data.set(floats.subarray(heap.c, heap.c + outputs), i * outputs);
   }
   return y;
 }
 
 /**
- * Lay a layer's weights into the heap as the product reads them: (outputs, taps, inputs), and for a fully
- * connected layer panels of 8 outputs.
+ * Lay a layer's weights into the heap as the product reads them: for each tile its rows' biases, then for each
+ * place and channel its rows' weights. A fully connected layer's lie the other way: panels of outputs.
  */
 function keepWeights(heap, op) {
-  const { data, shape } = op.weight;
+  const { data, shape } = op.weight, [outputs, inputs, tall, wide] = shape; // of a transposed one too
+  const bias = op.bias ? op.bias.data : new Float32Array(outputs);
   if (op.op === "dense") {
-    const [outputs, inputs] = shape, panels = new Float32Array(Math.ceil(outputs / 8) * 8 * inputs);
+    const columns = heap.columns(1), size = columns * (inputs + 1);
+    op.at = heap.keep(size * Math.ceil(outputs / columns));
     for (let k = 0, from = 0; k < outputs; k++) {
-      for (let i = 0; i < inputs; i++) panels[(Math.floor(k / 8) * inputs + i) * 8 + (k % 8)] = data[from++];
+      let to = op.at + size * Math.floor(k / columns) + (k % columns);
+      heap.floats[to] = bias[k];
+      for (const end = to + columns * inputs; to < end; from++) heap.floats[to += columns] = data[from];
     }
-    op.weight = { shape, at: heap.keep(panels) };
-    return;
+  } else {
+    const pick = (rows, columns) => {
+      const at = heap.keep(outputs * (1 + rows.length * columns.length * inputs));
+      const { floats } = heap;
+      let to = at;
+      heap.byTiles(outputs, (k, R) => {
+        for (let r = 0; r < R; r++) floats[to++] = bias[k + r];
+        for (const u of rows) for (const v of columns) for (let c = 0; c < inputs; c++) {
+          for (let r = 0; r < R; r++) floats[to++] = data[(((k + r) * inputs + c) * tall + u) * wide + v];
+        }
+      });
+      return at;
+    };
+    const every = (n, from, step) => several(Math.ceil((n - from) / step), (i) => from + i * step);
+    if (op.op === "conv") op.at = pick(every(tall, 0, 1), every(wide, 0, 1));
+    else {
+      const [down, right] = op.stride;
+      op.parts = places(down, right, (u, v) => ({ u, v, at: pick(every(tall, u, down), every(wide, v, right)) }));
+    }
   }
-  const [outputs, inputs, tall, wide] = shape; // of a transposed one too
-  const pick = (rows, columns) => {
-    const picked = new Float32Array(outputs * rows.length * columns.length * inputs);
-    let to = 0;
-    for (let k = 0; k < outputs; k++) for (const u of rows) for (const v of columns) {
-      for (let c = 0; c < inputs; c++) picked[to++] = data[((k * inputs + c) * tall + u) * wide + v];
-    }
-    return heap.keep(picked);
-  };
-  const every = (n, from, step) => Array.from({ length: Math.ceil((n - from) / step) }, (_, i) => from + i * step);
-  if (op.op === "conv_transposed") {
-    const [down, right] = op.stride;
-    op.parts = places(down, right, (u, v) => ({ u, v, at: pick(every(tall, u, down), every(wide, v, right)) }));
-    op.weight = { shape };
-  } else op.weight = { shape, at: pick(every(tall, 0, 1), every(wide, 0, 1)) };
+  op.weight = { shape };
   op.kernel = [tall, wide];
   op.outputs = outputs;
 }
@@ -491,7 +579,9 @@ function floatsOf(blob, { shape, at, scale }) {
   if (scale === undefined) return new Float32Array(blob.buffer, start + at, size).slice();
   const levels = new Int8Array(blob.buffer, start + at, size), run = size / shape[0];
   const rows = new Float32Array(blob.buffer, start + scale, shape[0]);
-  return Float32Array.from(levels, (level, i) => level * rows[Math.floor(i / run)]);
+  const data = new Float32Array(size);
+  for (let row = 0, i = 0; row < shape[0]; row++) for (const end = i + run; i < end; i++) data[i] = levels[i] * rows[row];
+  return data;
 }
 
 /**
@@ -499,7 +589,7 @@ function floatsOf(blob, { shape, at, scale }) {
  * `run({name: numbers or map}, {uniform})` -> the output's map; `uniform` gives the noise's numbers in
  * [0, 1), and without it there is none.
  */
-function open(program, weights, { simd = true } = {}) {
+function open(program, weights, { simd = true, fused = true } = {}) {
   const blob = typeof weights === "string" ? bytesOf(weights) : weights;
   const tensors = program.tensors.map((each) => ({ shape: each.shape, data: floatsOf(blob, each) }));
   const ops = program.ops.map((op) => {
@@ -507,7 +597,7 @@ function open(program, weights, { simd = true } = {}) {
     for (const [name, i] of Object.entries(op.tensors ?? {})) own[name] = { ...tensors[i] };
     return own;
   });
-  const heap = new Heap(simd);
+  const heap = new Heap(simd, fused);
   for (const op of ops) if (op.weight) keepWeights(heap, op);
 
   function run(given, { uniform } = {}) {
@@ -526,7 +616,7 @@ function open(program, weights, { simd = true } = {}) {
     });
     return values[program.output];
   }
-  return { name: program.name, program, blob, run, simd: heap.simd };
+  return { name: program.name, program, blob, run, kind: heap.kind, simd: Boolean(heap.memory) };
 }
 
 return { open, map, source: liveEngine.toString() };
