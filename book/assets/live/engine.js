@@ -14,13 +14,33 @@
 function liveEngine() {
 
 const areaOf = (shape) => shape.reduce((product, n) => product * n, 1);
-const map = (shape, data = new Float32Array(areaOf(shape))) => ({ data, shape });
 const several = (n, f) => Array.from({ length: n }, (_, i) => f(i));
 
 function bytesOf(text) {
   const letters = atob(text), bytes = new Uint8Array(letters.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
   return bytes;
+}
+
+// Memory that a map no longer needs waits here for the next of its size: to ask the browser for more takes
+// longer than most operations. By length, and no more than 64 MB.
+const spare = new Map();
+let waiting = 0;
+
+/** A map; without data, whatever the memory held before. */
+function map(shape, data) {
+  const size = areaOf(shape), found = data ?? spare.get(size)?.pop();
+  if (!data && found) waiting -= size;
+  return { data: found ?? new Float32Array(size), shape };
+}
+
+function release(data) {
+  if ((waiting += data.length) > 2 ** 24) {
+    spare.clear();
+    waiting = data.length;
+  }
+  if (!spare.has(data.length)) spare.set(data.length, []);
+  spare.get(data.length).push(data);
 }
 
 // ---------------------------------------------------------------- the product
@@ -331,20 +351,33 @@ function each(op, x, f) {
   return y;
 }
 
-/** Numbers below 0 times a slope. */
+/**
+ * Numbers below 0 times a slope, for n numbers from `at` on. A number's half and its amount's half make the number
+ * or 0. To ask for its sign would take longer: a processor goes ahead with a guess, and these cannot be guessed.
+ */
+function bend(from, to, slope, at, n) {
+  const own = (1 + slope) / 2, amount = (1 - slope) / 2;
+  for (let i = at; i < at + n; i++) to[i] = own * from[i] + amount * Math.abs(from[i]);
+}
+
 function leaky(op, x, slope) {
-  const y = op.reuse ? x : map(x.shape), from = x.data, to = y.data;
-  for (let i = 0; i < from.length; i++) to[i] = from[i] < 0 ? slope * from[i] : from[i];
+  const y = op.reuse ? x : map(x.shape);
+  bend(x.data, y.data, slope, 0, x.data.length);
   return y;
 }
 
-/** Two maps, number by number; sizes of 1 are repeated, as PyTorch does. */
-function both(x, y, f) {
+// What networks do most gets loops of its own: a browser compiles those without a call for each number.
+const add = (x, y, sum) => { for (let i = 0; i < sum.length; i++) sum[i] = x[i] + y[i]; };
+const multiply = (x, y, product) => { for (let i = 0; i < product.length; i++) product[i] = x[i] * y[i]; };
+
+/** Two maps, number by number; sizes of 1 are repeated, as PyTorch does. `all` does maps of one size. */
+function both(x, y, f, all) {
   const rank = Math.max(x.shape.length, y.shape.length);
   const [p, q] = [x, y].map(({ shape }) => [...Array(rank - shape.length).fill(1), ...shape]);
   const shape = p.map((n, i) => Math.max(n, q[i])), out = map(shape);
   if (x.data.length === out.data.length && y.data.length === out.data.length) {
-    for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
+    if (all) all(x.data, y.data, out.data);
+    else for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
     return out;
   }
   const strides = (own) => own.map((n, d) => (n === 1 ? 0 : areaOf(own.slice(d + 1))));
@@ -364,8 +397,8 @@ function both(x, y, f) {
 function affine(op, x, gains, biases) {
   const channels = x.shape[1], area = x.data.length / channels, y = op.reuse ? x : map(x.shape);
   for (let k = 0; k < channels; k++) {
-    const gain = gains ? gains.data[k] : 1, bias = biases ? biases.data[k] : 0;
-    for (let i = k * area; i < (k + 1) * area; i++) y.data[i] = gain * x.data[i] + bias;
+    const gain = gains ? gains.data[k] : 1, bias = biases ? biases.data[k] : 0, from = x.data, to = y.data;
+    for (let i = k * area; i < (k + 1) * area; i++) to[i] = gain * from[i] + bias;
   }
   return y;
 }
@@ -377,16 +410,16 @@ const perChannel = (x, y) => x.shape.length > 2 && y.data.length === x.shape[1] 
 /** Group normalisation: mean 0 and deviation 1 in each group of channels; then gain and bias. */
 function normalised(op, x) {
   const channels = x.shape[1], area = x.data.length / channels, size = x.data.length / op.groups;
-  const y = map(x.shape);
-  for (let first = 0; first < x.data.length; first += size) {
+  const y = map(x.shape), from = x.data, to = y.data;
+  for (let first = 0; first < from.length; first += size) {
     let sum = 0, squares = 0;
-    for (let i = first; i < first + size; i++) sum += x.data[i];
+    for (let i = first; i < first + size; i++) sum += from[i];
     const mean = sum / size;
-    for (let i = first; i < first + size; i++) squares += (x.data[i] - mean) ** 2;
+    for (let i = first; i < first + size; i++) squares += (from[i] - mean) ** 2;
     const scale = 1 / Math.sqrt(squares / size + op.eps);
-    for (let i = first; i < first + size; i++) {
-      const k = Math.floor(i / area);
-      y.data[i] = (x.data[i] - mean) * scale * op.gain.data[k] + op.bias.data[k];
+    for (let i = first, k = first / area; i < first + size; k++) {
+      const gain = scale * op.gain.data[k], bias = op.bias.data[k] - gain * mean;
+      for (const end = i + area; i < end; i++) to[i] = gain * from[i] + bias;
     }
   }
   return y;
@@ -396,8 +429,7 @@ function prelu(op, x) {
   const channels = x.shape[1], area = x.data.length / channels, y = op.reuse ? x : map(x.shape);
   const slopes = op.slope.data;
   for (let k = 0; k < channels; k++) {
-    const slope = slopes[slopes.length > 1 ? k : 0];
-    for (let i = k * area; i < (k + 1) * area; i++) y.data[i] = x.data[i] < 0 ? slope * x.data[i] : x.data[i];
+    bend(x.data, y.data, slopes[slopes.length > 1 ? k : 0], k * area, area);
   }
   return y;
 }
@@ -489,10 +521,12 @@ function lookUp(op, x) {
 }
 
 function nearest({ by: [down, right] }, x) {
-  const [, channels, height, width] = x.shape, h = height * down, w = width * right, y = map([1, channels, h, w]);
-  for (let k = 0, to = 0; k < channels; k++) for (let i = 0; i < h; i++) {
-    const row = (k * height + Math.floor(i / down)) * width;
-    for (let j = 0; j < w; j++, to++) y.data[to] = x.data[row + Math.floor(j / right)];
+  const [, channels, height, width] = x.shape, w = width * right, y = map([1, channels, height * down, w]);
+  const from = x.data, data = y.data;
+  for (let row = 0, to = 0; row < channels * height; row++) {
+    const start = to;
+    for (let j = row * width; j < (row + 1) * width; j++) for (let n = 0; n < right; n++) data[to++] = from[j];
+    for (let n = 1; n < down; n++, to += w) data.copyWithin(to, start, start + w);
   }
   return y;
 }
@@ -547,14 +581,14 @@ const OPERATIONS = {
   relu: (op, [x]) => leaky(op, x, 0),
   leaky_relu: (op, [x]) => leaky(op, x, op.slope),
   prelu: (op, [x]) => prelu(op, x),
-  tanh: (op, [x]) => each(op, x, Math.tanh),
+  tanh: (op, [x]) => each(op, x, (v) => 1 - 2 / (Math.exp(2 * v) + 1)),
   sigmoid: (op, [x]) => each(op, x, (v) => 1 / (1 + Math.exp(-v))),
   exp: (op, [x]) => each(op, x, Math.exp),
   at_least: (op, [x]) => each(op, x, (v) => Math.max(v, op.least)),
   above: (op, [x]) => each(op, x, (v) => Number(v > op.bound)),
-  add: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, null, y) : both(x, y, (a, b) => a + b)),
+  add: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, null, y) : both(x, y, (a, b) => a + b, add)),
   subtract: (op, [x, y]) => both(x, y, (a, b) => a - b),
-  multiply: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, y, null) : both(x, y, (a, b) => a * b)),
+  multiply: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, y, null) : both(x, y, (a, b) => a * b, multiply)),
   divide: (op, [x, y]) => both(x, y, (a, b) => a / b),
   concat: (op, maps) => concat(op, maps),
   slice: (op, [x]) => slice(op, x),
@@ -612,7 +646,12 @@ function open(program, weights, { simd = true, fused = true } = {}) {
     ops.forEach((op, i) => {
       const read = op.from.map((n) => (typeof n === "number" ? values[n] : tensors[n.tensor]));
       values.push(OPERATIONS[op.op](op, read, heap, uniform));
-      for (const n of op.from) if (ends[n] === i) values[n] = null; // its memory is free again
+      for (const n of op.from) {
+        if (ends[n] !== i || n < program.inputs.length) continue;
+        const { data } = values[n];
+        values[n] = null;
+        if (!values.some((value) => value?.data === data)) release(data); // a reshaped map has the same
+      }
     });
     return values[program.output];
   }
