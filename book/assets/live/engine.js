@@ -22,8 +22,8 @@ function bytesOf(text) {
   return bytes;
 }
 
-// Memory that a map no longer needs waits here for the next of its size: to ask the browser for more takes
-// longer than most operations. By length, and no more than 64 MB.
+// The memory of maps that nobody needs any more, by length, for the next map of that size: asking the
+// browser for memory takes longer than most operations. No more than 64 MB wait here.
 const spare = new Map();
 let waiting = 0;
 
@@ -45,19 +45,20 @@ function release(data) {
 
 // ---------------------------------------------------------------- the product
 
-// A tile is what one turn of the loop makes: some rows of weights times some columns of what they look
-// at. All its sums stay in registers until they are complete. A processor has 16, so that a tile of 4
-// rows has 8 columns, and each number that is read is used in several products.
+// A tile is a small part of the result: some rows of weights times some columns of what they look at.
+// All its sums stay in the processor's registers until they are complete, and each number that is read
+// from memory is used several times. Most processors have 16 registers of four numbers each; the sums
+// must leave some for what is multiplied. So a tile of 6 rows has 8 columns, and one of 1 row has 32.
 const COLUMNS = [0, 32, 16, 12, 8, 8, 8]; // by rows
 const WIDEST = 32;
+const ROWS = { fused: 6, simd: 4, plain: 1 }; // of a tile: a product apart from its sum takes registers too
 const TAPS = 1024; // the heap's first numbers: where the places of a kernel lie
 
 /**
- * C = A B for a tile's rows, and all columns: the loop that product() below writes as machine code.
+ * C = A B for one row of A and all columns of B, eight at a time.
  *
- * A lies as it is read: R biases, with which the sums begin, then R weights for each row of B. Row (t, k)
- * of B begins at b + taps[t] + k step: t is a place in the kernel, k a channel, and so a picture is read
- * where it lies. `next` leads from a tile's columns to the next tile's, `line` from a row of C to the next.
+ * Row (t, k) of B begins at b + taps[t] + k step: t is a place in the kernel, k a channel, and so a picture
+ * is read where it lies. `next` leads from eight columns to the next eight. A begins with a bias.
  */
 function plainTile(floats, taps, a, b, c, K, P, step, next, T) {
   for (let p = 0; p < P; p++, b += next, c += 8) {
@@ -75,13 +76,14 @@ function plainTile(floats, taps, a, b, c, K, P, step, next, T) {
 }
 
 /**
- * The same loop as a module of WebAssembly: its bytes, with one function for tiles of each number of rows.
+ * The same loop as a module of WebAssembly: its bytes, with a function for tiles of 1, 2, ... rows.
  *
+ * There A has the rows' weights for (t, k) side by side, and `line` leads from a row of C to the next.
  * WebAssembly describes a machine with a stack: first come the operands, then what to do with them. Each
- * helper gives the bytes of one instruction and its operands. `fused` multiplies and adds in one
+ * helper gives the bytes of an instruction behind those of its operands. `fused` multiplies and adds in one
  * instruction, which newer browsers have.
  */
-function machineCode(rows, fused) {
+function machineCode(most, fused) {
   const number = (n) => (n > 127 ? [(n & 127) | 128, ...number(n >> 7)] : [n]); // seven bits per byte
   const signed = (n) => (n > 63 ? [(n & 127) | 128, ...signed(n >> 7)] : [n]);
   const sized = (bytes) => [...number(bytes.length), ...bytes];
@@ -90,75 +92,77 @@ function machineCode(rows, fused) {
   const get = (local) => [0x20, ...number(local)];
   const set = (local, value) => [...value, 0x21, ...number(local)];
   const constant = (n) => [0x41, ...signed(n)];
-  const add = (local, value) => set(local, [...get(local), ...value, 0x6a]);
+  const move = (local, by) => set(local, [...get(local), ...by, 0x6a]);
   const simd = (code) => [0xfd, ...number(code)];
-  const four = (at, offset) => [...get(at), ...simd(0), 2, ...number(offset)]; // four numbers
-  const fourfold = (at, offset) => [...get(at), ...simd(9), 2, ...number(offset)]; // one number four times
+  const fourOf = (at, offset) => [...get(at), ...simd(0), 2, ...number(offset)];
+  const fourTimes = (at, offset) => [...get(at), ...simd(9), 2, ...number(offset)]; // one number
   const store = (at, offset, value) => [...get(at), ...value, ...simd(11), 2, ...number(offset)];
-  const sumAndProduct = (sum, x, y) => (fused
-    ? [...x, ...y, ...sum, ...simd(0x105)] : [...x, ...y, ...simd(0xe6), ...sum, ...simd(0xe4)]);
-  const repeat = (count, ...body) => [ // at least once, until the count is 0
+  const multiplyAdd = (x, y, sum) => (fused
+    ? [...x, ...y, ...sum, ...simd(0x105)]
+    : [...x, ...y, ...simd(0xe6), ...sum, ...simd(0xe4)]);
+  const repeat = (count, ...body) => [ // until the count is 0, and at least once
     0x03, 0x40, ...body.flat(), ...get(count), ...constant(1), 0x6b, 0x22, ...number(count), 0x0d, 0, 0x0b];
+  const each = (n, f) => several(n, f).flat();
 
-  const INTEGER = 0x7f, FOUR_FLOATS = 0x7b, [A, B, C, K, P, step, next, taps, T, line] = several(10, (n) => n);
-  const [a, b, c, k, t, tap, x] = several(7, (n) => 10 + n);
+  const INTEGER = 0x7f, FOUR_FLOATS = 0x7b;
+  const [A, B, C, K, P, step, next, taps, T, line] = several(10, (n) => n); // what the function is given
+  const [a, b, c, k, t, tap, x] = several(7, (n) => 10 + n); // and its own, then the y, then the sums
   const tile = (R) => {
-    const Q = COLUMNS[R] / 4, y = (q) => 17 + q, sum = (i, q) => 17 + Q + Q * i + q;
-    const each = (n, f) => several(n, f).flat();
+    const Q = COLUMNS[R] / 4, sum = (i, q) => 17 + Q + Q * i + q;
+    const y = (q) => (R > 1 ? get(17 + q) : fourOf(b, 16 * q)); // read once if it is used once
     const code = repeat(P,
-      each(R, (i) => each(Q, (q) => set(sum(i, q), fourfold(A, 4 * i)))), // the bias
-      set(a, get(A)), add(a, constant(4 * R)), set(t, get(T)), set(tap, get(taps)),
+      each(R, (i) => each(Q, (q) => set(sum(i, q), fourTimes(A, 4 * i)))), // the biases
+      set(a, get(A)), move(a, constant(4 * R)), set(t, get(T)), set(tap, get(taps)),
       repeat(t,
-        set(b, get(B)), add(b, [...get(tap), 0x28, 2, 0]), set(k, get(K)),
+        set(b, get(B)), move(b, [...get(tap), 0x28, 2, 0]), set(k, get(K)),
         repeat(k,
-          each(R > 1 ? Q : 0, (q) => set(y(q), four(b, 16 * q))),
+          each(R > 1 ? Q : 0, (q) => set(17 + q, fourOf(b, 16 * q))),
           each(R, (i) => [
-            ...set(x, fourfold(a, 4 * i)),
-            ...each(Q, (q) => set(sum(i, q), sumAndProduct(get(sum(i, q)), get(x), R > 1 ? get(y(q)) : four(b, 16 * q)))),
+            ...set(x, fourTimes(a, 4 * i)),
+            ...each(Q, (q) => set(sum(i, q), multiplyAdd(get(x), y(q), get(sum(i, q))))),
           ]),
-          add(a, constant(4 * R)), add(b, get(step))),
-        add(tap, constant(4))),
+          move(a, constant(4 * R)), move(b, get(step))),
+        move(tap, constant(4))),
       set(c, get(C)),
-      each(R, (i) => [...each(Q, (q) => store(c, 16 * q, get(sum(i, q)))), ...add(c, get(line))]),
-      add(B, get(next)), add(C, constant(16 * Q)));
-    return sized([...list([[...number(6), INTEGER], [...number(1 + Q + R * Q), FOUR_FLOATS]]), ...code, 0x0b]);
+      each(R, (i) => [...each(Q, (q) => store(c, 16 * q, get(sum(i, q)))), ...move(c, get(line))]),
+      move(B, get(next)), move(C, constant(16 * Q)));
+    const locals = list([[...number(6), INTEGER], [...number(1 + Q + R * Q), FOUR_FLOATS]]);
+    return sized([...locals, ...code, 0x0b]);
   };
   const section = (id, items) => [id, ...sized(list(items))];
   return Uint8Array.from([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // "asm", version 1
     ...section(1, [[0x60, ...list(several(10, () => INTEGER)), 0]]), // the functions' type: ten integers, no result
     ...section(2, [[...name("live"), ...name("memory"), 2, 0, 1]]),
-    ...section(3, several(rows, () => [0])),
-    ...section(7, several(rows, (i) => [...name(`tile${i + 1}`), 0, i])),
-    ...section(10, several(rows, (i) => tile(i + 1))),
+    ...section(3, several(most, () => [0])),
+    ...section(7, several(most, (i) => [...name(`tile${i + 1}`), 0, i])),
+    ...section(10, several(most, (i) => tile(i + 1))),
   ]);
 }
 
 /** Memory that grows: the taps, the weights, then room for a layer's input (b) and its results (c). */
 class Heap {
-  constructor(simd, fused) {
-    this.tiles = [null, plainTile];
-    this.columns = () => 8;
+  constructor(kinds) {
+    this.kind = "plain";
     this.floats = new Float32Array(0);
     this.room = [0, 0];
     this.b = TAPS;
-    for (const [rows, kind] of [[6, "fused"], [4, "simd"]]) {
-      if (this.memory || !simd || (kind === "fused" && !fused) || typeof WebAssembly !== "object") continue;
+    for (const kind of kinds) {
       try {
-        const module = new WebAssembly.Module(machineCode(rows, kind === "fused"));
-        const memory = new WebAssembly.Memory({ initial: 1 });
-        const { exports } = new WebAssembly.Instance(module, { live: { memory } });
-        this.tiles = several(rows + 1, (R) => exports[`tile${R}`]);
-        this.columns = (R) => COLUMNS[R];
-        Object.assign(this, { memory, kind });
+        const module = new WebAssembly.Module(machineCode(ROWS[kind], kind === "fused"));
+        this.memory = new WebAssembly.Memory({ initial: 1 });
+        this.tiles = new WebAssembly.Instance(module, { live: { memory: this.memory } }).exports;
+        this.kind = kind;
+        break;
       } catch { /* a browser without these instructions refuses the module */ }
     }
+    this.rows = ROWS[this.kind];
     this.grow(TAPS);
   }
 
   grow(floats) {
     if (floats <= this.floats.length) return;
-    if (this.memory) {
+    if (this.kind !== "plain") {
       const pages = Math.ceil((4 * floats - this.memory.buffer.byteLength) / 65536);
       if (pages > 0) this.memory.grow(pages);
       this.floats = new Float32Array(this.memory.buffer); // the old view has lost its memory
@@ -186,16 +190,25 @@ class Heap {
     return this.floats;
   }
 
-  /** Rows of a matrix by tiles: f(first row, rows). */
-  byTiles(rows, f) {
-    const most = this.tiles.length - 1;
-    for (let i = 0; i < rows; i += most) f(i, Math.min(most, rows - i));
+  /** Columns of a tile of R rows. */
+  columns(R) {
+    return this.kind === "plain" ? 8 : COLUMNS[R];
   }
 
-  /** `plainTile` for R rows, with the results at c. */
-  product(R, a, b, K, P, step, next, T, line) {
-    if (this.memory) this.tiles[R](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, T, 4 * line);
-    else plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, T);
+  /** A matrix's rows in tiles: f(first row, rows). */
+  byTiles(rows, f) {
+    for (let i = 0; i < rows; i += this.rows) f(i, Math.min(this.rows, rows - i));
+  }
+
+  /**
+   * The product of R rows at a with what lies at b, as `plainTile` says, for P tiles side by side: its rows
+   * begin at c, `line` numbers apart. `taps` are places of the heap too.
+   */
+  product(R, a, b, K, P, step, next, taps, line) {
+    const unit = this.kind === "plain" ? 1 : 4; // floats or bytes
+    taps.forEach((offset, t) => { this.taps[t] = unit * offset; });
+    if (this.kind === "plain") plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, taps.length);
+    else this.tiles[`tile${R}`](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, taps.length, 4 * line);
   }
 }
 
@@ -204,7 +217,7 @@ class Heap {
 /**
  * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
  * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
- * too. What is left of a row is zeros, and so right of the row before.
+ * too. Without a stride the zeros left of a row serve as those right of the row before.
  * -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
  */
 function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right]) {
@@ -225,15 +238,15 @@ function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [d
 }
 
 /**
- * At each of h x w places the sum of what lies at the taps, times weights, and the bias: output k's pixel
- * (i, j) becomes number start + k area + i down + j right of `data`.
+ * At each of h x w places the sum of what lies at the taps, times weights, and the bias. Output k's pixel
+ * (i, j) becomes data[start + k area + i down + j right].
  */
-function overPlaces(heap, weights, op, channels, [h, w], laid, first, taps, data, [start, area, down, right]) {
-  heap.taps.set(taps.map((tap) => (heap.memory ? 4 : 1) * tap));
+function overPlaces(heap, op, weights, K, [h, w], laid, taps, data, [start, area, down, right]) {
   heap.byTiles(op.outputs, (k, R) => {
-    const columns = heap.columns(R), panels = Math.ceil(((h - 1) * laid.w + w) / columns), line = panels * columns;
+    const columns = heap.columns(R), P = Math.ceil(((h - 1) * laid.w + w) / columns), line = P * columns;
     heap.reserve(0, R * line);
-    heap.product(R, weights + k * (1 + taps.length * channels), heap.b + first, channels, panels, laid.step, columns, taps.length, line);
+    const a = weights + k * (1 + taps.length * K);
+    heap.product(R, a, heap.b, K, P, laid.step, columns, taps, line);
     const { floats, c } = heap;
     for (let r = 0; r < R; r++) for (let i = 0; i < h; i++) {
       let from = c + r * line + i * laid.w, to = start + (k + r) * area + i * down;
@@ -250,7 +263,7 @@ function conv(heap, op, x) {
   const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
   const y = map([1, op.outputs, h, w]), laid = lay(heap, x, op.padding, op.stride);
   const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
-  overPlaces(heap, op.at, op, channels, [h, w], laid, 0, taps, y.data, [0, h * w, w, 1]);
+  overPlaces(heap, op, op.at, channels, [h, w], laid, taps, y.data, [0, h * w, w, 1]);
   return y;
 }
 
@@ -264,23 +277,21 @@ function convTransposed(heap, op, x) {
   const [, channels, height, width] = x.shape;
   const h = (height - 1) * down - 2 * top + tall + op.more[0];
   const w = (width - 1) * right - 2 * left + wide + op.more[1];
-  // Output row i stride + u - padding gets weight u + m stride of input row i - m: n of them, i from first to last.
-  const reach = (size, kernel, stride, padding, made) => several(stride, (u) => ({
-    u, n: Math.ceil((kernel - u) / stride),
-    first: Math.max(0, Math.ceil((padding - u) / stride)), last: Math.floor((made - 1 + padding - u) / stride),
+  // Output row i stride + u - padding gets weight u + m stride of input row i - m, for n values of m.
+  const reach = (kernel, stride, padding, made) => several(stride, (u) => ({
+    n: Math.ceil((kernel - u) / stride),
+    first: Math.max(0, Math.ceil((padding - u) / stride)), // the smallest i, and the largest
+    last: Math.floor((made - 1 + padding - u) / stride),
   }));
-  const rows = reach(height, tall, down, top, h), columns = reach(width, wide, right, left, w);
+  const rows = reach(tall, down, top, h), columns = reach(wide, right, left, w);
   const border = (reaches, size) => Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size)));
   const edge = [border(rows, height), border(columns, width)];
   const y = map([1, op.outputs, h, w]), laid = lay(heap, x, edge, [1, 1]);
   for (const { u, v, at } of op.parts) {
-    const [i, j] = [rows[u], columns[v]];
-    // lies((y, x)) may be left of the picture's first pixel, whose place is `edge`
-    const lies = (row, column) => (edge[0] + row) * laid.w + edge[1] + column;
-    const taps = places(i.n, j.n, (m, n) => lies(i.first - m, j.first - n));
-    const to = [(i.first * down + u - top) * w + j.first * right + v - left, h * w, down * w, right];
-    const size = [i.last + 1 - i.first, j.last + 1 - j.first];
-    overPlaces(heap, at, op, channels, size, laid, 0, taps, y.data, to);
+    const i = rows[u], j = columns[v], size = [i.last + 1 - i.first, j.last + 1 - j.first];
+    const taps = places(i.n, j.n, (m, n) => laid.at(edge[0] + i.first - m, edge[1] + j.first - n));
+    const start = (i.first * down + u - top) * w + j.first * right + v - left;
+    overPlaces(heap, op, at, channels, size, laid, taps, y.data, [start, h * w, down * w, right]);
   }
   return y;
 }
@@ -292,11 +303,10 @@ function dense(heap, op, x) {
   const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs, columns = heap.columns(1);
   const panels = Math.ceil(outputs / columns), y = map([...x.shape.slice(0, -1), outputs]);
   const floats = heap.reserve(inputs + 2, panels * columns);
-  heap.taps[0] = 0;
   for (let i = 0; i < rows; i++) {
-    floats.set([0, 1], heap.b); // the sum begins with 0, and the first weight is the bias
+    floats.set([0, 1], heap.b); // the sum begins with 0; the first row of weights is the bias
     floats.set(x.data.subarray(i * inputs, (i + 1) * inputs), heap.b + 2);
-    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), 1, 0);
+    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), [0], 0);
     y.data.set(floats.subarray(heap.c, heap.c + outputs), i * outputs);
   }
   return y;
@@ -304,7 +314,8 @@ function dense(heap, op, x) {
 
 /**
  * Lay a layer's weights into the heap as the product reads them: for each tile its rows' biases, then for each
- * place and channel its rows' weights. A fully connected layer's lie the other way: panels of outputs.
+ * place and channel its rows' weights. A fully connected layer's are what is looked at: its outputs are the
+ * columns, in panels as wide as a tile of one row.
  */
 function keepWeights(heap, op) {
   const { data, shape } = op.weight, [outputs, inputs, tall, wide] = shape; // of a transposed one too
@@ -623,7 +634,7 @@ function floatsOf(blob, { shape, at, scale }) {
  * `run({name: numbers or map}, {uniform})` -> the output's map; `uniform` gives the noise's numbers in
  * [0, 1), and without it there is none.
  */
-function open(program, weights, { simd = true, fused = true } = {}) {
+function open(program, weights, { kinds = ["fused", "simd"] } = {}) {
   const blob = typeof weights === "string" ? bytesOf(weights) : weights;
   const tensors = program.tensors.map((each) => ({ shape: each.shape, data: floatsOf(blob, each) }));
   const ops = program.ops.map((op) => {
@@ -631,7 +642,7 @@ function open(program, weights, { simd = true, fused = true } = {}) {
     for (const [name, i] of Object.entries(op.tensors ?? {})) own[name] = { ...tensors[i] };
     return own;
   });
-  const heap = new Heap(simd, fused);
+  const heap = new Heap(kinds);
   for (const op of ops) if (op.weight) keepWeights(heap, op);
 
   function run(given, { uniform } = {}) {
@@ -647,17 +658,17 @@ function open(program, weights, { simd = true, fused = true } = {}) {
       const read = op.from.map((n) => (typeof n === "number" ? values[n] : tensors[n.tensor]));
       values.push(OPERATIONS[op.op](op, read, heap, uniform));
       for (const n of op.from) {
-        if (ends[n] !== i || n < program.inputs.length) continue;
+        if (ends[n] !== i || n < program.inputs.length || !values[n]) continue;
         const { data } = values[n];
         values[n] = null;
-        if (!values.some((value) => value?.data === data)) release(data); // a reshaped map has the same
+        if (!values.some((value) => value?.data === data)) release(data); // a reshaped map shares it
       }
     });
     return values[program.output];
   }
-  return { name: program.name, program, blob, run, kind: heap.kind, simd: Boolean(heap.memory) };
+  return { name: program.name, program, blob, run, kind: heap.kind };
 }
 
-return { open, map, source: liveEngine.toString() };
+return { open, map: (shape, data = new Float32Array(areaOf(shape))) => map(shape, data), source: liveEngine.toString() };
 }
 if (typeof window !== "undefined") window.Live.engine = liveEngine();
