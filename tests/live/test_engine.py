@@ -99,6 +99,7 @@ LAYERS = {
         f"convolution to {n}": (nn.Conv2d(3, n, 3, padding=1), PICTURE) for n in (1, 2, 3, 4, 6, 8)
     },
     "transposed, padded by more than is reached": (nn.ConvTranspose2d(3, 5, 6, 2, 5), PICTURE),
+    "transposed to a point": (nn.ConvTranspose2d(3, 5, 3, 2, 1), (1, 3, 1, 1)),
     "transposed from a point": (nn.ConvTranspose2d(10, 6, 7), (1, 10, 1, 1)),
     "transposed, large": (nn.ConvTranspose2d(30, 20, 4, 2, 1), (1, 30, 40, 33)),
     "projected": (Project(10, 6, 4), (1, 10, 1, 1)),

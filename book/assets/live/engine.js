@@ -242,6 +242,7 @@ function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [d
  * (i, j) becomes data[start + k area + i down + j right].
  */
 function overPlaces(heap, op, weights, K, [h, w], laid, taps, data, [start, area, down, right]) {
+  if (h < 1 || w < 1) return; // places of a block that a small picture does not have
   heap.byTiles(op.outputs, (k, R) => {
     const columns = heap.columns(R), P = Math.ceil(((h - 1) * laid.w + w) / columns), line = P * columns;
     heap.reserve(0, R * line);
@@ -284,7 +285,8 @@ function convTransposed(heap, op, x) {
     last: Math.floor((made - 1 + padding - u) / stride),
   }));
   const rows = reach(tall, down, top, h), columns = reach(wide, right, left, w);
-  const border = (reaches, size) => Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size)));
+  const border = (reaches, size) => (
+    Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size))));
   const edge = [border(rows, height), border(columns, width)];
   const y = map([1, op.outputs, h, w]), laid = lay(heap, x, edge, [1, 1]);
   for (const { u, v, at } of op.parts) {
@@ -632,7 +634,7 @@ function floatsOf(blob, { shape, at, scale }) {
 /**
  * A network from a program and its weights in base64 (or as bytes).
  * `run({name: numbers or map}, {uniform})` -> the output's map; `uniform` gives the noise's numbers in
- * [0, 1), and without it there is none.
+ * [0, 1), and without it there is none. `kinds` of machine code are tried in turn, before JavaScript.
  */
 function open(program, weights, { kinds = ["fused", "simd"] } = {}) {
   const blob = typeof weights === "string" ? bytesOf(weights) : weights;
@@ -669,6 +671,10 @@ function open(program, weights, { kinds = ["fused", "simd"] } = {}) {
   return { name: program.name, program, blob, run, kind: heap.kind };
 }
 
-return { open, map: (shape, data = new Float32Array(areaOf(shape))) => map(shape, data), source: liveEngine.toString() };
+return {
+  open,
+  map: (shape, data = new Float32Array(areaOf(shape))) => map(shape, data),
+  source: liveEngine.toString(),
+};
 }
 if (typeof window !== "undefined") window.Live.engine = liveEngine();
