@@ -213,7 +213,7 @@ REFUSE = """(refused) => {
 }"""
 
 
-@pytest.mark.parametrize(("refused", "kind"), enumerate(KINDS))
+@pytest.mark.parametrize(("refused", "kind"), list(enumerate(KINDS)))
 def test_a_browser_gets_the_fastest_product_that_it_has(live_page, refused, kind):
     """It refuses a module whose instructions it lacks; then the next is tried."""
     made = program(nn.Linear(10, 2), {"x": torch.zeros(1, 10)})

@@ -217,11 +217,11 @@ class Heap {
 /**
  * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
  * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
- * too. Without a stride the zeros left of a row serve as those right of the row before.
+ * too. The zeros left of a row serve as those right of the row before.
  * -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
  */
 function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right]) {
-  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + (right > 1 ? 2 : 1) * left) / right);
+  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + left) / right);
   const step = down * right * h * w, size = channels * step + left + WIDEST; // a last tile may look behind the end
   const at = (y, x) => ((y % down) * right + x % right) * h * w + Math.floor(y / down) * w + Math.floor(x / right);
   const floats = heap.reserve(size, 0);
