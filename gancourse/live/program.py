@@ -261,6 +261,11 @@ def _transposed(to, node, x, weight, bias=None, stride=1, padding=0, more=0, gro
             f"{layer_of(node)}: groups={groups}, dilation={dilation}: the engine's transposed "
             "convolutions know neither; use 1."
         )
+    if any(size < step for size, step in zip(weight.shape[2:], pair(stride), strict=True)):
+        raise CourseError(
+            f"{layer_of(node)}: kernel={list(weight.shape[2:])}, stride={pair(stride)}: the "
+            "engine's transposed convolutions leave no gaps; take a kernel as large as the stride."
+        )
     outputs_first = weight.transpose(0, 1)  # as a convolution's
     tensors = {"weight": outputs_first, "bias": bias}
     numbers = {"stride": pair(stride), "padding": pair(padding), "more": pair(more)}

@@ -24,9 +24,11 @@ from gancourse.metrics import attribute_cnn, conditional, sentences
 from gancourse.metrics.restoration import psnr
 from tests.test_export import examples
 
-OPEN = """([program, weights, simd]) => {
-  window.network = Live.engine.open(program, weights, { simd });
-  return network.simd;
+# How the product is computed; "plain" is JavaScript, for browsers without the other two.
+KINDS = "fused", "simd", "plain"
+OPEN = """([program, weights, kinds]) => {
+  window.network = Live.engine.open(program, weights, kinds ? { kinds } : {});
+  return network.kind;
 }"""
 RUN = """(given) => {
   const inputs = {};
@@ -38,10 +40,11 @@ RUN = """(given) => {
 }"""
 
 
-def opened(page, made, *, exact: bool = True, simd: bool = True) -> None:
+def opened(page, made, *, exact: bool = True, kinds: list[str] | None = None) -> str:
+    """Open a program in the page and return the kind of product that it got."""
     description, weights = script.pack("network", made, exact)
     text = base64.b64encode(weights).decode()
-    assert page.evaluate(OPEN, [json.loads(json.dumps(description)), text, simd]) == simd
+    return page.evaluate(OPEN, [json.loads(json.dumps(description)), text, kinds])
 
 
 def run(page, inputs: dict[str, Tensor]) -> Tensor:
@@ -92,6 +95,11 @@ LAYERS = {
     "transposed, 5 x 5": (nn.ConvTranspose2d(3, 5, 5, 2, 2, output_padding=1), PICTURE),
     "transposed, kernel 2": (nn.ConvTranspose2d(3, 5, 2, 2, bias=False), PICTURE),
     "transposed, stride 3": (nn.ConvTranspose2d(3, 5, (4, 3), 3, (1, 0)), PICTURE),
+    **{
+        f"convolution to {n}": (nn.Conv2d(3, n, 3, padding=1), PICTURE) for n in (1, 2, 3, 4, 6, 8)
+    },
+    "transposed, padded by more than is reached": (nn.ConvTranspose2d(3, 5, 6, 2, 5), PICTURE),
+    "transposed to a point": (nn.ConvTranspose2d(3, 5, 3, 2, 1), (1, 3, 1, 1)),
     "transposed from a point": (nn.ConvTranspose2d(10, 6, 7), (1, 10, 1, 1)),
     "transposed, large": (nn.ConvTranspose2d(30, 20, 4, 2, 1), (1, 30, 40, 33)),
     "projected": (Project(10, 6, 4), (1, 10, 1, 1)),
@@ -130,6 +138,7 @@ LAYERS = {
     "reshaped": (Function(lambda x: x.permute(0, 2, 3, 1).flatten(1).unflatten(1, (7, -1))),
                  PICTURE),
     "largest": (Function(lambda x: x.amax(1)), (1, 7, 4)),
+    "squared": (Function(lambda x, conv: torch.square(conv(x)), nn.Conv2d(3, 4, 1)), PICTURE),
     "of length 1": (Function(lambda x: normalize(x, dim=1)), VECTOR),
     "compared": (Function(lambda x: (x > 0.25)[:, None] * x[:, None]), VECTOR),
 }  # fmt: skip
@@ -141,9 +150,9 @@ def test_operations_equal_pytorchs(live_page, subtests):
         dice = torch.Generator().manual_seed(0)
         inputs = {f"x{i}": torch.randn(shape, generator=dice) for i, shape in enumerate(shapes)}
         made, expected = program(layer, inputs), answer(layer, inputs)
-        for simd in (True, False):
-            with subtests.test(name, simd=simd):
-                opened(live_page, made, simd=simd)
+        for kind in KINDS:
+            with subtests.test(name, kind=kind):
+                assert opened(live_page, made, kinds=[kind] if kind != "plain" else []) == kind
                 for _ in range(2):  # what one run leaves in memory must not reach the next
                     found = run(live_page, inputs)
                     assert found.shape == expected.shape
@@ -171,6 +180,9 @@ def test_a_layer_that_the_engine_lacks_is_named():
         program(network, {"x": torch.zeros(1, 3, 4, 4)})
     with pytest.raises(CourseError, match=r"^0: groups=3: "):
         program(nn.Sequential(nn.Conv2d(3, 3, 1, groups=3)), {"x": torch.zeros(1, 3, 4, 4)})
+    with pytest.raises(CourseError, match=r"^0: kernel=\[1, 2\], stride=\[2, 2\]: "):
+        layer = nn.ConvTranspose2d(3, 3, (1, 2), 2)
+        program(nn.Sequential(layer), {"x": torch.zeros(1, 3, 4, 4)})
 
 
 def test_the_network_is_left_as_it_was():
@@ -191,11 +203,46 @@ def test_an_input_is_checked(live_page):
     assert said == ["network: no x was given", "network: 2 numbers for x, not 1,10"]
 
 
-def test_the_assembled_product_is_the_one_beside_it(repository):
-    wasmtime = pytest.importorskip("wasmtime")
-    live = repository / "book" / "assets" / "live"
-    assembled = bytes(wasmtime.wat2wasm((live / "product.wat").read_text(encoding="utf-8")))
-    assert base64.b64encode(assembled).decode() in (live / "engine.js").read_text(encoding="utf-8")
+REFUSE = """(refused) => {
+  const Module = WebAssembly.Module;
+  WebAssembly.Module = function (bytes) {
+    if (refused-- > 0) throw new WebAssembly.CompileError("no such instruction");
+    return new Module(bytes);
+  };
+  return () => { WebAssembly.Module = Module; };
+}"""
+
+
+@pytest.mark.parametrize(("refused", "kind"), list(enumerate(KINDS)))
+def test_a_browser_gets_the_fastest_product_that_it_has(live_page, refused, kind):
+    """It refuses a module whose instructions it lacks; then the next is tried."""
+    made = program(nn.Linear(10, 2), {"x": torch.zeros(1, 10)})
+    live_page.evaluate(f"(n) => {{ window.restore = ({REFUSE})(n); }}", refused)
+    try:
+        assert opened(live_page, made) == kind
+    finally:
+        live_page.evaluate("restore()")
+
+
+def test_a_run_leaves_earlier_answers_alone(live_page):
+    """Maps' memory is used again, but never that of an answer or of what was given."""
+    conv = nn.Conv2d(2, 2, 3, padding=1)
+    network = Function(lambda x, conv: (y := conv(x).relu()) * y, conv)
+    inputs = {"x": torch.randn(1, 2, 6, 6)}
+    opened(live_page, program(network, inputs))
+    same = live_page.evaluate(
+        """(data) => {
+          const given = Float32Array.from(data), other = given.map((v) => 1 - v);
+          const ask = (data) => network.run({ x: { shape: [1, 2, 6, 6], data } }).data;
+          const first = ask(given), copy = first.slice(), untouched = given.slice();
+          for (let i = 0; i < 5; i++) ask(other);
+          const again = ask(given);
+          const equal = (a, b) => a.every((v, i) => v === b[i]);
+          return [equal(first, copy), equal(given, untouched), equal(again, copy), equal(ask(other), copy)];
+        }""",
+        inputs["x"].flatten().tolist(),
+    )
+    assert same == [True, True, True, False]
 
 
 # --------------------------------------------------------------- published networks
@@ -225,8 +272,8 @@ def test_a_published_network_equals_pytorchs(live_page, name):
         made = program(network, inputs, free)
     inputs = examples(game, 1)
     expected = answer(network, inputs)
-    for simd in (True, False):
-        opened(live_page, made, simd=simd)
+    for kind in KINDS:
+        assert opened(live_page, made, kinds=[kind] if kind != "plain" else []) == kind
         np.testing.assert_allclose(run(live_page, inputs), expected, atol=1e-4)
     if game.config.takes == "photos":  # noise is nothing that it was made to enlarge
         inputs = {"low": game.examples[:1] / 127.5 - 1}

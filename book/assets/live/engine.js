@@ -5,64 +5,164 @@
 // PyTorch's order, one picture at a time, so that a picture is (1, channels, height, width).
 //
 // Nearly all the time is spent in one place. A convolution, a transposed convolution and a fully
-// connected layer are all a product of weights and of what they look at. That product is a page of
-// WebAssembly (product.wat), which takes four numbers at once, or the same loop in JavaScript where
-// a browser cannot do that.
+// connected layer are all a product of weights and of what they look at. That product is a loop of
+// WebAssembly, which the page writes itself and which takes four numbers at once, or the same loop
+// in JavaScript where a browser cannot do that.
 //
 // It is one function without a page around it, so that a worker can be made of its source.
 "use strict";
 function liveEngine() {
 
-const WASM = "AGFzbQEAAAABDgFgCn9/f39/f39/f38AAhABBGxpdmUGbWVtb3J5AgABAwIBAAcLAQdwcm9kdWN0AAAKrwYBrAYCDX8LeyAJIARsQQJ0IQogBUEFdCELA0AgACENIAIhDiADIQwCQANAIAxBBEgNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR79DAAAAAAAAAAAAAAAAAAAAAAhG/0MAAAAAAAAAAAAAAAAAAAAACEf/QwAAAAAAAAAAAAAAAAAAAAAIRz9DAAAAAAAAAAAAAAAAAAAAAAhIP0MAAAAAAAAAAAAAAAAAAAAACEd/QwAAAAAAAAAAAAAAAAAAAAAISEgDSESIBIgCmohEyATIApqIRQgFCAKaiEVIAkhECAIIREDQCABIBEoAgBqIRYgBCEPA0AgFv0ABAAhFyAW/QAEECEYIBL9CQIAIRkgGiAZIBf95gH95AEhGiAeIBkgGP3mAf3kASEeIBP9CQIAIRkgGyAZIBf95gH95AEhGyAfIBkgGP3mAf3kASEfIBT9CQIAIRkgHCAZIBf95gH95AEhHCAgIBkgGP3mAf3kASEgIBX9CQIAIRkgHSAZIBf95gH95AEhHSAhIBkgGP3mAf3kASEhIBJBBGohEiATQQRqIRMgFEEEaiEUIBVBBGohFSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAOIBv9CwQAIA4gH/0LBBAgDiALaiEOIA4gHP0LBAAgDiAg/QsEECAOIAtqIQ4gDiAd/QsEACAOICH9CwQQIA4gC2ohDiANIApBAnRqIQ0gDEEEayEMDAALCwJAA0AgDEUNAf0MAAAAAAAAAAAAAAAAAAAAACEa/QwAAAAAAAAAAAAAAAAAAAAAIR4gCSEQIAghEQNAIAEgESgCAGohFiAEIQ8DQCAN/QkCACEZIBogGSAW/QAEAP3mAf3kASEaIB4gGSAW/QAEEP3mAf3kASEeIA1BBGohDSAWIAZqIRYgD0EBayIPDQALIBFBBGohESAQQQFrIhANAAsgDiAa/QsEACAOIB79CwQQIA4gC2ohDiAMQQFrIQwMAAsLIAEgB2ohASACQSBqIQIgBUEBayIFDQALCwDUAQRuYW1lAogBAQAiAAFBAQFCAgFDAwFNBAFLBQFQBgRzdGVwBwRuZXh0CAR0YXBzCQFUCgNyb3cLBGxpbmUMBGxlZnQNAWEOAWMPAWsQAXQRA3RhcBICYTATAmExFAJhMhUCYTMWAWIXAWwYAXIZAXgaAmwwGwJsMRwCbDIdAmwzHgJyMB8CcjEgAnIyIQJyMwNCAQAJAAZwYW5lbHMBBHJlc3QCBWZvdXJzAwZrZXJuZWwEBWlubmVyBQRkb25lBgRvbmVzBwZrZXJuZWwIBWlubmVy";
-
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const areaOf = (shape) => shape.reduce((product, n) => product * n, 1);
-const map = (shape, data = new Float32Array(areaOf(shape))) => ({ data, shape });
+const several = (n, f) => Array.from({ length: n }, (_, i) => f(i));
+
+function bytesOf(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
+
+// The memory of maps that nobody needs any more, by length, for the next map of that size: asking the
+// browser for memory takes longer than most operations. No more than 64 MB wait here.
+const spare = new Map();
+let waiting = 0;
+
+/** A map; without data, whatever the memory held before. */
+function map(shape, data) {
+  const size = areaOf(shape), found = data ?? spare.get(size)?.pop();
+  if (!data && found) waiting -= size;
+  return { data: found ?? new Float32Array(size), shape };
+}
+
+function release(data) {
+  if ((waiting += data.length) > 2 ** 24) {
+    spare.clear();
+    waiting = data.length;
+  }
+  if (!spare.has(data.length)) spare.set(data.length, []);
+  spare.get(data.length).push(data);
+}
 
 // ---------------------------------------------------------------- the product
 
+// A tile is a small part of the result: some rows of weights times some columns of what they look at.
+// All its sums stay in the processor's registers until they are complete, and each number that is read
+// from memory is used several times. Most processors have 16 registers of four numbers each; the sums
+// must leave some for what is multiplied. So a tile of 6 rows has 8 columns, and one of 1 row has 32.
+const COLUMNS = [0, 32, 16, 12, 8, 8, 8]; // by rows
+const WIDEST = 32;
+const ROWS = { fused: 6, simd: 4, plain: 1 }; // of a tile: a product apart from its sum takes registers too
 const TAPS = 1024; // the heap's first numbers: where the places of a kernel lie
-const RESULTS = 1 << 16; // floats of results at a time: they stay in the processor's cache
 
-/** C = A B in JavaScript: what product.wat does, with places and steps counted in floats. */
-function plainProduct(floats, taps, a, b, c, M, K, P, step, next, T) {
-  for (let p = 0; p < P; p++, b += next) {
-    for (let i = 0, at = a; i < M; i++) {
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-      for (let t = 0; t < T; t++) {
-        for (let k = 0, of = b + taps[t]; k < K; k++, at++, of += step) {
-          const x = floats[at];
-          s0 += x * floats[of]; s1 += x * floats[of + 1]; s2 += x * floats[of + 2]; s3 += x * floats[of + 3];
-          s4 += x * floats[of + 4]; s5 += x * floats[of + 5]; s6 += x * floats[of + 6]; s7 += x * floats[of + 7];
-        }
+/**
+ * C = A B for one row of A and all columns of B, eight at a time.
+ *
+ * Row (t, k) of B begins at b + taps[t] + k step: t is a place in the kernel, k a channel, and so a picture
+ * is read where it lies. `next` leads from eight columns to the next eight. A begins with a bias.
+ */
+function plainTile(floats, taps, a, b, c, K, P, step, next, T) {
+  for (let p = 0; p < P; p++, b += next, c += 8) {
+    let at = a, s0 = floats[at++], s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+    for (let t = 0; t < T; t++) {
+      for (let k = 0, of = b + taps[t]; k < K; k++, at++, of += step) {
+        const x = floats[at];
+        s0 += x * floats[of]; s1 += x * floats[of + 1]; s2 += x * floats[of + 2]; s3 += x * floats[of + 3];
+        s4 += x * floats[of + 4]; s5 += x * floats[of + 5]; s6 += x * floats[of + 6]; s7 += x * floats[of + 7];
       }
-      const to = c + 8 * (i * P + p);
-      floats[to] = s0; floats[to + 1] = s1; floats[to + 2] = s2; floats[to + 3] = s3;
-      floats[to + 4] = s4; floats[to + 5] = s5; floats[to + 6] = s6; floats[to + 7] = s7;
     }
+    floats[c] = s0; floats[c + 1] = s1; floats[c + 2] = s2; floats[c + 3] = s3;
+    floats[c + 4] = s4; floats[c + 5] = s5; floats[c + 6] = s6; floats[c + 7] = s7;
   }
+}
+
+/**
+ * The same loop as a module of WebAssembly: its bytes, with a function for tiles of 1, 2, ... rows.
+ *
+ * There A has the rows' weights for (t, k) side by side, and `line` leads from a row of C to the next.
+ * WebAssembly describes a machine with a stack: first come the operands, then what to do with them. Each
+ * helper gives the bytes of an instruction behind those of its operands. `fused` multiplies and adds in one
+ * instruction, which newer browsers have.
+ */
+function machineCode(most, fused) {
+  const number = (n) => (n > 127 ? [(n & 127) | 128, ...number(n >> 7)] : [n]); // seven bits per byte
+  const signed = (n) => (n > 63 ? [(n & 127) | 128, ...signed(n >> 7)] : [n]);
+  const sized = (bytes) => [...number(bytes.length), ...bytes];
+  const list = (items) => [...number(items.length), ...items.flat()];
+  const name = (text) => list([...text].map((letter) => letter.charCodeAt(0)));
+  const get = (local) => [0x20, ...number(local)];
+  const set = (local, value) => [...value, 0x21, ...number(local)];
+  const constant = (n) => [0x41, ...signed(n)];
+  const move = (local, by) => set(local, [...get(local), ...by, 0x6a]);
+  const simd = (code) => [0xfd, ...number(code)];
+  const fourOf = (at, offset) => [...get(at), ...simd(0), 2, ...number(offset)];
+  const fourTimes = (at, offset) => [...get(at), ...simd(9), 2, ...number(offset)]; // one number
+  const store = (at, offset, value) => [...get(at), ...value, ...simd(11), 2, ...number(offset)];
+  const multiplyAdd = (x, y, sum) => (fused
+    ? [...x, ...y, ...sum, ...simd(0x105)]
+    : [...x, ...y, ...simd(0xe6), ...sum, ...simd(0xe4)]);
+  const repeat = (count, ...body) => [ // until the count is 0, and at least once
+    0x03, 0x40, ...body.flat(), ...get(count), ...constant(1), 0x6b, 0x22, ...number(count), 0x0d, 0, 0x0b];
+  const each = (n, f) => several(n, f).flat();
+
+  const INTEGER = 0x7f, FOUR_FLOATS = 0x7b;
+  const [A, B, C, K, P, step, next, taps, T, line] = several(10, (n) => n); // what the function is given
+  const [a, b, c, k, t, tap, x] = several(7, (n) => 10 + n); // and its own, then the y, then the sums
+  const tile = (R) => {
+    const Q = COLUMNS[R] / 4, sum = (i, q) => 17 + Q + Q * i + q;
+    const y = (q) => (R > 1 ? get(17 + q) : fourOf(b, 16 * q)); // read once if it is used once
+    const code = repeat(P,
+      each(R, (i) => each(Q, (q) => set(sum(i, q), fourTimes(A, 4 * i)))), // the biases
+      set(a, get(A)), move(a, constant(4 * R)), set(t, get(T)), set(tap, get(taps)),
+      repeat(t,
+        set(b, get(B)), move(b, [...get(tap), 0x28, 2, 0]), set(k, get(K)),
+        repeat(k,
+          each(R > 1 ? Q : 0, (q) => set(17 + q, fourOf(b, 16 * q))),
+          each(R, (i) => [
+            ...set(x, fourTimes(a, 4 * i)),
+            ...each(Q, (q) => set(sum(i, q), multiplyAdd(get(x), y(q), get(sum(i, q))))),
+          ]),
+          move(a, constant(4 * R)), move(b, get(step))),
+        move(tap, constant(4))),
+      set(c, get(C)),
+      each(R, (i) => [...each(Q, (q) => store(c, 16 * q, get(sum(i, q)))), ...move(c, get(line))]),
+      move(B, get(next)), move(C, constant(16 * Q)));
+    const locals = list([[...number(6), INTEGER], [...number(1 + Q + R * Q), FOUR_FLOATS]]);
+    return sized([...locals, ...code, 0x0b]);
+  };
+  const section = (id, items) => [id, ...sized(list(items))];
+  return Uint8Array.from([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // "asm", version 1
+    ...section(1, [[0x60, ...list(several(10, () => INTEGER)), 0]]), // the functions' type: ten integers, no result
+    ...section(2, [[...name("live"), ...name("memory"), 2, 0, 1]]),
+    ...section(3, several(most, () => [0])),
+    ...section(7, several(most, (i) => [...name(`tile${i + 1}`), 0, i])),
+    ...section(10, several(most, (i) => tile(i + 1))),
+  ]);
 }
 
 /** Memory that grows: the taps, the weights, then room for a layer's input (b) and its results (c). */
 class Heap {
-  constructor(simd) {
-    this.b = TAPS;
-    this.room = [0, 0];
-    this.simd = simd && typeof WebAssembly === "object";
-    if (this.simd) {
-      try {
-        this.memory = new WebAssembly.Memory({ initial: 1 });
-        const module = new WebAssembly.Module(bytesOf(WASM));
-        this.wasm = new WebAssembly.Instance(module, { live: { memory: this.memory } }).exports.product;
-      } catch { this.simd = false; /* a browser without SIMD refuses the module */ }
-    }
+  constructor(kinds) {
+    this.kind = "plain";
     this.floats = new Float32Array(0);
+    this.room = [0, 0];
+    this.b = TAPS;
+    for (const kind of kinds) {
+      try {
+        const module = new WebAssembly.Module(machineCode(ROWS[kind], kind === "fused"));
+        this.memory = new WebAssembly.Memory({ initial: 1 });
+        this.tiles = new WebAssembly.Instance(module, { live: { memory: this.memory } }).exports;
+        this.kind = kind;
+        break;
+      } catch { /* a browser without these instructions refuses the module */ }
+    }
+    this.rows = ROWS[this.kind];
     this.grow(TAPS);
   }
 
   grow(floats) {
     if (floats <= this.floats.length) return;
-    if (this.simd) {
+    if (this.kind !== "plain") {
       const pages = Math.ceil((4 * floats - this.memory.buffer.byteLength) / 65536);
       if (pages > 0) this.memory.grow(pages);
       this.floats = new Float32Array(this.memory.buffer); // the old view has lost its memory
@@ -74,12 +174,11 @@ class Heap {
     this.taps = new Int32Array(this.floats.buffer, 0, TAPS);
   }
 
-  /** Put weights in, and say where they lie. */
-  keep(weights) {
+  /** Room for n weights: where they will lie. */
+  keep(n) {
     const at = this.b;
-    this.grow(at + weights.length);
-    this.floats.set(weights, at);
-    this.b += weights.length;
+    this.b += n;
+    this.grow(this.b);
     return at;
   }
 
@@ -91,12 +190,25 @@ class Heap {
     return this.floats;
   }
 
-  /** C (M, 8 P) at c = A (M, T K) at a, times B: row (t, k) at b + taps[t] + k step. */
-  product(a, b, M, K, P, step, next, taps) {
-    const unit = this.simd ? 4 : 1; // bytes or floats
+  /** Columns of a tile of R rows. */
+  columns(R) {
+    return this.kind === "plain" ? 8 : COLUMNS[R];
+  }
+
+  /** A matrix's rows in tiles: f(first row, rows). */
+  byTiles(rows, f) {
+    for (let i = 0; i < rows; i += this.rows) f(i, Math.min(this.rows, rows - i));
+  }
+
+  /**
+   * The product of R rows at a with what lies at b, as `plainTile` says, for P tiles side by side: its rows
+   * begin at c, `line` numbers apart. `taps` are places of the heap too.
+   */
+  product(R, a, b, K, P, step, next, taps, line) {
+    const unit = this.kind === "plain" ? 1 : 4; // floats or bytes
     taps.forEach((offset, t) => { this.taps[t] = unit * offset; });
-    if (this.simd) this.wasm(4 * a, 4 * b, 4 * this.c, M, K, P, 4 * step, 4 * next, 0, taps.length);
-    else plainProduct(this.floats, this.taps, a, b, this.c, M, K, P, step, next, taps.length);
+    if (this.kind === "plain") plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, taps.length);
+    else this.tiles[`tile${R}`](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, taps.length, 4 * line);
   }
 }
 
@@ -105,13 +217,14 @@ class Heap {
 /**
  * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
  * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
- * too. -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
+ * too. The zeros left of a row serve as those right of the row before.
+ * -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
  */
-function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right], results) {
-  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + 2 * left) / right);
-  const step = down * right * h * w, size = channels * step + w + 16; // a last panel may look behind the end
+function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right]) {
+  const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + left) / right);
+  const step = down * right * h * w, size = channels * step + left + WIDEST; // a last tile may look behind the end
   const at = (y, x) => ((y % down) * right + x % right) * h * w + Math.floor(y / down) * w + Math.floor(x / right);
-  const floats = heap.reserve(size, results(w));
+  const floats = heap.reserve(size, 0);
   floats.fill(0, heap.b, heap.b + size);
   for (let k = 0, from = 0; k < channels; k++) {
     for (let y = 0; y < height; y++, from += width) {
@@ -125,35 +238,33 @@ function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [d
 }
 
 /**
- * At each of h x w places the sum of what lies at the taps, times weights (M, taps, channels), given to
- * `take(k, i, from)`: the row i of output k lies at `from` in the heap. Some rows at a time.
+ * At each of h x w places the sum of what lies at the taps, times weights, and the bias. Output k's pixel
+ * (i, j) becomes data[start + k area + i down + j right].
  */
-function overPlaces(heap, weights, M, channels, h, w, laid, first, taps, take) {
-  const block = Math.max(1, Math.floor(RESULTS / (M * laid.w)));
-  for (let top = 0; top < h; top += block) {
-    const rows = Math.min(block, h - top), panels = Math.ceil(((rows - 1) * laid.w + w) / 8);
-    heap.product(weights, heap.b + first + top * laid.w, M, channels, panels, laid.step, 8, taps);
-    for (let k = 0; k < M; k++) {
-      for (let i = 0; i < rows; i++) take(k, top + i, heap.c + 8 * panels * k + i * laid.w);
+function overPlaces(heap, op, weights, K, [h, w], laid, taps, data, [start, area, down, right]) {
+  if (h < 1 || w < 1) return; // places of a block that a small picture does not have
+  heap.byTiles(op.outputs, (k, R) => {
+    const columns = heap.columns(R), P = Math.ceil(((h - 1) * laid.w + w) / columns), line = P * columns;
+    heap.reserve(0, R * line);
+    const a = weights + k * (1 + taps.length * K);
+    heap.product(R, a, heap.b, K, P, laid.step, columns, taps, line);
+    const { floats, c } = heap;
+    for (let r = 0; r < R; r++) for (let i = 0; i < h; i++) {
+      let from = c + r * line + i * laid.w, to = start + (k + r) * area + i * down;
+      for (const end = from + w; from < end; from++, to += right) data[to] = floats[from];
     }
-  }
+  });
 }
-
-/** Floats of results that `overPlaces` needs. */
-const resultsOf = (M, h) => (w) => M * (w * Math.min(h, Math.max(1, Math.floor(RESULTS / (M * w)))) + 8);
 
 /** A convolution: at each place, the sum of what the kernel covers, times its weights. */
 function conv(heap, op, x) {
   const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape, outputs = op.outputs;
+  const [, channels, height, width] = x.shape;
   const h = Math.floor((height + 2 * top - far * (tall - 1) - 1) / down) + 1;
   const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
-  const y = map([1, outputs, h, w]), laid = lay(heap, x, op.padding, op.stride, resultsOf(outputs, h));
+  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, op.padding, op.stride);
   const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
-  overPlaces(heap, op.weight.at, outputs, channels, h, w, laid, 0, taps, (k, i, from) => {
-    const bias = op.bias ? op.bias.data[k] : 0, to = (k * h + i) * w;
-    for (let j = 0; j < w; j++) y.data[to + j] = heap.floats[from + j] + bias;
-  });
+  overPlaces(heap, op, op.at, channels, [h, w], laid, taps, y.data, [0, h * w, w, 1]);
   return y;
 }
 
@@ -164,72 +275,82 @@ function conv(heap, op, x) {
  */
 function convTransposed(heap, op, x) {
   const [tall, wide] = op.kernel, [down, right] = op.stride, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape, outputs = op.outputs;
+  const [, channels, height, width] = x.shape;
   const h = (height - 1) * down - 2 * top + tall + op.more[0];
   const w = (width - 1) * right - 2 * left + wide + op.more[1];
-  const y = map([1, outputs, h, w]), edge = [Math.ceil(tall / down), Math.ceil(wide / right)];
-  const laid = lay(heap, x, edge, [1, 1], resultsOf(outputs, height + 2 * edge[0]));
+  // Output row i stride + u - padding gets weight u + m stride of input row i - m, for n values of m.
+  const reach = (kernel, stride, padding, made) => several(stride, (u) => ({
+    n: Math.ceil((kernel - u) / stride),
+    first: Math.max(0, Math.ceil((padding - u) / stride)), // the smallest i, and the largest
+    last: Math.floor((made - 1 + padding - u) / stride),
+  }));
+  const rows = reach(tall, down, top, h), columns = reach(wide, right, left, w);
+  const border = (reaches, size) => (
+    Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size))));
+  const edge = [border(rows, height), border(columns, width)];
+  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, edge, [1, 1]);
   for (const { u, v, at } of op.parts) {
-    // Output row i down + u - top gets weight u + m down of input row i - m.
-    const i0 = Math.max(0, Math.ceil((top - u) / down)), i1 = Math.floor((h - 1 + top - u) / down) + 1;
-    const j0 = Math.max(0, Math.ceil((left - v) / right)), j1 = Math.floor((w - 1 + left - v) / right) + 1;
-    const [m, n] = [Math.ceil((tall - u) / down), Math.ceil((wide - v) / right)];
-    const taps = places(m, n, (a, b) => laid.at(edge[0] - a + m, edge[1] - b + n) - laid.at(m, n));
-    const first = laid.at(i0, j0);
-    overPlaces(heap, at, outputs, channels, i1 - i0, j1 - j0, laid, first, taps, (k, i, from) => {
-      const bias = op.bias ? op.bias.data[k] : 0;
-      let to = (k * h + (i0 + i) * down + u - top) * w + j0 * right + v - left;
-      for (let j = 0; j < j1 - j0; j++, to += right) y.data[to] = heap.floats[from + j] + bias;
-    });
+    const i = rows[u], j = columns[v], size = [i.last + 1 - i.first, j.last + 1 - j.first];
+    const taps = places(i.n, j.n, (m, n) => laid.at(edge[0] + i.first - m, edge[1] + j.first - n));
+    const start = (i.first * down + u - top) * w + j.first * right + v - left;
+    overPlaces(heap, op, at, channels, size, laid, taps, y.data, [start, h * w, down * w, right]);
   }
   return y;
 }
 
-const places = (tall, wide, f) => Array.from({ length: tall * wide }, (_, t) => f(Math.floor(t / wide), t % wide));
+const places = (tall, wide, f) => several(tall * wide, (t) => f(Math.floor(t / wide), t % wide));
 
-/** A fully connected layer, on each row of (..., inputs). */
+/** A fully connected layer, on each row of (..., inputs): a product of one row and all weights. */
 function dense(heap, op, x) {
-  const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs;
-  const panels = Math.ceil(outputs / 8), y = map([...x.shape.slice(0, -1), outputs]);
-  const floats = heap.reserve(x.data.length, rows * 8 * panels);
-  floats.set(x.data, heap.b);
-  heap.product(heap.b, op.weight.at, rows, inputs, panels, 8, 8 * inputs, [0]);
-  for (let i = 0, to = 0; i < rows; i++) {
-    const from = heap.c + 8 * panels * i;
-    for (let k = 0; k < outputs; k++) y.data[to++] = floats[from + k] + (op.bias ? op.bias.data[k] : 0);
+  const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs, columns = heap.columns(1);
+  const panels = Math.ceil(outputs / columns), y = map([...x.shape.slice(0, -1), outputs]);
+  const floats = heap.reserve(inputs + 2, panels * columns);
+  for (let i = 0; i < rows; i++) {
+    floats.set([0, 1], heap.b); // the sum begins with 0; the first row of weights is the bias
+    floats.set(x.data.subarray(i * inputs, (i + 1) * inputs), heap.b + 2);
+    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), [0], 0);
+    y.data.set(floats.subarray(heap.c, heap.c + outputs), i * outputs);
   }
   return y;
 }
 
 /**
- * Lay a layer's weights into the heap as the product reads them: (outputs, taps, inputs), and for a fully
- * connected layer panels of 8 outputs.
+ * Lay a layer's weights into the heap as the product reads them: for each tile its rows' biases, then for each
+ * place and channel its rows' weights. A fully connected layer's are what is looked at: its outputs are the
+ * columns, in panels as wide as a tile of one row.
  */
 function keepWeights(heap, op) {
-  const { data, shape } = op.weight;
+  const { data, shape } = op.weight, [outputs, inputs, tall, wide] = shape; // of a transposed one too
+  const bias = op.bias ? op.bias.data : new Float32Array(outputs);
   if (op.op === "dense") {
-    const [outputs, inputs] = shape, panels = new Float32Array(Math.ceil(outputs / 8) * 8 * inputs);
+    const columns = heap.columns(1), size = columns * (inputs + 1);
+    op.at = heap.keep(size * Math.ceil(outputs / columns));
     for (let k = 0, from = 0; k < outputs; k++) {
-      for (let i = 0; i < inputs; i++) panels[(Math.floor(k / 8) * inputs + i) * 8 + (k % 8)] = data[from++];
+      let to = op.at + size * Math.floor(k / columns) + (k % columns);
+      heap.floats[to] = bias[k];
+      for (const end = to + columns * inputs; to < end; from++) heap.floats[to += columns] = data[from];
     }
-    op.weight = { shape, at: heap.keep(panels) };
-    return;
+  } else {
+    const pick = (rows, columns) => {
+      const at = heap.keep(outputs * (1 + rows.length * columns.length * inputs));
+      const { floats } = heap;
+      let to = at;
+      heap.byTiles(outputs, (k, R) => {
+        for (let r = 0; r < R; r++) floats[to++] = bias[k + r];
+        for (const u of rows) for (const v of columns) for (let c = 0; c < inputs; c++) {
+          for (let r = 0; r < R; r++) floats[to++] = data[(((k + r) * inputs + c) * tall + u) * wide + v];
+        }
+      });
+      return at;
+    };
+    const every = (n, from, step) => several(Math.ceil((n - from) / step), (i) => from + i * step);
+    if (op.op === "conv") op.at = pick(every(tall, 0, 1), every(wide, 0, 1));
+    else {
+      const [down, right] = op.stride;
+      op.parts = places(down, right, (u, v) => ({ u, v, at: pick(every(tall, u, down), every(wide, v, right)) }));
+    }
   }
-  const [outputs, inputs, tall, wide] = shape; // of a transposed one too
-  const pick = (rows, columns) => {
-    const picked = new Float32Array(outputs * rows.length * columns.length * inputs);
-    let to = 0;
-    for (let k = 0; k < outputs; k++) for (const u of rows) for (const v of columns) {
-      for (let c = 0; c < inputs; c++) picked[to++] = data[((k * inputs + c) * tall + u) * wide + v];
-    }
-    return heap.keep(picked);
-  };
-  const every = (n, from, step) => Array.from({ length: Math.ceil((n - from) / step) }, (_, i) => from + i * step);
-  if (op.op === "conv_transposed") {
-    const [down, right] = op.stride;
-    op.parts = places(down, right, (u, v) => ({ u, v, at: pick(every(tall, u, down), every(wide, v, right)) }));
-    op.weight = { shape };
-  } else op.weight = { shape, at: pick(every(tall, 0, 1), every(wide, 0, 1)) };
+  op.weight = { shape };
   op.kernel = [tall, wide];
   op.outputs = outputs;
 }
@@ -243,20 +364,33 @@ function each(op, x, f) {
   return y;
 }
 
-/** Numbers below 0 times a slope. */
+/**
+ * Numbers below 0 times a slope, for n numbers from `at` on. A number's half and its amount's half make the number
+ * or 0. To ask for its sign would take longer: a processor goes ahead with a guess, and these cannot be guessed.
+ */
+function bend(from, to, slope, at, n) {
+  const own = (1 + slope) / 2, amount = (1 - slope) / 2;
+  for (let i = at; i < at + n; i++) to[i] = own * from[i] + amount * Math.abs(from[i]);
+}
+
 function leaky(op, x, slope) {
-  const y = op.reuse ? x : map(x.shape), from = x.data, to = y.data;
-  for (let i = 0; i < from.length; i++) to[i] = from[i] < 0 ? slope * from[i] : from[i];
+  const y = op.reuse ? x : map(x.shape);
+  bend(x.data, y.data, slope, 0, x.data.length);
   return y;
 }
 
-/** Two maps, number by number; sizes of 1 are repeated, as PyTorch does. */
-function both(x, y, f) {
+// What networks do most gets loops of its own: a browser compiles those without a call for each number.
+const add = (x, y, sum) => { for (let i = 0; i < sum.length; i++) sum[i] = x[i] + y[i]; };
+const multiply = (x, y, product) => { for (let i = 0; i < product.length; i++) product[i] = x[i] * y[i]; };
+
+/** Two maps, number by number; sizes of 1 are repeated, as PyTorch does. `all` does maps of one size. */
+function both(x, y, f, all) {
   const rank = Math.max(x.shape.length, y.shape.length);
   const [p, q] = [x, y].map(({ shape }) => [...Array(rank - shape.length).fill(1), ...shape]);
   const shape = p.map((n, i) => Math.max(n, q[i])), out = map(shape);
   if (x.data.length === out.data.length && y.data.length === out.data.length) {
-    for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
+    if (all) all(x.data, y.data, out.data);
+    else for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
     return out;
   }
   const strides = (own) => own.map((n, d) => (n === 1 ? 0 : areaOf(own.slice(d + 1))));
@@ -276,8 +410,8 @@ function both(x, y, f) {
 function affine(op, x, gains, biases) {
   const channels = x.shape[1], area = x.data.length / channels, y = op.reuse ? x : map(x.shape);
   for (let k = 0; k < channels; k++) {
-    const gain = gains ? gains.data[k] : 1, bias = biases ? biases.data[k] : 0;
-    for (let i = k * area; i < (k + 1) * area; i++) y.data[i] = gain * x.data[i] + bias;
+    const gain = gains ? gains.data[k] : 1, bias = biases ? biases.data[k] : 0, from = x.data, to = y.data;
+    for (let i = k * area; i < (k + 1) * area; i++) to[i] = gain * from[i] + bias;
   }
   return y;
 }
@@ -289,16 +423,16 @@ const perChannel = (x, y) => x.shape.length > 2 && y.data.length === x.shape[1] 
 /** Group normalisation: mean 0 and deviation 1 in each group of channels; then gain and bias. */
 function normalised(op, x) {
   const channels = x.shape[1], area = x.data.length / channels, size = x.data.length / op.groups;
-  const y = map(x.shape);
-  for (let first = 0; first < x.data.length; first += size) {
+  const y = map(x.shape), from = x.data, to = y.data;
+  for (let first = 0; first < from.length; first += size) {
     let sum = 0, squares = 0;
-    for (let i = first; i < first + size; i++) sum += x.data[i];
+    for (let i = first; i < first + size; i++) sum += from[i];
     const mean = sum / size;
-    for (let i = first; i < first + size; i++) squares += (x.data[i] - mean) ** 2;
+    for (let i = first; i < first + size; i++) squares += (from[i] - mean) ** 2;
     const scale = 1 / Math.sqrt(squares / size + op.eps);
-    for (let i = first; i < first + size; i++) {
-      const k = Math.floor(i / area);
-      y.data[i] = (x.data[i] - mean) * scale * op.gain.data[k] + op.bias.data[k];
+    for (let i = first, k = first / area; i < first + size; k++) {
+      const gain = scale * op.gain.data[k], bias = op.bias.data[k] - gain * mean;
+      for (const end = i + area; i < end; i++) to[i] = gain * from[i] + bias;
     }
   }
   return y;
@@ -308,8 +442,7 @@ function prelu(op, x) {
   const channels = x.shape[1], area = x.data.length / channels, y = op.reuse ? x : map(x.shape);
   const slopes = op.slope.data;
   for (let k = 0; k < channels; k++) {
-    const slope = slopes[slopes.length > 1 ? k : 0];
-    for (let i = k * area; i < (k + 1) * area; i++) y.data[i] = x.data[i] < 0 ? slope * x.data[i] : x.data[i];
+    bend(x.data, y.data, slopes[slopes.length > 1 ? k : 0], k * area, area);
   }
   return y;
 }
@@ -401,10 +534,12 @@ function lookUp(op, x) {
 }
 
 function nearest({ by: [down, right] }, x) {
-  const [, channels, height, width] = x.shape, h = height * down, w = width * right, y = map([1, channels, h, w]);
-  for (let k = 0, to = 0; k < channels; k++) for (let i = 0; i < h; i++) {
-    const row = (k * height + Math.floor(i / down)) * width;
-    for (let j = 0; j < w; j++, to++) y.data[to] = x.data[row + Math.floor(j / right)];
+  const [, channels, height, width] = x.shape, w = width * right, y = map([1, channels, height * down, w]);
+  const from = x.data, data = y.data;
+  for (let row = 0, to = 0; row < channels * height; row++) {
+    const start = to;
+    for (let j = row * width; j < (row + 1) * width; j++) for (let n = 0; n < right; n++) data[to++] = from[j];
+    for (let n = 1; n < down; n++, to += w) data.copyWithin(to, start, start + w);
   }
   return y;
 }
@@ -459,14 +594,14 @@ const OPERATIONS = {
   relu: (op, [x]) => leaky(op, x, 0),
   leaky_relu: (op, [x]) => leaky(op, x, op.slope),
   prelu: (op, [x]) => prelu(op, x),
-  tanh: (op, [x]) => each(op, x, Math.tanh),
+  tanh: (op, [x]) => each(op, x, (v) => 1 - 2 / (Math.exp(2 * v) + 1)),
   sigmoid: (op, [x]) => each(op, x, (v) => 1 / (1 + Math.exp(-v))),
   exp: (op, [x]) => each(op, x, Math.exp),
   at_least: (op, [x]) => each(op, x, (v) => Math.max(v, op.least)),
   above: (op, [x]) => each(op, x, (v) => Number(v > op.bound)),
-  add: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, null, y) : both(x, y, (a, b) => a + b)),
+  add: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, null, y) : both(x, y, (a, b) => a + b, add)),
   subtract: (op, [x, y]) => both(x, y, (a, b) => a - b),
-  multiply: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, y, null) : both(x, y, (a, b) => a * b)),
+  multiply: (op, [x, y]) => (perChannel(x, y) ? affine(op, x, y, null) : both(x, y, (a, b) => a * b, multiply)),
   divide: (op, [x, y]) => both(x, y, (a, b) => a / b),
   concat: (op, maps) => concat(op, maps),
   slice: (op, [x]) => slice(op, x),
@@ -491,15 +626,17 @@ function floatsOf(blob, { shape, at, scale }) {
   if (scale === undefined) return new Float32Array(blob.buffer, start + at, size).slice();
   const levels = new Int8Array(blob.buffer, start + at, size), run = size / shape[0];
   const rows = new Float32Array(blob.buffer, start + scale, shape[0]);
-  return Float32Array.from(levels, (level, i) => level * rows[Math.floor(i / run)]);
+  const data = new Float32Array(size);
+  for (let row = 0, i = 0; row < shape[0]; row++) for (const end = i + run; i < end; i++) data[i] = levels[i] * rows[row];
+  return data;
 }
 
 /**
  * A network from a program and its weights in base64 (or as bytes).
  * `run({name: numbers or map}, {uniform})` -> the output's map; `uniform` gives the noise's numbers in
- * [0, 1), and without it there is none.
+ * [0, 1), and without it there is none. `kinds` of machine code are tried in turn, before JavaScript.
  */
-function open(program, weights, { simd = true } = {}) {
+function open(program, weights, { kinds = ["fused", "simd"] } = {}) {
   const blob = typeof weights === "string" ? bytesOf(weights) : weights;
   const tensors = program.tensors.map((each) => ({ shape: each.shape, data: floatsOf(blob, each) }));
   const ops = program.ops.map((op) => {
@@ -507,7 +644,7 @@ function open(program, weights, { simd = true } = {}) {
     for (const [name, i] of Object.entries(op.tensors ?? {})) own[name] = { ...tensors[i] };
     return own;
   });
-  const heap = new Heap(simd);
+  const heap = new Heap(kinds);
   for (const op of ops) if (op.weight) keepWeights(heap, op);
 
   function run(given, { uniform } = {}) {
@@ -522,13 +659,22 @@ function open(program, weights, { simd = true } = {}) {
     ops.forEach((op, i) => {
       const read = op.from.map((n) => (typeof n === "number" ? values[n] : tensors[n.tensor]));
       values.push(OPERATIONS[op.op](op, read, heap, uniform));
-      for (const n of op.from) if (ends[n] === i) values[n] = null; // its memory is free again
+      for (const n of op.from) {
+        if (ends[n] !== i || n < program.inputs.length || !values[n]) continue;
+        const { data } = values[n];
+        values[n] = null;
+        if (!values.some((value) => value?.data === data)) release(data); // a reshaped map shares it
+      }
     });
     return values[program.output];
   }
-  return { name: program.name, program, blob, run, simd: heap.simd };
+  return { name: program.name, program, blob, run, kind: heap.kind };
 }
 
-return { open, map, source: liveEngine.toString() };
+return {
+  open,
+  map: (shape, data = new Float32Array(areaOf(shape))) => map(shape, data),
+  source: liveEngine.toString(),
+};
 }
 if (typeof window !== "undefined") window.Live.engine = liveEngine();
