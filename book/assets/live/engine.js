@@ -202,52 +202,69 @@ class Heap {
 
   /**
    * The product of R rows at a with what lies at b, as `plainTile` says, for P tiles side by side: its rows
-   * begin at c, `line` numbers apart. `taps` are places of the heap too.
+   * begin at c, `line` numbers apart.
    */
-  product(R, a, b, K, P, step, next, taps, line) {
+  product(R, a, b, K, P, step, next, T, line) {
+    if (this.kind === "plain") plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, T);
+    else this.tiles[`tile${R}`](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, T, 4 * line);
+  }
+
+  /** Where the places of a kernel lie, seen from its first. */
+  look(taps) {
     const unit = this.kind === "plain" ? 1 : 4; // floats or bytes
-    taps.forEach((offset, t) => { this.taps[t] = unit * offset; });
-    if (this.kind === "plain") plainTile(this.floats, this.taps, a, b, this.c, K, P, step, next, taps.length);
-    else this.tiles[`tile${R}`](4 * a, 4 * b, 4 * this.c, K, P, 4 * step, 4 * next, 0, taps.length, 4 * line);
+    for (let t = 0; t < taps.length; t++) this.taps[t] = unit * taps[t];
   }
 }
 
 // ---------------------------------------------------------------- layers with weights
 
+/** What a layer has to know of the size that it is given: made again only for another size. */
+function plan(op, shape, make) {
+  if (op.size?.some((n, i) => n !== shape[i]) ?? true) {
+    op.size = [...shape];
+    op.plan = make();
+  }
+  return op.plan;
+}
+
 /**
- * A map (1, C, H, W) with a border of zeros, laid into the heap so that a convolution finds what it
+ * How a map (1, C, H, W) with a border of zeros lies in the heap, so that a convolution finds what it
  * looks at side by side: with a stride of 2 the even columns come first, then the odd ones, and rows
  * too. The zeros left of a row serve as those right of the row before.
- * -> where pixel (y, x) of a channel lies, from one channel to the next, and from row to row.
+ * -> where pixel (y, x) of a channel lies, from one channel to the next, from row to row, and the whole.
  */
-function lay(heap, { data, shape: [, channels, height, width] }, [top, left], [down, right]) {
+function layout([, channels, height, width], [top, left], [down, right]) {
   const h = Math.ceil((height + 2 * top) / down), w = Math.ceil((width + left) / right);
   const step = down * right * h * w, size = channels * step + left + WIDEST; // a last tile may look behind the end
   const at = (y, x) => ((y % down) * right + x % right) * h * w + Math.floor(y / down) * w + Math.floor(x / right);
+  return { at, step, w, size, top, left, right };
+}
+
+/** Lay a map into the heap, as `layout` says. */
+function lay(heap, { data, shape: [, channels, height, width] }, { at, step, size, top, left, right }) {
   const floats = heap.reserve(size, 0);
   floats.fill(0, heap.b, heap.b + size);
-  for (let k = 0, from = 0; k < channels; k++) {
-    for (let y = 0; y < height; y++, from += width) {
-      for (let phase = 0; phase < Math.min(right, width); phase++) {
-        let to = heap.b + k * step + at(y + top, phase + left);
-        for (let x = phase; x < width; x += right) floats[to++] = data[from + x];
+  for (let y = 0; y < height; y++) {
+    for (let phase = 0; phase < Math.min(right, width); phase++) {
+      let to = heap.b + at(y + top, phase + left), from = y * width;
+      for (let k = 0; k < channels; k++, to += step, from += height * width) {
+        for (let x = phase, i = to; x < width; x += right) floats[i++] = data[from + x];
       }
     }
   }
-  return { at, step, w };
 }
 
 /**
  * At each of h x w places the sum of what lies at the taps, times weights, and the bias. Output k's pixel
  * (i, j) becomes data[start + k area + i down + j right].
  */
-function overPlaces(heap, op, weights, K, [h, w], laid, taps, data, [start, area, down, right]) {
+function overPlaces(heap, op, weights, K, laid, { size: [h, w], taps, start, area, down, right }, data) {
   if (h < 1 || w < 1) return; // places of a block that a small picture does not have
+  heap.look(taps);
   heap.byTiles(op.outputs, (k, R) => {
     const columns = heap.columns(R), P = Math.ceil(((h - 1) * laid.w + w) / columns), line = P * columns;
     heap.reserve(0, R * line);
-    const a = weights + k * (1 + taps.length * K);
-    heap.product(R, a, heap.b, K, P, laid.step, columns, taps, line);
+    heap.product(R, weights + k * (1 + taps.length * K), heap.b, K, P, laid.step, columns, taps.length, line);
     const { floats, c } = heap;
     for (let r = 0; r < R; r++) for (let i = 0; i < h; i++) {
       let from = c + r * line + i * laid.w, to = start + (k + r) * area + i * down;
@@ -258,13 +275,18 @@ function overPlaces(heap, op, weights, K, [h, w], laid, taps, data, [start, area
 
 /** A convolution: at each place, the sum of what the kernel covers, times its weights. */
 function conv(heap, op, x) {
-  const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape;
-  const h = Math.floor((height + 2 * top - far * (tall - 1) - 1) / down) + 1;
-  const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
-  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, op.padding, op.stride);
-  const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
-  overPlaces(heap, op, op.at, channels, [h, w], laid, taps, y.data, [0, h * w, w, 1]);
+  const { made, laid, all } = plan(op, x.shape, () => {
+    const [tall, wide] = op.kernel, [down, right] = op.stride, [far, apart] = op.dilation, [top, left] = op.padding;
+    const [, , height, width] = x.shape;
+    const h = Math.floor((height + 2 * top - far * (tall - 1) - 1) / down) + 1;
+    const w = Math.floor((width + 2 * left - apart * (wide - 1) - 1) / right) + 1;
+    const laid = layout(x.shape, op.padding, op.stride);
+    const taps = places(tall, wide, (u, v) => laid.at(u * far, v * apart));
+    return { made: [1, op.outputs, h, w], laid, all: { size: [h, w], taps, start: 0, area: h * w, down: w, right: 1 } };
+  });
+  const y = map(made);
+  lay(heap, x, laid);
+  overPlaces(heap, op, op.at, x.shape[1], laid, all, y.data);
   return y;
 }
 
@@ -274,27 +296,36 @@ function conv(heap, op, x) {
  * each place in the block. That is also why its pictures can have chequers.
  */
 function convTransposed(heap, op, x) {
-  const [tall, wide] = op.kernel, [down, right] = op.stride, [top, left] = op.padding;
-  const [, channels, height, width] = x.shape;
-  const h = (height - 1) * down - 2 * top + tall + op.more[0];
-  const w = (width - 1) * right - 2 * left + wide + op.more[1];
-  // Output row i stride + u - padding gets weight u + m stride of input row i - m, for n values of m.
-  const reach = (kernel, stride, padding, made) => several(stride, (u) => ({
-    n: Math.ceil((kernel - u) / stride),
-    first: Math.max(0, Math.ceil((padding - u) / stride)), // the smallest i, and the largest
-    last: Math.floor((made - 1 + padding - u) / stride),
-  }));
-  const rows = reach(tall, down, top, h), columns = reach(wide, right, left, w);
-  const border = (reaches, size) => (
-    Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size))));
-  const edge = [border(rows, height), border(columns, width)];
-  const y = map([1, op.outputs, h, w]), laid = lay(heap, x, edge, [1, 1]);
-  for (const { u, v, at } of op.parts) {
-    const i = rows[u], j = columns[v], size = [i.last + 1 - i.first, j.last + 1 - j.first];
-    const taps = places(i.n, j.n, (m, n) => laid.at(edge[0] + i.first - m, edge[1] + j.first - n));
-    const start = (i.first * down + u - top) * w + j.first * right + v - left;
-    overPlaces(heap, op, at, channels, size, laid, taps, y.data, [start, h * w, down * w, right]);
-  }
+  const { made, laid, parts } = plan(op, x.shape, () => {
+    const [tall, wide] = op.kernel, [down, right] = op.stride, [top, left] = op.padding;
+    const [, , height, width] = x.shape;
+    const h = (height - 1) * down - 2 * top + tall + op.more[0];
+    const w = (width - 1) * right - 2 * left + wide + op.more[1];
+    // Output row i stride + u - padding gets weight u + m stride of input row i - m, for n values of m.
+    const reach = (kernel, stride, padding, made) => several(stride, (u) => ({
+      n: Math.ceil((kernel - u) / stride),
+      first: Math.max(0, Math.ceil((padding - u) / stride)), // the smallest i, and the largest
+      last: Math.floor((made - 1 + padding - u) / stride),
+    }));
+    const rows = reach(tall, down, top, h), columns = reach(wide, right, left, w);
+    const border = (reaches, size) => (
+      Math.max(0, ...reaches.map(({ n, first, last }) => Math.max(n - 1 - first, last + 1 - size))));
+    const edge = [border(rows, height), border(columns, width)], laid = layout(x.shape, edge, [1, 1]);
+    const parts = op.parts.map(({ u, v, at }) => {
+      const i = rows[u], j = columns[v];
+      return {
+        at,
+        size: [i.last + 1 - i.first, j.last + 1 - j.first],
+        taps: places(i.n, j.n, (m, n) => laid.at(edge[0] + i.first - m, edge[1] + j.first - n)),
+        start: (i.first * down + u - top) * w + j.first * right + v - left,
+        area: h * w, down: down * w, right,
+      };
+    });
+    return { made: [1, op.outputs, h, w], laid, parts };
+  });
+  const y = map(made);
+  lay(heap, x, laid);
+  for (const part of parts) overPlaces(heap, op, part.at, x.shape[1], laid, part, y.data);
   return y;
 }
 
@@ -305,10 +336,11 @@ function dense(heap, op, x) {
   const [outputs, inputs] = op.weight.shape, rows = x.data.length / inputs, columns = heap.columns(1);
   const panels = Math.ceil(outputs / columns), y = map([...x.shape.slice(0, -1), outputs]);
   const floats = heap.reserve(inputs + 2, panels * columns);
+  heap.look([0]);
   for (let i = 0; i < rows; i++) {
     floats.set([0, 1], heap.b); // the sum begins with 0; the first row of weights is the bias
     floats.set(x.data.subarray(i * inputs, (i + 1) * inputs), heap.b + 2);
-    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), [0], 0);
+    heap.product(1, heap.b, op.at, inputs + 1, panels, columns, columns * (inputs + 1), 1, 0);
     y.data.set(floats.subarray(heap.c, heap.c + outputs), i * outputs);
   }
   return y;
@@ -391,6 +423,10 @@ function both(x, y, f, all) {
   if (x.data.length === out.data.length && y.data.length === out.data.length) {
     if (all) all(x.data, y.data, out.data);
     else for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i], y.data[i]);
+    return out;
+  }
+  if (y.data.length === 1 && x.data.length === out.data.length) {
+    for (let i = 0, b = y.data[0]; i < out.data.length; i++) out.data[i] = f(x.data[i], b);
     return out;
   }
   const strides = (own) => own.map((n, d) => (n === 1 ? 0 : areaOf(own.slice(d + 1))));
@@ -502,7 +538,12 @@ function permute({ dims }, x) {
 }
 
 function expand({ shape }, x) {
-  return both(x, map(shape.map((n, i) => (n < 0 ? x.shape[i - shape.length + x.shape.length] : n))), (a) => a);
+  const y = map(shape.map((n, i) => (n < 0 ? x.shape[i - shape.length + x.shape.length] : n)));
+  let run = 1;
+  for (let d = 1; d <= y.shape.length && (x.shape.at(-d) ?? 1) === 1; d++) run *= y.shape.at(-d);
+  if (run * x.data.length !== y.data.length) return both(x, y, (a) => a);
+  x.data.forEach((value, i) => y.data.fill(value, i * run, (i + 1) * run)); // as for a label's map
+  return y;
 }
 
 function largest({ dim }, x) {
