@@ -191,8 +191,10 @@ class PaperDiscriminator(nn.Module):
             layers += block(below, above, 4, 0.2, stride=2)
         if side > 64:  # back to 8 w maps
             layers += [*block(widths[-1], 16 * w, 1, 0.2), *block(16 * w, 8 * w, 1, 0.2)]
-        else:
+        elif side == 64:
             del layers[-4]  # the code has no activation before its last halving
+        else:  # smaller than the code draws: up to 8 w maps
+            layers += block(widths[-1], 8 * w, 1, 0.2)
         self.picture = nn.Sequential(*layers[:-1], Bottleneck(8 * w, 2 * w, 0.2))
         self.text = nn.Sequential(nn.Linear(config.embedding, config.condition), nn.LeakyReLU(0.2))
         joint = block(8 * w + config.condition, 8 * w, 1, 0.2)

@@ -191,6 +191,14 @@ TOTALS = {
 }
 
 
+def test_the_papers_discriminator_also_judges_pictures_smaller_than_the_papers():
+    config = Config(form="stage1", network="paper", text="x", shape=(3, 32, 32), width_d=4)
+    network = PaperDiscriminator(config).eval()
+    seen = network.picture(torch.zeros(2, 3, 32, 32))
+    assert seen.shape == (2, 32, 4, 4)
+    assert network(seen, torch.zeros(2, config.embedding)).shape == (2,)
+
+
 @pytest.mark.parametrize(("side", "halved"), [(64, 4), (256, 6)])
 def test_the_papers_discriminator_before_its_bottleneck(side, halved):
     """The code has no activation before Stage I's last halving, and one before each of Stage II's.

@@ -49,20 +49,23 @@ class Row:
     times: int = 1
 
 
-BASE, LARGE = "lean, 32 px", "one stage of 64 px, twice the time"
+BASE, LARGE = "lean, 32 px", "lean, 64 px, twice the time"
+SIDE = {"shape": (3, 64, 64)}  # the smallest that the paper's networks are made for
 # The lean recipe's numbers that the paper's form does not have, or has other values for.
 NAMES = (
-    "network", "loss", "latent", "condition", "kl", "contrast", "r1", "lr", "beta1", "beta2",
-    "anneal", "resize",
+    "network", "loss", "latent", "condition", "kl", "contrast", "r1", "temperature", "lr",
+    "beta1", "beta2", "anneal", "resize",
 )  # fmt: skip
-PAPER = {name: stackgan.Config.__dataclass_fields__[name].default for name in NAMES}
+PAPER = {name: stackgan.Config.__dataclass_fields__[name].default for name in NAMES} | SIDE
 ROWS = {
     BASE: Row(),
-    "the paper's networks and recipe": Row({**PAPER, "width": 128, "width_d": 64}),
-    "the same, as narrow as the lean ones": Row(PAPER),
     "lean, without contrast": Row({"contrast": 0.0}),
     "lean, without conditioning augmentation": Row({"augmentation": False, "kl": 0.0}),
-    LARGE: Row({"shape": (3, 64, 64)}, times=2),
+    LARGE: Row(SIDE, times=2),
+    "the paper's networks and recipe, as long": Row(
+        {**PAPER, "width": 128, "width_d": 64}, times=2
+    ),
+    "the same, as narrow as the lean ones": Row(PAPER, times=2),
     "two stages, 32 and 64 px": Row(first=BASE),
     "the same, Stage II without the sentence": Row({"reads": False}, first=BASE),
     "two stages, 32 and 128 px": Row({"shape": (3, 128, 128)}, first=BASE),
