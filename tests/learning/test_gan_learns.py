@@ -13,7 +13,6 @@ from gancourse.metrics.frechet import frechet
 from gancourse.metrics.modes import toy_modes
 from gancourse.models import play
 
-
 SLOW = {"lr": 3e-4, "lr_generator": 3e-3}  # the notebook's chase: D learns ten times more slowly
 SEEDS = [0, 1, 2, 3, 4]
 
