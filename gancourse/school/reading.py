@@ -176,7 +176,7 @@ def stoppable(figure: nodes.figure, folder: str) -> None:
         film += figure
 
 
-def prepare(app, doctree, docname: str) -> None:
+def arrange(app, doctree, docname: str) -> None:
     """Fold the sections of a page and write its head, once contents and numbers are known."""
     if app.builder.format != "html":
         return
@@ -224,5 +224,5 @@ def setup(app) -> dict:
     app.add_node(Film, html=(open_film, close_film))
     app.add_node(Deeper, html=(open_details, close_details))
     app.add_node(Summary, html=(open_summary, close_summary))
-    app.connect("doctree-resolved", prepare)
+    app.connect("doctree-resolved", arrange)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

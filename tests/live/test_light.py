@@ -65,4 +65,5 @@ def test_a_chart_is_marked_and_a_sheet_of_pictures_is_not(built):
     page = lighten(built)
     assert '<img class="chart" alt="a" src="../_images/big' in page
     assert '<img src="../_images/small' in page
+    assert lighten(built) == page
     assert 'class="chart x"' in light.marked('<img class="x" src="a"')
