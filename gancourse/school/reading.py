@@ -169,7 +169,8 @@ def fold(section: nodes.section) -> None:
 
 def stoppable(figure: nodes.figure, folder: str) -> None:
     """Put a run's film into a `Film`, for a page in this folder."""
-    path = PurePosixPath(figure.next_node(nodes.image)["uri"])  # runs/NAME/film.webp
+    image = figure.next_node(nodes.image)
+    path = PurePosixPath(image["uri"] if image else "")  # runs/NAME/film.webp
     if path.name == "film.webp" and path.parts[0] == "runs":
         still = f"_static/{path.parts[1]}/film-still.png"  # html_static_path has runs
         figure.replace_self(film := Film(still=relpath(still, folder or ".")))
