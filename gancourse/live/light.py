@@ -1,8 +1,9 @@
 """A Sphinx extension that makes the built pages light: what a reader's browser has to fetch.
 
 Pictures are fetched when the reader comes near; each says its size, so that nothing moves when it
-comes. Those that are large become lossless WebP, a third smaller than PNG. And of the theme's two
-thousand icons, which make a fifth of a chapter, those stay that a page shows.
+comes. Those that are large become lossless WebP, a third smaller than PNG. Charts are marked, so
+that a dark page can turn their paper dark. And of the theme's two thousand icons, which make a
+fifth of a chapter, those stay that a page shows.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from gancourse.files import replacing, sha256, write_text
+from gancourse.show.style import FIELD, PANEL, RULE
 
 SHOWN = re.compile(r'(<img [^>]*src="(?:\.\./)*_images/([^"]+)"[^>]*?)(?= ?/?>)')
 PNG = re.compile(r"(?<=_images/)[\w-]+\.png")
 LARGE = 15_000  # bytes of a picture that is worth it
+PAPER = 0.82  # of a chart, at least, is the house's paper; of sheets of pictures, at most .8 was
 KEPT = Path("_build", "webp")  # what was made, by the SHA-256 of the PNG
 # "name":[width, height, [other names], "code", "path" or ["path", "path"]]
 ICON = re.compile(
@@ -37,9 +41,11 @@ def lighten(app, exception) -> None:
         built = Path(app.outdir)
         pages = {path: path.read_text(encoding="utf-8") for path in built.rglob("*.html")}
         drop_icons(built, pages.values())
+        drawn = charts(built)
         size, smaller = sizes(built), shrunk(built, Path(app.srcdir, KEPT))
         for path, text in pages.items():
             after = SHOWN.sub(lambda m: m[0] if " width=" in m[0] else m[1] + size(m[2]), text)
+            after = SHOWN.sub(lambda m: marked(m[1]) if m[2] in drawn else m[0], after)
             after = PNG.sub(lambda m: smaller.get(m[0], m[0]), after)
             # The empty corner of a table is no header: it would be announced as a nameless one.
             after = re.sub(r"<th[^>]*>(<p></p>)?</th>", "<td></td>", after)
@@ -75,6 +81,28 @@ def sizes(built: Path) -> Callable[[str], str]:
             return ' width="{}" height="{}"'.format(*picture.size)
 
     return size
+
+
+def charts(built: Path) -> set[str]:
+    """The names of pictures that are curves, points or bars on the house's paper."""
+    inks = [[int(ink[at : at + 2], 16) for at in (1, 3, 5)] for ink in (PANEL, FIELD, RULE)]
+    found = set()
+    for path in (built / "_images").glob("*.png"):
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"), dtype=np.int16)
+        near = [np.abs(pixels - np.array(ink)).max(-1) <= 6 for ink in inks]
+        if np.logical_or.reduce(near).mean() > PAPER:
+            found.add(path.name)
+    return found
+
+
+def marked(image: str) -> str:
+    """An <img ...> tag, not yet closed, with the class "chart"."""
+    if ' class="chart' in image:  # marked by an earlier build
+        return image
+    if " class=" in image:
+        return image.replace(' class="', ' class="chart ', 1)
+    return image.replace("<img ", '<img class="chart" ', 1)
 
 
 def shrunk(built: Path, kept: Path) -> dict[str, str]:

@@ -233,6 +233,7 @@ TEXT_ON = {
     "data-wash": ("ink",),
     "generator-wash": ("ink", "muted"),
     "discriminator-wash": ("ink",),
+    "added-wash": ("ink",),
     "data": ("paper",),
 }
 

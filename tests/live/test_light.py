@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gancourse.live import light
+from gancourse.show.style import PANEL
 
 ICONS = 'x={github:[496,512,["gh"],"f09b","M1"],"sun-one":[5,5,[],"f1",["M2","M3"]],moon:[5,5,[],"f2","M4"]}'
 PAGE = """<i class="fa-brands fa-gh"></i> <img alt="a" src="../_images/big.png" />
@@ -52,3 +53,17 @@ def test_a_new_picture_of_an_old_name_is_packed_anew(built):
     Image.fromarray(shades).save(built / "_images" / "big.png")
     lighten(built)
     assert np.array_equal(np.asarray(Image.open(built / "_images" / "big.webp")), shades)
+
+
+def test_a_chart_is_marked_and_a_sheet_of_pictures_is_not(built):
+    chart = Image.new("RGB", (160, 120), PANEL)
+    chart.paste("#1B68C6", (20, 20, 40, 80))  # a bar: 6 % of it
+    sheet = Image.new("RGB", (160, 120), PANEL)
+    sheet.paste("#808080", (20, 20, 140, 100))  # half of it
+    chart.save(built / "_images" / "big.png")
+    sheet.save(built / "_images" / "small.png")
+    page = lighten(built)
+    assert '<img class="chart" alt="a" src="../_images/big' in page
+    assert '<img src="../_images/small' in page
+    assert lighten(built) == page
+    assert 'class="chart x"' in light.marked('<img class="x" src="a"')
