@@ -26,7 +26,9 @@ RAW = {
     "an option": re.compile(r"^[\s>]*:[\w-]+:(?: .*)?$", re.MULTILINE),
     "a substitution": re.compile(r"(?<![\\${])\{\{ *\w+ *\}\}"),
     "attributes": re.compile(r"[\])]\{[.#]\w[^}]*\}"),
-    "a relative picture": re.compile(r"!\[[^\]]*\]\((?!https?:|data:)[^)]*\)|src=\"(?!https?:|data:)"),
+    "a relative picture": re.compile(
+        r"!\[[^\]]*\]\((?!https?:|data:)[^)]*\)|src=\"(?!https?:|data:)"
+    ),
 }
 
 
@@ -55,7 +57,9 @@ def unfolded(notebook: NotebookNode, made: NotebookNode) -> list[str]:
     seen = {
         line
         for cell in made.cells
-        for line in (open_lines(cell.source) if cell.cell_type == "markdown" else plain(cell.source))
+        for line in (
+            open_lines(cell.source) if cell.cell_type == "markdown" else plain(cell.source)
+        )
     }
     return sorted(secrets(notebook) & seen)
 

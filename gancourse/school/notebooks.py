@@ -37,7 +37,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"\d+%\||\[\d\d:\d\d(:\d\d)?[<,]")  # tqdm's, with or without a known end
 
 
-
 def refresh(path: str | Path, timeout: int = 600) -> float:
     """Run a notebook in place, in its own folder, and return the seconds it took.
 

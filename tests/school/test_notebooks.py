@@ -297,9 +297,7 @@ def test_a_copy_for_jupyter_folds_the_solutions():
         "That was all about it.\n\n</details>"
     )
     assert [cell.source for cell in made.cells if cell.cell_type == "code"] == [
-        cell.source
-        for cell in notebooks.student(exercise_book()).cells
-        if cell.cell_type == "code"
+        cell.source for cell in notebooks.student(exercise_book()).cells if cell.cell_type == "code"
     ]
     assert guards.unfolded(exercise_book(), made) == []
     nbformat.validate(made)

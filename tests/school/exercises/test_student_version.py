@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gancourse.school.exercises.checking import DIFFICULTIES, Exercise, Result
 from gancourse.school.book import Page
+from gancourse.school.exercises.checking import DIFFICULTIES, Exercise, Result
 from gancourse.school.guards import leaks, solutions, tags
 from gancourse.school.notebooks import read, solved, student
 
