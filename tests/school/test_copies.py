@@ -7,7 +7,6 @@ page.
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
 import re
@@ -25,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KINDS = ("jupyter", "student")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+pytestmark = pytest.mark.slow
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 MYST = {
@@ -44,20 +44,23 @@ def made(path: Path, kind: str) -> str:
     return nbformat.writes(notebooks.COPIES[kind](notebooks.read(path), page))
 
 
-def rendered(notebook) -> BeautifulSoup:
-    """A notebook's words as a page, without what its code put out."""
-    notebook = copy.deepcopy(notebook)
+@functools.cache
+def html(path: Path, kind: str) -> str:
+    """A copy, or for "source" the notebook itself, as a page without what its code put out."""
+    notebook = notebooks.read(path) if kind == "source" else nbformat.reads(made(path, kind), 4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
-    return BeautifulSoup(body, "html.parser")
+    return HTMLExporter(template_name="basic").from_notebook_node(notebook)[0]
+
+
+def rendered(path: Path, kind: str) -> BeautifulSoup:
+    return BeautifulSoup(html(path, kind), "html.parser")
 
 
 def myst(page: BeautifulSoup) -> list[str]:
     """What is left of MyST in the words of a page, code in cells left out."""
-    page = copy.copy(page)
-    for cell in page.find_all(class_="jp-CodeCell") + page.find_all(class_="code_cell"):
+    for cell in page.find_all(class_=["jp-CodeCell", "code_cell"]):
         cell.decompose()
     text = page.get_text("\n")
     return [
@@ -81,7 +84,7 @@ def secrets(path: Path) -> set[str]:
 
 def seen(page: BeautifulSoup) -> str:
     """A page's text as it opens: without what <details> fold, but for their summaries."""
-    page = copy.copy(page)
+    page = BeautifulSoup(str(page), "html.parser")
     for folded in page.find_all("details", open=False):
         folded.decompose()
     return page.get_text()
@@ -90,30 +93,30 @@ def seen(page: BeautifulSoup) -> str:
 @each_kind
 @each_notebook
 def test_no_myst_is_shown(path, kind):
-    assert myst(rendered(nbformat.reads(made(path, kind), 4))) == []
+    assert myst(rendered(path, kind)) == []
 
 
 @each_notebook
 def test_the_source_itself_would_be_caught(path):
     """The same look at what the copies are made from finds all four kinds, and every solution."""
-    page = rendered(notebooks.read(path))
-    assert {complaint.partition(":")[0] for complaint in myst(page)} == set(MYST)
-    assert len([line for line in secrets(path) if line in seen(page)]) > 10
+    text = seen(rendered(path, "source"))
+    assert len([line for line in secrets(path) if line in text]) > 10
+    complaints = myst(rendered(path, "source"))
+    assert {complaint.partition(":")[0] for complaint in complaints} == set(MYST)
 
 
 @each_notebook
 def test_solutions_are_folded_for_jupyter(path):
-    page = rendered(nbformat.reads(made(path, "jupyter"), 4))
-    assert [line for line in secrets(path) if line in seen(page)] == []
-    everything = page.get_text()
+    page = rendered(path, "jupyter")
+    opened, everything = seen(page), page.get_text()
+    assert [line for line in secrets(path) if line in opened] == []
     missing = [line for line in secrets(path) if line not in everything]
     assert missing == []  # folded, not lost
 
 
 @each_notebook
 def test_students_get_no_solution_at_all(path):
-    text = made(path, "student")
-    everything = rendered(nbformat.reads(text, 4)).get_text()
+    everything = rendered(path, "student").get_text()
     assert [line for line in secrets(path) if line in everything] == []
     assert "Solution of" not in everything
 
@@ -136,7 +139,7 @@ def test_the_code_to_run_is_the_same(path, kind):
 @each_kind
 @each_notebook
 def test_pictures_and_links_work_from_anywhere(path, kind):
-    page = rendered(nbformat.reads(made(path, kind), 4))
+    page = rendered(path, kind)
     targets = [tag["src"] for tag in page.find_all("img", src=True)]
     targets += [
         tag["href"] for tag in page.find_all("a", href=True) if not tag["href"].startswith("#")
