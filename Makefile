@@ -7,13 +7,14 @@ VENV ?= .venv
 PORT ?= 8000
 PEERS ?= _build/peers
 PHOTOS ?= photos
+COLAB ?= $(HOME)/.cache/gancourse-colab
 RUN = "$(VENV)/bin/python"
 # One thread a process: two worker processes on two cores are faster than one with two threads.
 PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book serve test test-fast notebooks student house bench peers bench-upscaling bench-live lint clean build-book
+.PHONY: help environment book serve test test-fast notebooks jupyter student colab house bench peers bench-upscaling bench-live lint clean build-book
 
 help:
 	@echo "make book        build the book and say which file to open"
@@ -21,7 +22,9 @@ help:
 	@echo "make test        every test: package, notebooks, book"
 	@echo "make test-fast   the package's quick tests (a minute)"
 	@echo "make notebooks   run the notebooks again and keep their outputs"
+	@echo "make jupyter     write notebooks for Colab and Jupyter to _build/jupyter"
 	@echo "make student     write notebooks without solutions to _build/student"
+	@echo "make colab       run those for Colab in an environment like Colab's"
 	@echo "make bench       our training step against the plain form"
 	@echo "make bench-upscaling   our enlarging beside other programs' (make peers fetches those)"
 	@echo "make bench-live  the engine of the pages beside onnxruntime-web (after make peers)"
@@ -61,8 +64,15 @@ test-fast: environment
 notebooks: environment
 	"$(VENV)/bin/gancourse" notebooks refresh $(NOTEBOOKS)
 
+jupyter: environment
+	"$(VENV)/bin/gancourse" notebooks jupyter $(NOTEBOOKS) --to _build/jupyter
+
 student: environment
 	"$(VENV)/bin/gancourse" notebooks student $(NOTEBOOKS) --to _build/student
+
+# In an environment of its own, made anew each time: PyTorch is downloaded again, unless pip has kept it.
+colab: jupyter
+	COLAB="$(COLAB)" PYTHON="$(PYTHON)" sh .ci/colab _build/jupyter/*.ipynb
 
 house: environment
 	$(RUN) -c 'from gancourse.press import house; house.draw()'

@@ -318,7 +318,10 @@ def test_any_other_failure_quotes_pip(checkout):
     assert "ResolutionImpossible" in line and "gancourse-install.log" in line
 
 
-@pytest.mark.parametrize("target, action", [("notebooks", "refresh"), ("student", "student")])
+@pytest.mark.parametrize(
+    "target, action",
+    [("notebooks", "refresh"), ("jupyter", "jupyter"), ("student", "student")],
+)
 def test_notebooks_are_given_to_the_environments_own_command(checkout, target, action):
     """Whatever the folder of the environment is called."""
     checkout.make("environment", "VENV=my venv")

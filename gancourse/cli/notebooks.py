@@ -12,7 +12,7 @@ import typer
 from gancourse.files import CourseError
 
 app = typer.Typer(
-    help="Run the course's notebooks again, or copy them for students.", no_args_is_help=True
+    help="Run the course's notebooks again, or copy them for other readers.", no_args_is_help=True
 )
 Notebooks = Annotated[
     list[Path], typer.Argument(metavar="NOTEBOOK...", help="Notebooks, e.g. notebooks/*.ipynb.")
@@ -32,8 +32,14 @@ def refresh(
 
 
 @app.command()
+def jupyter(paths: Notebooks, to: Folder = Path("_build/jupyter")) -> None:
+    """Write copies for Colab and Jupyter: in plain Markdown, with solutions folded."""
+    copies(paths, "jupyter", to)
+
+
+@app.command()
 def student(paths: Notebooks, to: Folder = Path("_build/student")) -> None:
-    """Write copies without solutions and outputs."""
+    """Write copies to hand out: in plain Markdown, without solutions and outputs."""
     copies(paths, "student", to)
 
 

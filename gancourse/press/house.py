@@ -30,7 +30,8 @@ FLOORS: list[tuple[str, ...]] = [
     ("",),
     ("evaluation", "studio"),
     ("press",),
-    ("live", "school"),
+    ("live",),
+    ("school",),
     ("cli",),
 ]
 # Rooms that use less than what lies below them, and why.

@@ -1,6 +1,13 @@
-"""The course's notebooks as files: run in place, or copied for students or with the stubs solved.
+"""The course's notebooks as files: run in place, or copied for other readers.
 
-`gancourse notebooks refresh|student|solved` calls these functions. Tags say what a code cell is:
+`gancourse notebooks refresh|jupyter|student|solved` calls these functions. The notebooks are
+written for the book, in MyST; every copy is in plain Markdown (see `plain`):
+
+    jupyter   for Colab, Jupyter and GitHub: everything, with solutions folded
+    student   to hand out: no solutions and no outputs
+    solved    what a perfect student hands in
+
+Tags say what a code cell is:
 
     exercise-setup    imports what the exercises need
     stub              for the student to fill in
@@ -12,30 +19,22 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-from mdit_py_plugins.colon_fence import colon_fence_plugin
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from gancourse.files import CourseError
 from gancourse.press.running import ANSI, read, run, with_plain_line_ends, write
+from gancourse.school import guards, plain
+from gancourse.school.book import Page
+from gancourse.school.guards import tags
+from gancourse.school.plain import Mark
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"\d+%\||\[\d\d:\d\d(:\d\d)?[<,]")  # tqdm's, with or without a known end
-MARKDOWN = MarkdownIt().use(colon_fence_plugin)  # what MyST parses the book with
-FENCES = ("fence", "colon_fence")
-DIRECTIVE = re.compile(r"\{((?:exercise|solution)(?:-start|-end)?)\}(?:\s+(.*))?", re.IGNORECASE)
-OPTIONS = re.compile(r"\A(?:---\n(?:.*\n)*?---\n|(?:[ \t]*:[\w-]+:.*\n)*)")  # of a directive
-# A line that marks a solution, in any spelling. `leaks` must not depend on how MARKDOWN reads it.
-MARK = re.compile(
-    r"\{\W*solution|solution[-_](?:start|end)|^\W*#\W*solution|^\W*(?:begin|end)\W+solution",
-    re.IGNORECASE,
-)
 
 
 def refresh(path: str | Path, timeout: int = 600) -> float:
@@ -79,31 +78,43 @@ def without_progress(output: NotebookNode) -> NotebookNode | None:
     return NotebookNode({**output, "text": "\n".join(kept) + "\n"}) if kept else None
 
 
-def student(notebook: NotebookNode) -> NotebookNode:
-    """A copy to work in: no solutions, no outputs, and exercises under plain headings.
+def jupyter(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
+    """A copy for Colab, Jupyter and GitHub: plain Markdown, and solutions folded.
+
+    A solution becomes a text cell whose <details> holds its words and its code. Colab and Jupyter
+    could fold the code cell itself, each by metadata of its own, but GitHub, VS Code and nbviewer
+    would show it. And as a code cell it would run, and replace the reader's own function by ours.
+
+    Args:
+        page: where the notebook stands in the book; None for a notebook outside one.
 
     Raises:
-        CourseError: a solution lacks its start or end, or something of one is left (see `leaks`).
+        CourseError: something has no plain form (see `plain`), a solution lacks its start or end,
+            or one is left to be seen.
     """
-    made, cells, inside = with_plain_line_ends(tidy(notebook)), [], False
-    for number, cell in enumerate(made.cells, 1):
-        kept = not inside
-        if cell.cell_type == "markdown":
-            try:
-                cell.source, inside = without_solutions(cell.source, inside)
-            except CourseError as error:
-                raise CourseError(f"cell {number}: {error}") from error
-            kept = bool(cell.source)
-        elif cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        if kept and "solution" not in tags(cell):
-            cells.append(cell)
-    if inside:
+    made = retold(tidy(notebook), page or Page(), keep=True)
+    if found := guards.unfolded(notebook, made):
         raise CourseError(
-            "the last {solution-start} has no {solution-end}; add one below its last cell."
+            f"{found[0]!r} would show a solution; move it between {{solution-start}} and "
+            "{solution-end}, or tag its cell `solution`."
         )
-    made.cells = cells
-    if found := leaks(notebook, made):
+    return made
+
+
+def student(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
+    """A copy to work in: plain Markdown, no solutions and no outputs.
+
+    Args:
+        page: as for `jupyter`.
+
+    Raises:
+        CourseError: as for `jupyter`, or something of a solution is left (see `guards.leaks`).
+    """
+    made = retold(tidy(notebook), page or Page(), keep=False)
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    if found := guards.leaks(notebook, made):
         raise CourseError(
             f"{found[0]!r} would give a solution away; move it between {{solution-start}} and "
             "{solution-end}, tag its cell `solution`, or correct the mark."
@@ -111,40 +122,127 @@ def student(notebook: NotebookNode) -> NotebookNode:
     return made
 
 
-def without_solutions(text: str, inside: bool) -> tuple[str, bool]:
-    """Markdown without its solutions and with headings for exercises.
+def retold(notebook: NotebookNode, page: Page, keep: bool) -> NotebookNode:
+    """The notebook in plain Markdown.
 
     Args:
-        inside: whether a solution that an earlier cell started is still open.
-
-    Returns:
-        The text, and whether a solution is open at its end.
+        keep: fold the solutions; or leave them out.
 
     Raises:
-        CourseError: a solution starts inside another one, or ends where none is open.
+        CourseError: something has no plain form, MyST is left, or half a solution stands there.
     """
-    lines, kept, at = text.split("\n"), [], 0
-    for token in MARKDOWN.parse(text):
-        found = DIRECTIVE.fullmatch(token.info.strip()) if token.type in FENCES else None
-        if not found:
-            continue
-        kind, title = found[1].lower(), (found[2] or "").strip()
-        start, end = token.map
-        kept += [] if inside else lines[at:start]
-        at = end
-        if kind in ("solution-start", "solution-end"):
-            if inside == (kind == "solution-start"):
-                said = "has another one inside" if inside else "has no {solution-start} above"
-                raise CourseError(f"a {{{kind}}} {said}; let solutions start and end in turn.")
-            inside = not inside
-        elif kind in ("exercise", "exercise-start") and not inside:
-            body = OPTIONS.sub("", token.content).strip()
-            kept += [f"### Exercise: {title}", *(["", body] if body else [])]
-    kept += [] if inside else lines[at:]
-    return "\n".join(kept).strip(), inside
+    made = with_plain_line_ends(notebook)
+    made.nbformat_minor = max(made.nbformat_minor, 5)  # from which on cells have an id
+    cells: list[NotebookNode] = []
+    parts: list[str] | None = None  # of the solution that is open
+    name = ""
+    for number, cell in enumerate(made.cells, 1):
+        cell.setdefault("id", f"cell-{number}")
+        try:
+            is_text = cell.cell_type == "markdown"
+            pieces = plain.pieces(cell.source, page) if is_text else [cell]
+            for place, piece in enumerate(pieces):
+                if isinstance(piece, Mark):
+                    parts, name = turn(parts, name, piece, page, cells, f"{cell.id}-{place}")
+                elif parts is not None:
+                    parts += solved_part(cell, piece, page)
+                elif "solution" in tags(cell):
+                    if own := solved_part(cell, piece, page):
+                        cells.append(fold("Solution", own, f"{cell.id}-{place}"))
+                elif not is_text:
+                    cells += shown(cell, page)
+                elif piece:
+                    identity = f"{cell.id}-{place}" if place else cell.id
+                    cells.append(NotebookNode({**cell, "source": piece, "id": identity}))
+        except CourseError as error:
+            raise CourseError(f"cell {number}: {error}") from error
+    if parts is not None:
+        raise CourseError(
+            "the last {solution-start} has no {solution-end}; add one below its last cell."
+        )
+    if not keep:
+        cells = [cell for cell in cells if not cell.metadata.pop("folded", False)]
+    if page.name:
+        cells.insert(1, about(page, keep))
+    for cell in cells:
+        cell.metadata.pop("folded", None)
+    made.cells = cells
+    if found := guards.raw(made):
+        raise CourseError(
+            f"{found[0]}: would stand there as source text; write it as Markdown, or so that the "
+            "book understands it as well."
+        )
+    return made
 
 
-def solved(notebook: NotebookNode) -> NotebookNode:
+def turn(
+    parts: list[str] | None,
+    name: str,
+    mark: Mark,
+    page: Page,
+    cells: list[NotebookNode],
+    identity: str,
+) -> tuple[list[str] | None, str]:
+    """Start or end a solution; one that ends becomes a cell."""
+    if mark.starts == (parts is not None):
+        kind = "solution-start" if mark.starts else "solution-end"
+        said = "has another one inside" if mark.starts else "has no {solution-start} above"
+        raise CourseError(f"a {{{kind}}} {said}; let solutions start and end in turn.")
+    if mark.starts:
+        return [], f"Solution of {plain.exercise_name(mark.label, page).lower()}"
+    cells.append(fold(name, parts, identity))
+    return None, ""
+
+
+def fold(name: str, parts: list[str], identity: str) -> NotebookNode:
+    """A text cell that shows its name, and the rest when a reader asks for it."""
+    return new_markdown_cell(
+        plain.details(name, "\n\n".join(parts)), metadata={"folded": True}, id=identity
+    )
+
+
+def solved_part(cell: NotebookNode, piece: str | NotebookNode, page: Page) -> list[str]:
+    """What a cell adds to its solution: words, or code to read. A checker's call adds nothing."""
+    if isinstance(piece, str):
+        return [piece] if piece else []
+    if cell.cell_type != "code" or "check" in tags(cell):
+        return []
+    made = [plain.fenced(cell.source, "python")]
+    if page.name and any("image/png" in output.get("data", {}) for output in cell.outputs):
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        url = page.label(name, "ref").url if name else page.url
+        made.append(f"What this draws is [in the book]({url}).")
+    return made
+
+
+def shown(cell: NotebookNode, page: Page) -> list[NotebookNode]:
+    """A code cell, and below it the caption that the book puts under its picture."""
+    book = cell.metadata.pop("mystnb", {})
+    cells = [cell]
+    if caption := book.get("figure", {}).get("caption"):
+        name = book["figure"].get("name", "")
+        number = page.label(name, "ref").number if name and page.name else ""
+        words = plain.caption(number, plain.plain(caption, page))
+        cells.append(new_markdown_cell(words, id=f"{cell.id}-caption"))
+    if alt := book.get("image", {}).get("alt"):
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {})["alt"] = alt
+    return cells
+
+
+def about(page: Page, keep: bool) -> NotebookNode:
+    """The cell that says what kind of copy this is."""
+    solutions = "solutions are folded under their exercises" if keep else "it has no solutions"
+    return new_markdown_cell(
+        f"*This is [a chapter of the book]({page.url}) as a notebook for Colab and Jupyter; "
+        f"{solutions}. Figures that run in the book's page are still pictures here. In Colab, "
+        "switch the GPU on before you run the first cell: Runtime → Change runtime type.*",
+        id="about-this-copy",
+    )
+
+
+def solved(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
     """The student's copy with each stub replaced by its solution: what a perfect student hands in.
 
     Raises:
@@ -164,76 +262,24 @@ def solved(notebook: NotebookNode) -> NotebookNode:
                 f"cell {place + 1}: a stub without a solution; add a cell tagged `solution`."
             )
         notebook.cells[place].source = "\n\n".join(sources)
-    return student(notebook)
+    return student(notebook, page)
 
 
-def leaks(notebook: NotebookNode, handed_out: NotebookNode) -> list[str]:
-    """Lines of a copy to hand out that give a solution away, or that mark one.
-
-    This guards `student` and uses none of its parsing: it compares plain lines. Lines of under ten
-    characters (`else:`) and those that a stub shows as well give nothing away.
-    """
-    shared = {
-        line
-        for cell in notebook.cells
-        if tags(cell) & {"exercise-setup", "stub"}
-        for line in plain(cell.source)
-    }
-    secret = {line for line in solutions(notebook) if len(line) >= 10} - shared
-    tagged = {
-        next(iter(plain(cell.source)), "an empty cell tagged `solution`")
-        for cell in handed_out.cells
-        if any("solution" in tag for tag in tags(cell))
-    }
-    shown = {line for cell in handed_out.cells for line in plain(cell.source)}
-    marked = {line for line in shown if MARK.search(line)}
-    rest = json.dumps(
-        [{**handed_out, "cells": None}, *({**cell, "source": ""} for cell in handed_out.cells)]
-    )
-    hidden = {line for line in secret if json.dumps(line)[1:-1] in rest}
-    return sorted(tagged | marked | secret & shown | hidden)
-
-
-def solutions(notebook: NotebookNode) -> Iterator[str]:
-    """The lines of every solution: of tagged cells, and between lines that mark start and end."""
-    inside = False
-    for cell in notebook.cells:
-        fence = ""  # of a {solution} that is one directive; it ends with its cell at the latest
-        for line in plain(cell.source):
-            bare = "".join(line.lower().split()).lstrip(">")
-            if "{solution-start}" in bare or "{solution-end}" in bare:
-                inside = "{solution-start}" in bare
-            elif "{solution}" in bare:
-                fence = bare.partition("{")[0]
-            elif fence and bare.startswith(fence) and not bare.strip(fence[0]):
-                fence = ""
-            elif re.match(r":[\w-]+:", bare) or "check" in tags(cell):
-                continue  # options of a directive and calls of a checker are no secret
-            elif inside or fence or "solution" in tags(cell):
-                yield line
-
-
-def plain(text: str) -> list[str]:
-    """A text's lines, at every kind of line end, without the blanks around them."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def tags(cell: NotebookNode) -> set[str]:
-    return {tag.strip().lower() for tag in cell.metadata.get("tags", [])}
+COPIES = {"jupyter": jupyter, "student": student, "solved": solved}
 
 
 def hand_out(path: Path, action: str, folder: Path) -> Path:
-    """Write the `student` or `solved` copy of a notebook into a folder; return its path.
+    """Write a `jupyter`, `student` or `solved` copy of a notebook into a folder; return its path.
 
     Raises:
-        CourseError: no copy can be made (see both), or it would replace the notebook itself.
+        CourseError: no copy can be made (see each), or it would replace the notebook itself.
     """
     target = folder / path.name
     if target.resolve() == path.resolve():
         raise CourseError(f"{target}: would be overwritten by its copy; give another folder, --to.")
     notebook = read(path)
     try:
-        made = {"student": student, "solved": solved}[action](notebook)
+        made = COPIES[action](notebook, Page.of(path))
     except CourseError as error:
         raise CourseError(f"{path}: {error}") from error
     write(made, target)

@@ -6,6 +6,7 @@ Each check is a function of a page's HTML, and is itself tried on a page that is
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+
+from gancourse.school import launch
+from gancourse.school.book import COLAB, RAW, SITE, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -279,17 +283,60 @@ def test_headings_are_in_order(pages):
     assert complaints(pages, headings) == {}
 
 
-def test_a_notebook_can_be_opened_in_colab_and_binder(pages):
+def test_the_rocket_and_the_download_give_the_copies_in_plain_markdown(book, pages):
     notebooks = [name for name in pages if name.startswith("notebooks/")]
     assert notebooks
     for name in notebooks:
-        links = " ".join(tag["href"] for tag in pages[name].find_all("a", href=True))
-        path = name.replace(".html", ".ipynb")
+        links = [tag["href"] for tag in pages[name].find_all("a", href=True)]
+        file = Path(name).with_suffix(".ipynb").name
+        assert f"{COLAB}/jupyter/{file}" in links
         assert (
-            f"https://colab.research.google.com/github/gancourse/gancourse/blob/main/{path}"
-            in links
+            "https://mybinder.org/v2/gh/gancourse/gancourse/main"
+            f"?urlpath=lab/tree/jupyter/{file}" in links
         )
-        assert "https://mybinder.org/v2/gh/gancourse/gancourse/main" in links
+        assert f"../jupyter/{file}" in links
+        assert [link for link in links if link.endswith(f"notebooks/{file}")] == []
+        for kind in launch.KINDS:
+            assert json.loads((book / kind / file).read_text(encoding="utf-8"))["cells"]
+
+
+def test_every_link_of_a_copy_into_the_book_leads_somewhere(book, pages):
+    """The site's addresses are looked up in the pages that were built, the repository's in it."""
+    known: dict[str, set[str]] = {}
+    wrong, found = [], set()
+    for path in sorted((book / "jupyter").glob("*.ipynb")):
+        text = "\n".join(
+            "".join(cell["source"])
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+            if cell["cell_type"] == "markdown"
+        )
+        found |= set(re.findall(rf"(?:{re.escape(SITE)}|{re.escape(RAW)})[^)\s\"]*", text))
+    assert len(found) > 50
+    for address in found:
+        if address.startswith(RAW):
+            if not (ROOT / unquote(address.removeprefix(f"{RAW}/"))).is_file():
+                wrong.append(address)
+            continue
+        name, _, anchor = address.removeprefix(f"{SITE}/").partition("#")
+        if not (book / name).is_file():
+            wrong.append(address)
+        elif anchor:
+            known.setdefault(name, anchors(pages[name]))
+            wrong += [] if anchor in known[name] else [address]
+    assert wrong == []
+
+
+def test_copies_number_figures_and_exercises_as_the_book_does(book, pages):
+    checked = 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        page = Page.of(path)
+        for label, place in page.book.places.items():
+            if place.page != page.name or place.kind not in ("figure", "exercise"):
+                continue
+            shown = pages[f"{place.page}.html"].find(id=place.anchor).find(class_="caption-number")
+            assert shown.get_text(strip=True).split()[-1] == place.number, label
+            checked += 1
+    assert checked > 60
 
 
 def test_formulas_are_set_by_the_vendored_mathjax(book, pages):

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from gancourse.cli import app
 from gancourse.files import CourseError
-from gancourse.school import notebooks
+from gancourse.school import guards, myst, notebooks
 
 WIDGET = notebooks.WIDGET
 
@@ -99,7 +99,8 @@ def test_a_students_copy_is_all_but_the_solutions():
         "### Exercise: Volume\n\nOf a ball, in\n```python\nmetres\n```",
         "def volume(radius):\n    ...",
         "check(volume, 3)",
-        "Also without a cell:\n\n\nThe end.",
+        "Also without a cell:",
+        "The end.",
     ]
 
 
@@ -118,7 +119,7 @@ def test_the_notebook_itself_is_left_alone():
 
 def test_a_students_copy_leaks_nothing():
     book = exercise_book()
-    assert notebooks.leaks(book, notebooks.student(book)) == []
+    assert guards.leaks(book, notebooks.student(book)) == []
 
 
 @pytest.mark.parametrize(
@@ -142,14 +143,14 @@ def test_a_leak_is_seen(cell):
     book = exercise_book()
     handed_out = notebooks.student(book)
     handed_out.cells.append(cell)
-    assert len(notebooks.leaks(book, handed_out)) == 1
+    assert len(guards.leaks(book, handed_out)) == 1
 
 
 def test_what_the_stub_shows_already_is_no_leak():
     book = exercise_book()
     handed_out = notebooks.student(book)
     handed_out.cells.append(text("It begins with\n\n    def area(radius):\n\nlike every function."))
-    assert notebooks.leaks(book, handed_out) == []
+    assert guards.leaks(book, handed_out) == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_what_the_stub_shows_already_is_no_leak():
 def test_a_tag_is_enough(tagged):
     book = new_notebook(cells=[text("Before."), tagged, text("After.")])
     assert sources(notebooks.student(book)) == ["Before.", "After."]
-    assert notebooks.leaks(book, book) == [tagged.source]
+    assert guards.leaks(book, book) == [tagged.source]
 
 
 def test_a_code_cell_between_the_fences_goes_even_without_its_tag():
@@ -240,13 +241,14 @@ def test_what_may_be_a_solution_is_never_handed_out(book):
 
 
 def test_the_guard_does_not_see_with_the_eyes_of_what_it_guards(monkeypatch):
-    """With a parser that finds nothing, every solution is still found."""
-    monkeypatch.setattr(notebooks.MARKDOWN, "parse", lambda text: [])
+    """With a parser that finds nothing, every solution is still found, and all MyST."""
+    monkeypatch.setattr(myst.MARKDOWN, "parse", lambda text: [])
     book = exercise_book()
-    found = notebooks.leaks(book, book)
+    found = guards.leaks(book, book)
     assert {"Pi lives in `math`.", "Differentiate the volume.", "FOUR_THIRDS = 4 / 3"} <= set(found)
     assert "That was all about it." in found and "Now balls." not in found
-    with pytest.raises(CourseError, match="would give a solution away"):
+    assert "a directive: ```{exercise-start} Area" in guards.raw(book)
+    with pytest.raises(CourseError, match="would stand there as source text"):
         notebooks.student(book)
 
 
@@ -264,7 +266,7 @@ def test_an_exercises_options_are_left_out():
     )
     assert sources(notebooks.student(book)) == [
         "### Exercise: A\n\nAsk.",
-        "### Exercise: \n\nAsk: again.",
+        "### Exercise\n\nAsk: again.",
     ]
 
 
@@ -282,6 +284,92 @@ def test_an_exercises_options_are_left_out():
 def test_half_a_solution_is_refused(broken, says):
     with pytest.raises(CourseError, match=says):
         notebooks.student(new_notebook(cells=[text(source) for source in broken]))
+
+
+# --- the copy for Colab and Jupyter ---
+
+
+def test_a_copy_for_jupyter_folds_the_solutions():
+    made = notebooks.jupyter(exercise_book())
+    assert sources(made)[5] == (
+        "<details>\n<summary>Solution of exercise</summary>\n\nPi lives in `math`.\n\n"
+        "```python\ndef area(radius):\n    return math.pi * radius**2\n```\n\n"
+        "That was all about it.\n\n</details>"
+    )
+    assert [cell.source for cell in made.cells if cell.cell_type == "code"] == [
+        cell.source for cell in notebooks.student(exercise_book()).cells if cell.cell_type == "code"
+    ]
+    assert guards.unfolded(exercise_book(), made) == []
+    nbformat.validate(made)
+
+
+def test_a_copy_for_jupyter_keeps_the_outputs():
+    made = notebooks.jupyter(exercise_book())
+    assert [output.text for cell in made.cells for output in cell.get("outputs", [])] == [
+        "not done yet"
+    ]
+
+
+def test_a_tagged_solution_is_folded_as_well():
+    book = new_notebook(cells=[text("Before."), code("area = 3.14159", "solution"), text("After.")])
+    made = sources(notebooks.jupyter(book))
+    assert made[::2] == ["Before.", "After."]
+    assert made[1].startswith("<details>\n<summary>Solution</summary>")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        code("    return math.pi * radius**2"),
+        text("Pi lives in `math`."),
+        text("<details>\nA hint.\n</details>\n\nDifferentiate the volume."),
+        text("<details open>\n\nDifferentiate the volume.\n\n</details>"),
+    ],
+)
+def test_an_open_solution_is_seen(cell):
+    book = exercise_book()
+    made = notebooks.jupyter(book)
+    made.cells.append(cell)
+    assert len(guards.unfolded(book, made)) == 1
+
+
+def test_a_solution_that_stands_elsewhere_too_is_refused():
+    book = exercise_book()
+    book.cells.append(text("Differentiate the volume."))
+    with pytest.raises(CourseError, match="'Differentiate the volume.' would show a solution"):
+        notebooks.jupyter(book)
+
+
+def test_a_picture_gets_its_caption_and_its_words():
+    drawn = new_output("display_data", {"image/png": "aGk=", "text/plain": "a figure"})
+    cell = code("draw()", outputs=[drawn])
+    cell.metadata["mystnb"] = {
+        "figure": {"caption": "Forty *real* digits.", "name": "fig-digits"},
+        "image": {"alt": "Four rows of ten."},
+    }
+    made = notebooks.jupyter(new_notebook(cells=[cell]))
+    assert sources(made) == ["draw()", "**Figure.** Forty *real* digits."]
+    assert made.cells[0].outputs[0].metadata["image/png"] == {"alt": "Four rows of ten."}
+    assert "mystnb" not in made.cells[0].metadata
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_make_no_difference_to_jupyter(end):
+    book = exercise_book()
+    for cell in book.cells:
+        cell.source = cell.source.replace("\n", end)
+    assert sources(notebooks.jupyter(book)) == sources(notebooks.jupyter(exercise_book()))
+
+
+def test_a_notebook_without_identities_gets_them():
+    """Version 4.4, from before cells had one."""
+    book = exercise_book()
+    for cell in book.cells:
+        del cell["id"]
+    book.nbformat_minor = 4
+    made = notebooks.jupyter(book)
+    nbformat.validate(made)
+    assert len({cell.id for cell in made.cells}) == len(made.cells)
 
 
 # --- the solved copy ---
@@ -437,16 +525,17 @@ def test_what_is_no_notebook_is_named_and_the_others_have_their_turn(tmp_path):
     assert done.stdout.split() == [str(tmp_path / "out" / "good.ipynb")]
 
 
-def test_a_copy_of_a_notebook_from_windows_holds_no_solution(tmp_path):
+@pytest.mark.parametrize("kind", ["student", "jupyter"])
+def test_a_copy_of_a_notebook_from_windows_shows_no_solution(tmp_path, kind):
     """A byte order mark, and \\r\\n in the file and in its cells."""
     book = exercise_book()
     for cell in book.cells:
         cell.source = cell.source.replace("\n", "\r\n")
     content = nbformat.writes(book).replace("\n", "\r\n").encode("utf-8-sig")
     (tmp_path / "a.ipynb").write_bytes(content)
-    assert command("student", tmp_path / "a.ipynb", "--to", tmp_path / "out").exit_code == 0
+    assert command(kind, tmp_path / "a.ipynb", "--to", tmp_path / "out").exit_code == 0
     copied = sources(nbformat.read(tmp_path / "out" / "a.ipynb", 4))
-    assert copied == sources(notebooks.student(exercise_book()))
+    assert copied == sources(notebooks.COPIES[kind](exercise_book()))
 
 
 def test_the_command_needs_no_library_before_it_runs():

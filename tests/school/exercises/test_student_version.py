@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gancourse.school.book import Page
 from gancourse.school.exercises.checking import DIFFICULTIES, Exercise, Result
-from gancourse.school.notebooks import leaks, read, solutions, solved, student, tags
+from gancourse.school.guards import leaks, solutions, tags
+from gancourse.school.notebooks import read, solved, student
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -40,7 +42,7 @@ def score(notebook) -> list[Result]:
 @each_notebook
 def test_no_solution_is_handed_out(path):
     notebook = read(path)
-    handed_out = student(notebook)
+    handed_out = student(notebook, Page.of(path))
     assert len(list(solutions(notebook))) >= len(checkers(path))  # there was something to leave out
     assert leaks(notebook, handed_out) == []
     assert not any("solution" in tags(cell) for cell in handed_out.cells)
@@ -57,7 +59,8 @@ def test_nothing_else_is_left_out(path):
         for cell in notebook.cells
         if cell.cell_type == "code" and "solution" not in tags(cell)
     ]
-    assert [cell.source for cell in student(notebook).cells if cell.cell_type == "code"] == kept
+    handed_out = student(notebook, Page.of(path))
+    assert [cell.source for cell in handed_out.cells if cell.cell_type == "code"] == kept
 
 
 @pytest.mark.slow
@@ -65,7 +68,8 @@ def test_nothing_else_is_left_out(path):
 def test_the_students_version_scores_nothing_and_the_solutions_everything(path):
     notebook = read(path)
     names = [exercise.name for exercise in checkers(path)]
-    untouched, perfect = score(student(notebook)), score(solved(notebook))
+    page = Page.of(path)
+    untouched, perfect = score(student(notebook, page)), score(solved(notebook, page))
     assert [result.exercise for result in untouched] == names
     assert not any(result.passed or result.started for result in untouched)
     assert [result.exercise for result in perfect] == names
