@@ -35,7 +35,7 @@ RAW = {
 def leaks(notebook: NotebookNode, handed_out: NotebookNode) -> list[str]:
     """Lines of a student's copy that give a solution away, or that mark one.
 
-    Lines of under ten characters (`else:`) and those that a stub shows as well give nothing away.
+    Lines of under ten characters (`else:`) give nothing away, nor do those that are shown anyway.
     """
     secret = secrets(notebook)
     tagged = {
@@ -89,13 +89,15 @@ def raw(made: NotebookNode) -> list[str]:
 
 
 def secrets(notebook: NotebookNode) -> set[str]:
-    """The lines of a notebook's solutions that its stubs and imports do not show."""
-    shared = {
-        line
-        for cell in notebook.cells
-        if tags(cell) & {"exercise-setup", "stub"}
-        for line in plain(cell.source)
-    }
+    """The lines of a notebook's solutions that neither its stubs and imports show nor the code
+    before its first exercise, where no solution can stand.
+    """
+    shared, lesson = set(), True
+    for cell in notebook.cells:
+        lines = list(plain(cell.source))
+        lesson &= not any(re.search(r"\{\W*(?:exercise|solution)", line) for line in lines)
+        if tags(cell) & {"exercise-setup", "stub"} or (lesson and cell.cell_type == "code"):
+            shared |= set(lines)
     return {line for line in solutions(notebook) if len(line) >= 10} - shared
 
 

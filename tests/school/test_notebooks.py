@@ -153,6 +153,18 @@ def test_what_the_stub_shows_already_is_no_leak():
     assert guards.leaks(book, handed_out) == []
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["before the exercises", "after the first"])
+def test_what_the_lesson_shows_before_its_exercises_is_no_leak(first):
+    book = exercise_book()
+    shown = code("FOUR_THIRDS = 4 / 3")
+    book.cells.insert(2 if first else len(book.cells), shown)
+    if first:
+        assert shown.source in sources(notebooks.student(book))
+    else:
+        with pytest.raises(CourseError, match="'FOUR_THIRDS = 4 / 3' would give a solution away"):
+            notebooks.student(book)
+
+
 @pytest.mark.parametrize(
     "tagged", [text("The trick: pi.", "solution"), code("area = 3.14", "Solution ")]
 )
