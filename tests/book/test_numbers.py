@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gancourse.files import BUNDLED, NOTEBOOKS, read_json
+from gancourse.files import BUNDLED, DOSSIERS, NOTEBOOKS, read_json
 from gancourse.models import published
 from gancourse.press import running
 from gancourse.press.dossier import Dossier
@@ -117,3 +117,14 @@ def test_what_is_said_of_equal_psnr_holds():
     levels = [psnr for psnr, _ in rows.values()]
     assert max(levels) - min(levels) < 0.05
     assert rows["blurred"][1] > 3 * rows["moved"][1]
+
+
+def test_the_decision_page_has_the_ledgers_minutes():
+    lines = (DOSSIERS / "LEDGER.md").read_text(encoding="utf-8").splitlines()
+    cells = [re.split(r" *\| *", line) for line in lines if line.startswith("| ")]
+    minutes = {each[1]: each[5] for each in cells}
+    text = (BOOK / "choosing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^  - ([\d +]+) min \((.+)\)$", text, re.MULTILINE)
+    assert len(rows) == 6, "a row for each chapter"
+    for shown, names in rows:
+        assert shown.split(" + ") == [minutes[name] for name in re.findall(r"`(.+?)`", names)]
