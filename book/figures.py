@@ -81,7 +81,9 @@ def axes_of(plate: Plate, xlabel: str, ylabel: str):
     return axes
 
 
-def lines(xlabel: str, ylabel: str, rows: dict, flat: dict | None = None) -> Plate:
+def lines(
+    xlabel: str, ylabel: str, rows: dict, flat: dict | None = None, where: str = "best"
+) -> Plate:
     """Named curves (x, y), with dotted lines at named heights."""
     plate = Plate(height=2.6)
     with house():
@@ -90,7 +92,7 @@ def lines(xlabel: str, ylabel: str, rows: dict, flat: dict | None = None) -> Pla
             axes.plot(x, y, label=name)
         for name, height in (flat or {}).items():
             axes.axhline(height, color=INK, linestyle=(0, (1.5, 1.5)), linewidth=1.3, label=name)
-        axes.legend()
+        axes.legend(loc=where)
     return plate
 
 
@@ -109,7 +111,7 @@ def upright(names: list[str], values: list[float], ylabel: str, xlabel: str, mar
 
 @figure
 def gallery_gan():
-    return show.compare({"": load("gan").sample(10, seed=2)})
+    return show.grid(load("gan").sample(20, seed=2), columns=10)
 
 
 @figure
@@ -124,10 +126,10 @@ def gallery_infogan():
     game, rows = load("infogan"), {}
     for code, name in enumerate(("code 0", "code 1")):
         values = [[0.0, 0.0] for _ in range(9)]
-        for place, value in enumerate(torch.linspace(-2, 2, 9).tolist()):
+        for place, value in enumerate(torch.linspace(-1.5, 1.5, 9).tolist()):
             values[place][code] = value
         made = [
-            game.sample(noise=noise(1, game.config.latent), category=3, continuous=tuple(v))
+            game.sample(noise=noise(1, game.config.latent), category=0, continuous=tuple(v))
             for v in values
         ]
         rows[name] = torch.cat(made)
@@ -142,16 +144,16 @@ def gallery_stackgan():
         "a small yellow boat on the sea at sunset",
         "a red boat left of a blue tree",
     ]
-    return show.compare({"": load("stackgan").sample(4, text=sentences, seed=0)})
+    return show.grid(load("stackgan").sample(4, text=sentences, seed=0), columns=4)
 
 
 @figure
 def gallery_srgan():
     true = photo()
-    low = bicubic.shrink(true, 4).round().clamp(0, 255).to(torch.uint8)
+    low = bicubic.shrink(true.float(), 4).round().clamp(0, 255).to(torch.uint8)
     made = {
         "given": low,
-        "bicubic": bicubic.enlarge(low, 4).round().clamp(0, 255).to(torch.uint8),
+        "bicubic": bicubic.enlarge(low.float(), 4).round().clamp(0, 255).to(torch.uint8),
         "SRGAN": as_uint8(load("srgan").upscale(low)),
     }
     return beside(made)
@@ -312,7 +314,9 @@ def two_softmaxes():
         ),
     }
     floor = {"1.46": math.log(math.e + 9) - 1}
-    return lines("how sure Q is of the right value (logit)", "cost (nats)", rows, floor)
+    return lines(
+        "how sure Q is of the right value (logit)", "cost (nats)", rows, floor, "upper right"
+    )
 
 
 @figure
@@ -419,7 +423,7 @@ def eval_mode():
 
 @figure
 def alone():
-    given, network = emoji()["input"][:16], with_norm("batch")
+    given, network = emoji()["input"][5::20][:16], with_norm("batch")
     one = torch.cat([coloured(network, each) for each in given[:6].split(1)])
     rows = {
         "given": colours(given[:6]),
@@ -452,11 +456,15 @@ def same_answer():
 
 @figure
 def twins():
-    part = emoji("train")
-    concepts, counts = part["concept"].unique(return_counts=True)
-    kin = [concepts[place] for place in counts.argsort(descending=True)[:3].tolist()]
-    rows = torch.cat([part["target"][part["concept"] == each][:2] for each in kin])
-    return show.compare({"three pairs of twins": rows}, scale=1)
+    """The three pairs of one concept whose line art differs least."""
+    part, found = emoji("train"), []
+    for concept in part["concept"].unique():
+        places = (part["concept"] == concept).nonzero()[:, 0][:2].tolist()
+        if len(places) == 2:
+            one, other = part["input"][places].float()
+            found.append(((one - other).abs().mean().item(), places))
+    closest = [place for _, places in sorted(found)[:3] for place in places]
+    return show.compare({"three pairs of twins": part["target"][closest]}, scale=1)
 
 
 @figure
@@ -470,12 +478,15 @@ def swapped():
 
 @figure
 def misaligned():
-    given, true = colours(emoji()["input"][[20, 60, 90]]), emoji()["target"][[20, 60, 90]]
+    given, true = (
+        colours(emoji()["input"][[20, 60, 90, 140, 5]]),
+        emoji()["target"][[20, 60, 90, 140, 5]],
+    )
     off = torch.minimum(given, true.roll((4, 5), (2, 3)))
     return show.compare(
         {
-            "input and target on top of each other": torch.minimum(given, true),
-            "shifted by 5 pixels": off,
+            "aligned": torch.minimum(given, true),
+            "shifted": off,
         },
         scale=1,
     )
@@ -546,11 +557,11 @@ def new_order():
 def enlarged() -> dict[str, Tensor]:
     """One photo, its small version, and what each network makes of that; uint8."""
     true = photo()
-    low = bicubic.shrink(true, 4).round().clamp(0, 255).to(torch.uint8)
+    low = bicubic.shrink(true.float(), 4).round().clamp(0, 255).to(torch.uint8)
     return {
         "true": true,
         "low": low,
-        "bicubic": bicubic.enlarge(low, 4).round().clamp(0, 255).to(torch.uint8),
+        "bicubic": bicubic.enlarge(low.float(), 4).round().clamp(0, 255).to(torch.uint8),
         "regression": as_uint8(load("srresnet").upscale(low)),
         "game": as_uint8(load("srgan").upscale(low)),
     }
@@ -620,7 +631,7 @@ def number_plate():
         .view(96, 96, 3)
         .permute(2, 0, 1)[None]
     )
-    low = bicubic.shrink(true, 4).round().clamp(0, 255).to(torch.uint8)
+    low = bicubic.shrink(true.float(), 4).round().clamp(0, 255).to(torch.uint8)
     return beside({"given": low, "SRGAN": as_uint8(load("srgan").upscale(low)), "original": true})
 
 
