@@ -504,7 +504,7 @@ def swapped_colours():
             f"asked for: {asked}": scenes(asked, 4),
             "what a mean over the words may draw": scenes(other, 4),
         },
-        scale=1,
+        scale=2,
     )
 
 
@@ -520,7 +520,7 @@ SENTENCES = [
 def deaf():
     heard, one = scenes(SENTENCES, 4), scenes(SENTENCES[0], 1)
     return show.compare(
-        {"four sentences": heard, "four sentences, not read": one.expand(4, -1, -1, -1)}, scale=1
+        {"four sentences": heard, "four sentences, not read": one.expand(4, -1, -1, -1)}, scale=2
     )
 
 
@@ -532,7 +532,7 @@ def one_draw():
             "four draws of a sentence": made,
             "the same draw four times": made[:1].expand(4, -1, -1, -1),
         },
-        scale=1,
+        scale=2,
     )
 
 
@@ -542,7 +542,7 @@ def other_stage():
     small, large = game.stages(4, text=SENTENCES, seed=0)
     strange = game.stages(4, text=SENTENCES[::-1], seed=0)[1]
     return show.compare(
-        {"Stage I": small, "Stage II": large, "Stage II after another Stage I": strange}, scale=1
+        {"Stage I": small, "Stage II": large, "Stage II after another Stage I": strange}, scale=2
     )
 
 
@@ -550,7 +550,7 @@ def other_stage():
 def new_order():
     wordings = ["a red boat under the moon on a lake", "under the moon, on a lake, a red boat"]
     rows = {text: scenes(text, 4) for text in (SENTENCES[0], *wordings)}
-    return show.compare(rows, scale=1)
+    return show.compare(rows, scale=2)
 
 
 @cache
@@ -587,9 +587,7 @@ def dots_in_rows():
     dotted = made.int()
     sign = torch.randint(0, 2, (1, 1, 24, 24), generator=torch.Generator().manual_seed(0)) * 2 - 1
     dotted[..., 1::4, 2::4] += 70 * sign
-    return beside(
-        {"clean": made, "grain at one place of every square": dotted.clamp(0, 255).to(torch.uint8)}
-    )
+    return beside({"clean": made, "with grain in rows": dotted.clamp(0, 255).to(torch.uint8)})
 
 
 @figure
@@ -687,7 +685,7 @@ def neighbourhoods():
                     linewidth=0,
                 )
             )
-        draw_points(axes, real, fake, limits=(-2.2, 5.8, -2.6, 4.2), size=26)
+        draw_points(axes, real, fake, limits=(-2.2, 6.6, -2.6, 5.6), size=26)
         axes.set_title(
             f"precision {inside.any(1).float().mean():.2f}, "
             f"coverage {inside.any(0).float().mean():.2f}"
@@ -823,7 +821,7 @@ def spread_of_draws():
             "four draws of one sentence": scenes(SENTENCES[3], 4),
             "one draw of four sentences": scenes(SENTENCES, 4),
         },
-        scale=1,
+        scale=2,
     )
 
 
