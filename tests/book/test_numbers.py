@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import statistics
 
 import pytest
 
-from gancourse.files import BUNDLED, NOTEBOOKS, read_json
+from gancourse.files import BUNDLED, DOSSIERS, NOTEBOOKS, read_json
 from gancourse.models import published
 from gancourse.press import running
 from gancourse.press.dossier import Dossier
+from gancourse.press.experiments import gan as regularisation
 
 BOOK = NOTEBOOKS.parent / "book"
 FULL = "10,000 of MNIST test against 60,000 of MNIST train"
@@ -117,3 +119,32 @@ def test_what_is_said_of_equal_psnr_holds():
     levels = [psnr for psnr, _ in rows.values()]
     assert max(levels) - min(levels) < 0.05
     assert rows["blurred"][1] > 3 * rows["moved"][1]
+
+
+def test_what_is_said_of_bounds_holds():
+    """By medians over the seeds; the page's table is made of the same runs."""
+    kept, of = read_json(DOSSIERS / "gan" / "regularisation.json")["runs"], {}
+    rows = regularisation.rows()
+    names = [*regularisation.BOUNDS, *regularisation.SCARCE]
+    for name, change in zip(names, rows, strict=True):
+        runs = [run for run in kept if run["change"] == change]
+        assert len(runs) == len(regularisation.SEEDS), name
+        keys = "modes", "quality", "slope", "known"
+        of[name] = {key: statistics.median(run[key] for run in runs) for key in keys}
+    plain, r1, tight = of["no bound"], of["R1"], of["hinge, spectral norm"]
+    assert r1["slope"] < plain["slope"] / 2 and abs(r1["quality"] - plain["quality"]) < 0.1
+    assert tight["slope"] == min(of[name]["slope"] for name in regularisation.BOUNDS)
+    loose, penalised = of["Wasserstein, no bound"], of["WGAN-GP"]
+    assert loose["modes"] <= 2 < penalised["modes"] and penalised["quality"] < r1["quality"]
+    assert tight["quality"] < of["hinge, no bound"]["quality"] / 2
+
+
+def test_the_decision_page_has_the_ledgers_minutes():
+    lines = (DOSSIERS / "LEDGER.md").read_text(encoding="utf-8").splitlines()
+    cells = [re.split(r" *\| *", line) for line in lines if line.startswith("| ")]
+    minutes = {each[1]: each[5] for each in cells}
+    text = (BOOK / "choosing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^  - ([\d +]+) min \((.+)\)$", text, re.MULTILINE)
+    assert len(rows) == 6, "a row for each chapter"
+    for shown, names in rows:
+        assert shown.split(" + ") == [minutes[name] for name in re.findall(r"`(.+?)`", names)]

@@ -13,7 +13,7 @@ from gancourse.data.sources import Pictures
 from gancourse.files import DOSSIERS, CourseError, read_json
 from gancourse.press import bench, chapters_in, experiments, of_chapter
 
-KEPT = {"cgan": "labels", "infogan": "variants", "pix2pix": "ablations"}
+KEPT = {"gan": "regularisation", "cgan": "labels", "infogan": "variants", "pix2pix": "ablations"}
 
 
 def gancourse(*arguments: str) -> str:
