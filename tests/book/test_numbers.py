@@ -137,6 +137,9 @@ def test_what_is_said_of_bounds_holds():
     loose, penalised = of["Wasserstein, no bound"], of["WGAN-GP"]
     assert loose["modes"] <= 2 < penalised["modes"] and penalised["quality"] < r1["quality"]
     assert tight["quality"] < of["hinge, no bound"]["quality"] / 2
+    plain, both, real = (of[name] for name in regularisation.SCARCE)
+    assert plain["known"] > 0.1 > 2 * max(both["known"], real["known"])
+    assert plain["quality"] > both["quality"] > real["quality"]
 
 
 def test_the_decision_page_has_the_ledgers_minutes():

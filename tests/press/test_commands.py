@@ -14,6 +14,7 @@ from gancourse.files import DOSSIERS, CourseError, read_json
 from gancourse.press import bench, chapters_in, experiments, of_chapter
 
 KEPT = {"gan": "regularisation", "cgan": "labels", "infogan": "variants", "pix2pix": "ablations"}
+UNRUN = {"stackgan"}  # takes an hour and a half, and has no place in the book yet
 
 
 def gancourse(*arguments: str) -> str:
@@ -58,7 +59,9 @@ def test_a_chapter_without_a_file_is_refused_with_those_that_have_one(command):
 
 
 def test_every_experiment_is_found():
-    assert chapters_in(experiments.__name__) == list(KEPT)
+    found = chapters_in(experiments.__name__)
+    assert [name for name in found if name not in UNRUN] == list(KEPT)
+    assert set(found) == KEPT.keys() | UNRUN
 
 
 def test_an_experiment_is_given_what_was_asked_and_its_own_recipe_otherwise(monkeypatch, tmp_path):

@@ -80,7 +80,8 @@ def test_a_discriminator_that_knows_its_points_is_found_out():
     game = built()
 
     def by_heart(given: torch.Tensor) -> torch.Tensor:
-        return 5 * (torch.cdist(given, points).min(1).values < 1e-6).float() + 0 * given.sum(1)
+        same = (given[:, None] == points).all(2).any(1)
+        return 5 * same.float() + 0 * given.sum(1)
 
     game.discriminator = torch.nn.Identity()
     game.discriminator.forward = by_heart
