@@ -54,6 +54,36 @@ class WordEncoder(nn.Module):
         return self(self.vocabulary(texts))
 
 
+class StateEncoder(nn.Module):
+    """Pieces of a sentence, as another network has read them -> vector.
+
+    States (N, L, F), 0 where a sentence is over -> (N, size), of length sqrt(size). Built
+    as `WordEncoder`, without a vocabulary: each piece comes as a vector that already
+    knows its sentence, and words of like meaning have vectors that are alike.
+    """
+
+    def __init__(self, states: int, size: int, width: int = 80, drop: float = 0.0):
+        super().__init__()
+        self.drop = nn.Dropout(drop)
+        self.narrow = nn.Linear(states, width)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4)
+        )
+        self.last = nn.Linear(width, 2 * size)
+        self.project = nn.Linear(2 * size, size)
+        self.size = size
+
+    def forward(self, states: Tensor) -> Tensor:
+        there = states.square().amax(2, keepdim=True) > 0  # (N, L, 1)
+        x = relu(self.narrow(self.drop(states))) * there
+        x, here = x.transpose(1, 2), there.transpose(1, 2)  # (N, width, L), (N, 1, L)
+        for layer in self.layers:
+            x = (x + relu(layer(x))) * here
+        each = relu(self.last(x.transpose(1, 2)))  # (N, L, 2 size)
+        sentence = (each * there).amax(1)
+        return normalize(self.project(sentence), dim=1) * self.size**0.5
+
+
 def sight(shape: tuple[int, ...], size: int, width: int = 32) -> nn.Sequential:
     """The encoder's other half: pictures (N, *shape) -> vectors (N, size)."""
     times, base = halvings(shape)
