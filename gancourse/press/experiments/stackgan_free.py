@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gancourse import data, language, models
+from gancourse.chapters import ANY_WORDS, STUDIO
 from gancourse.data import scenes
 from gancourse.evaluation.readers import READERS
 from gancourse.files import DOSSIERS
@@ -23,8 +24,8 @@ from gancourse.game import Game, fingerprint
 from gancourse.metrics import attribute_cnn, sentences
 from gancourse.press.experiments import keep, table
 
-FOLDER = DOSSIERS / "stackgan-free"
-STAGES, ENCODER = "stackgan", "stackgan-free"
+FOLDER = DOSSIERS / ANY_WORDS
+STAGES, ENCODER = STUDIO["draw"], ANY_WORDS
 EACH = 8  # sentences with each word
 ASKED = 500  # sentences of the test split, all of whose words were taught
 LESSONS = 4_000  # sentences of the training split, for the map of pooled vectors
