@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, normalize, relu
+from torch.nn.functional import dropout, interpolate, leaky_relu, normalize, relu
 
 from gancourse.layers import dcgan_init, halvings, join
 from gancourse.text import Vocabulary
@@ -64,7 +64,7 @@ class StateEncoder(nn.Module):
 
     def __init__(self, states: int, size: int, width: int = 80, drop: float = 0.0):
         super().__init__()
-        self.drop = nn.Dropout(drop)
+        self.drop = drop
         self.narrow = nn.Linear(states, width)
         self.layers = nn.ModuleList(
             nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4)
@@ -75,7 +75,8 @@ class StateEncoder(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         there = states.square().amax(2, keepdim=True) > 0  # (N, L, 1)
-        x = relu(self.narrow(self.drop(states))) * there
+        states = dropout(states, self.drop) if self.training else states
+        x = relu(self.narrow(states)) * there
         x, here = x.transpose(1, 2), there.transpose(1, 2)  # (N, width, L), (N, 1, L)
         for layer in self.layers:
             x = (x + relu(layer(x))) * here

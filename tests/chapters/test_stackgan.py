@@ -405,6 +405,7 @@ def test_what_cannot_be_drawn(how, words):
         ({"text": "x", "reads": False}, "^reads=False"),
         ({"text": "x", "kl": -1.0}, "^kl=-1.0"),
         ({"form": "words", "text": "x"}, "^text='x'"),
+        ({"form": "stage1", "text": "x", "drop": 0.1}, "^drop=0.1: form='stage1' does not use it"),
         ({"text": "x", "small": 32}, "^small=32"),
         (
             {"form": "stage2", "text": "x", "first": "y", "shape": (3, 128, 128)},
@@ -427,7 +428,7 @@ def test_the_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize("scale", ["check", "class", "full"])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, "free"])
 def test_every_form_has_every_scale(scale, form):
     config, full = Config.at(scale, form), Config.at("full", form)
     assert config.form == form and config.options["size"] == config.shape[1]
