@@ -39,10 +39,12 @@ READING = (
     Column("finds", "pictures found by their sentence", ".1%"),
     Column("named", "sentences found by their picture", ".1%"),
 )
-FREE = (
+OTHER = (
     Column("other", "attributes said by words that the vocabulary lacks", ".1%"),
     Column("own_other", "the same, the encoder that taught", ".1%"),
     Column("pooled_other", "the same, one pooled vector", ".1%"),
+)
+FREE = (
     READING[0],
     Column("pooled_probe", "the same, one pooled vector", ".1%"),
     *READING[1:],
@@ -65,7 +67,8 @@ class Captions(Protocol):
 
     def columns(self, config: Recipe) -> tuple[Column, ...]:
         found = super().columns(config)
-        return {"words": READING, "free": FREE}.get(config.form, found)
+        free = (*OTHER, *FREE) if config.pictures == "scenes" else FREE
+        return {"words": READING, "free": free}.get(config.form, found)
 
     def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:
         config = game.config
@@ -237,33 +240,38 @@ def encoder_scores(game: Game, sight: Game, train: Pictures, test: Pictures, see
 
 
 def free_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
-    """As `encoder_scores`, and how words are read that the encoder which taught does not know.
+    """As `encoder_scores`, and of scenes also how words are read that the teacher does not know.
 
     One pooled vector of the reader's stands beside, with linear layers of its own.
     """
     teacher, reader = game.borrowed["text"], game.borrowed["reader"]
-    texts, _, about = scenes.with_other_words(EACH, seed)
+
+    def pooled(texts: Sequence[str]) -> Tensor:
+        return language.pooled(reader.read(texts))
+
     taught, held = (teacher.encode(each["caption"]) for each in (train, test))
     lines = fitted(taught, train["said"], train.words, seed)
-    pooled, pooled_held, pooled_other = (
-        language.pooled(reader.read(each)) for each in (train["caption"], test["caption"], texts)
-    )
-    pooled_lines = fitted(pooled, train["said"], train.words, seed)
-    of_pooled = read_right(pooled_lines, pooled_held, test["said"])
+    pooled_lines = fitted(pooled(train["caption"]), train["said"], train.words, seed)
+    of_pooled = read_right(pooled_lines, pooled(test["caption"]), test["said"])
     cosines = torch.cosine_similarity(game.encode(test["caption"]), held)
-    return {
+    found = {
         **encoder_scores(game, teacher, train, test, seed),
         "pooled_probe": sum(of_pooled.values()) / len(of_pooled),
         **prefixed("pooled_probe", of_pooled),
         **prefixed("own_probe", read_right(lines, held, test["said"])),
         "cosine": cosines.mean().item(),
-        "other": right_words(lines, game.encode(texts), about, train.words),
-        "own_other": right_words(lines, teacher.encode(texts), about, train.words),
-        "pooled_other": right_words(pooled_lines, pooled_other, about, train.words),
-        "floor_other": most_frequent(train["said"], about, train.words),
-        "other_sentences": len(texts),
-        "other_words": len({each["word"] for each in about}),
     }
+    if game.config.pictures == "scenes":
+        texts, _, about = scenes.with_other_words(EACH, seed)
+        found |= {
+            "other": right_words(lines, game.encode(texts), about, train.words),
+            "own_other": right_words(lines, teacher.encode(texts), about, train.words),
+            "pooled_other": right_words(pooled_lines, pooled(texts), about, train.words),
+            "floor_other": most_frequent(train["said"], about, train.words),
+            "other_sentences": len(texts),
+            "other_words": len({each["word"] for each in about}),
+        }
+    return found
 
 
 def right_words(
