@@ -155,6 +155,13 @@ class Game(nn.Module, ABC):
         """Take a network that the game uses and does not own."""
         self.borrowed[name] = network.requires_grad_(False).eval()
 
+    def answers_as(self, other: Game) -> bool:
+        """Whether this game may take the place of another one that is borrowed.
+
+        Override it where a game has learned the answers of another: else its weights are the same.
+        """
+        return fingerprint(self) == fingerprint(other)
+
     def lineage(self) -> dict[str, str]:
         """Fingerprints of what the game borrows, and of the weights that it began with."""
         found = {

@@ -31,12 +31,14 @@ def published() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob("weights/*/config.json"))
 
 
-def load(name: str | Path, device: str | torch.device | None = None) -> Game:
+def load(name: str | Path, device: str | torch.device | None = None, **instead: str | Path) -> Game:
     """A published model, or the newest checkpoint of a run's folder, ready for `sample`.
 
     Args:
         name: a published name such as "gan", or the path of a folder that `gancourse train` made.
         device: where to put it, such as "cuda" (default: the CPU).
+        instead: another network in place of one that the model borrows, by the name under which it
+            borrows it: a published one that has learned to answer alike, or the folder of a run.
 
     Returns:
         The chapter's game in eval mode. `sample` takes the chapter's conditions as keyword
@@ -44,8 +46,8 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
         discriminator, only a run's folder knows the weights.
 
     Raises:
-        CourseError: no model has this name, and no folder either; or this machine has no such
-            device.
+        CourseError: no model has this name, and no folder either; this machine has no such device;
+            or another network cannot take the place of the borrowed one.
         DamagedFile: the weights are not the published ones.
     """
     import torch
@@ -69,6 +71,8 @@ def load(name: str | Path, device: str | torch.device | None = None) -> Game:
             "anew."
         ) from error
     lend(game)
+    for borrowed, source in instead.items():
+        replace(game, borrowed, source)
     return game.requires_grad_(False).eval().to(on(device))
 
 
@@ -139,10 +143,35 @@ def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
 
 
 def lend(game: Game) -> Game:
-    """Give a game the networks that its Config says it borrows."""
+    """Give a game the networks that its Config says it borrows, and those that read for it."""
+    from gancourse import language
+
     for name, source in game.config.borrows.items():
         game.borrow(name, load(source))
+    for name, source in game.config.readers.items():
+        game.borrow(name, language.load(source))
     return game
+
+
+def replace(game: Game, name: str, source: str | Path) -> None:
+    """Let a game borrow another network in place of the one that its Config names.
+
+    Raises:
+        CourseError: it borrows none of this name, or the other one answers otherwise.
+    """
+    borrows = game.config.borrows
+    if name not in borrows:
+        raise CourseError(
+            f"{name}={str(source)!r}: this model borrows no network of that name; it borrows "
+            f"{', '.join(borrows) or 'none'}."
+        )
+    network = load(source)
+    if not network.answers_as(game.borrowed[name]):
+        raise CourseError(
+            f"{name}={str(source)!r}: has not learned to answer as {borrows[name]}, by which this "
+            "model was trained; choose one that was taught by it."
+        )
+    game.borrow(name, network)
 
 
 def begin(config: Recipe, seed: int = 0) -> Game:

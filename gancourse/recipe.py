@@ -238,6 +238,11 @@ class Recipe:
         """Frozen networks that only the training needs: name -> one of `gancourse.features`."""
         return {}
 
+    @property
+    def readers(self) -> dict[str, str]:
+        """Frozen networks that read sentences: name -> one of `gancourse.language`."""
+        return {}
+
     @classmethod
     def table(cls) -> list[tuple[str, str, str]]:
         """(name, default, meaning with bounds) of every setting, for a list that a person reads."""

@@ -50,12 +50,15 @@ CHAPTERS: dict[str, Chapter] = {
     "infogan": row(
         "infogan", "InfoGAN: interpretable representation learning", "digits faces sprites", "gan"
     ),
-    "stackgan": row("stackgan", "StackGAN: text to pictures in two stages", "stage1 stage2 words"),
+    "stackgan": row(
+        "stackgan", "StackGAN: text to pictures in two stages", "stage1 stage2 words free"
+    ),
     "srgan": row("srgan", "SRGAN: photo-realistic single image super-resolution", "srresnet srgan"),
     "pix2pix": row("pix2pix", "Pix2Pix: image-to-image translation", "unet encoder-decoder"),
 }
 # command -> the published model that it works with by default
 STUDIO = {"draw": "stackgan", "colour": "pix2pix", "upscale": "srgan"}
+ANY_WORDS = "stackgan-free"  # the published encoder that reads words which a vocabulary lacks
 
 
 def chapter(name: str | None) -> Chapter:

@@ -7,6 +7,7 @@ colours. Stage II takes it, reads the sentence again, and draws the large one.
 words   the text encoder: sentences and pictures that belong together get vectors that are alike
 stage1  sentence -> small picture
 stage2  small picture and sentence -> large picture
+free    the text encoder's vectors, for sentences of any words
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, interpolate, normalize
+from torch.nn.functional import cosine_similarity, cross_entropy, interpolate, normalize
+from torch.nn.utils.rnn import pad_sequence
 
 from gancourse.chapters.stackgan_networks import (
     Augmentation,
@@ -29,6 +31,7 @@ from gancourse.chapters.stackgan_networks import (
     PaperGenerator,
     PaperRefiner,
     Refiner,
+    StateEncoder,
     WordEncoder,
     sight,
 )
@@ -57,6 +60,7 @@ __all__ = [
     "ConditionalNorm",
     "Config",
     "Discriminator",
+    "FreeWords",
     "Generator",
     "PaperDiscriminator",
     "PaperGenerator",
@@ -64,6 +68,7 @@ __all__ = [
     "Refiner",
     "StageOne",
     "StageTwo",
+    "StateEncoder",
     "WordEncoder",
     "Words",
     "mismatch",
@@ -88,22 +93,28 @@ FORMS: dict[str, dict] = {
     "words": {"shape": (3, 32, 32), "batch_size": 256, "lr": 2e-3, "anneal": 0.5, "steps": 2_000},
     "stage1": {**STAGE1, "text": "stackgan-words", "steps": 13_000},
     "stage2": {**STAGE2, "steps": 6_000},
-}
+    "free": {
+        "shape": (3, 32, 32), "batch_size": 128, "lr": 2e-3, "anneal": 0.5, "steps": 1_500,
+        "text": "stackgan-words",
+    },
+}  # fmt: skip
 SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
         "words": {**FEW, "steps": 60, "batch_size": 128},
         "stage1": {**FEW, **SHORT, "steps": 60, "width": 16, "width_d": 16},
         "stage2": {**FEW, **SHORT, "steps": 20, "width": 16, "width_d": 16},
+        "free": {"rows": 300, "steps": 20, "batch_size": 32},
     },
     "class": {
         "words": {"steps": 600},
         "stage1": {**SHORT, "steps": 800},
         "stage2": {**SHORT, "steps": 400},
+        "free": {"rows": 6_000, "steps": 400},
     },
     "full": {},
 }
-STAGES = {"form": ("stage1", "stage2")}
+STAGES, FREE = {"form": ("stage1", "stage2")}, {"form": ("free",)}
 COMPACT = {"network": ("compact",)}
 KEPT = 64  # captions, and pictures of the encoder's, that are kept with the weights
 LETTERS = 240  # bytes of a caption that are kept
@@ -124,7 +135,15 @@ class Config(Recipe):
     rows: int = setting(0, "pictures that are drawn; 0: all", least=0)
     vocabulary: int = setting(160, "words that the encoder has room for", least=1)
     embedding: int = setting(128, "length of a sentence's vector", least=1)
-    text: str = setting("", "published encoder or run of form words", only=STAGES)
+    text: str = setting(
+        "", "published encoder or run of form words", only={"form": ("stage1", "stage2", "free")}
+    )
+    reader: str = setting("minilm", "of gancourse.language", only=FREE)
+    states: int = setting(384, "length of the reader's vectors", least=1, only=FREE)
+    drop: float = setting(
+        0.3, "fraction of a reader's numbers that are hidden in training", least=0, below=1,
+        only=FREE,
+    )  # fmt: skip
     first: str = setting("", "published Stage I or run of it", only={"form": ("stage2",)})
     small: int = setting(64, "side of Stage I's pictures", least=8, only={"form": ("stage2",)})
     network: str = setting(
@@ -179,7 +198,7 @@ class Config(Recipe):
                 "first='': form='stage2' repaints what Stage I draws; give the name of a published "
                 "one, or the folder of a run of form=stage1."
             )
-        if self.form != "words":
+        if self.form in STAGES["form"]:
             halvings(self.shape)
         if self.form == "stage2":
             times = [self.small << i for i in ((2,) if self.network == "paper" else (1, 2, 3))]
@@ -196,12 +215,17 @@ class Config(Recipe):
 
     @property
     def borrows(self) -> dict[str, str]:
-        of_form = {"words": (), "stage1": ("text",), "stage2": ("text", "first")}
-        return {name: getattr(self, name) for name in of_form[self.form]}
+        names = {"words": (), "stage2": ("text", "first")}.get(self.form, ("text",))
+        return {name: getattr(self, name) for name in names}
 
-    def build(self) -> Words | StageOne:
+    @property
+    def readers(self) -> dict[str, str]:
+        return {"reader": self.reader} if self.form == "free" else {}
+
+    def build(self) -> Words | FreeWords | StageOne:
         """The game with fresh weights, drawn from torch's global random state."""
-        return {"words": Words, "stage1": StageOne, "stage2": StageTwo}[self.form](self)
+        games = {"words": Words, "stage1": StageOne, "stage2": StageTwo, "free": FreeWords}
+        return games[self.form](self)
 
     def suited(self, data) -> Self:
         known = {word for text in every_text(data, "caption") for word in words(text)}
@@ -266,8 +290,12 @@ class Words(Game):
         players = *self.encoder.parameters(), *self.sight.parameters()
         return [Phase("encoder", players, self.pairing, *adam(self.config))]
 
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """Sentences as vectors (N, T); words that are not known are left out."""
+        return self.encoder.read(texts)
+
     def pairing(self, batch: Batch) -> Terms:
-        agreement = self.agreement(batch["image"], self.encoder.read(batch["caption"]))
+        agreement = self.agreement(batch["image"], self.read(batch["caption"]))
         wrong = self.wrong(batch)
         return {
             "caption": tell_apart(agreement, wrong) / 2,  # of this picture
@@ -316,14 +344,121 @@ class Words(Game):
         `seed` changes nothing. Without a sentence: the kept pictures in turn.
         """
         n = len(self.examples) if n is None else n
+        vector = None if text is None else self.encode(text, 1)
+        return self.nearest(n, vector)
+
+    def nearest(self, n: int, vector: Tensor | None = None) -> Tensor:
+        """The `n` kept pictures that fit a vector (1, T) best; without one, the kept in turn."""
         require_count(n)
         pictures = self.examples / 127.5 - 1
         order = torch.arange(n, device=self.device)
-        if text is not None:
-            vector = self.encode(text, 1)
+        if vector is not None:
             with sampling(self):
                 order = self.agreement(pictures, vector)[:, 0].argsort(descending=True)
         return pictures[order[torch.arange(n) % len(order)]]
+
+
+class FreeWords(Game):
+    """The text encoder's vectors for sentences of any words, by a network that has read much.
+
+    A frozen reader makes a vector of each piece of a sentence. A small network on top of it learns
+    to answer as `Words` does (Hinton et al. 2015, arXiv 1503.02531: distillation), on sentences
+    whose words both know. "Crimson" is no such word; but its vector is like that of "red". Stages
+    that were trained by the teacher's vectors draw from these without being trained again.
+
+    A batch holds "image" and "caption"; of the pictures nothing is learned.
+    """
+
+    conditions = (Condition("text", str, "a sentence"),)
+    for_sampling = ("encoder",)
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.encoder = StateEncoder(config.states, config.embedding, drop=config.drop)
+        self.was_read: dict[str, Tensor] = {}
+
+    def borrow(self, name: str, network: nn.Module) -> None:
+        config = self.config
+        if name == "text" and network.config.embedding != config.embedding:
+            raise CourseError(
+                f"embedding={config.embedding}: the encoder that teaches has vectors of "
+                f"{network.config.embedding} numbers; give embedding={network.config.embedding}."
+            )
+        if name == "reader" and network.size != config.states:
+            raise CourseError(
+                f"states={config.states}: reader={config.reader!r} has vectors of {network.size} "
+                f"numbers; give states={network.size}."
+            )
+        super().borrow(name, network)
+
+    def answers_as(self, other: Game) -> bool:
+        return super().answers_as(other) or self.borrowed["text"].answers_as(other)
+
+    def begin(self, data: Mapping) -> None:
+        require_captions(data, self.config.shape)
+
+    def phases(self) -> list[Phase]:
+        return [self.turn("encoder", self.likeness, *adam(self.config))]
+
+    def likeness(self, batch: Batch) -> Terms:
+        with torch.no_grad():
+            taught = self.borrowed["text"].read(batch["caption"])
+        found = self.encoder(self.states(batch["caption"], keep=True))
+        return {"distance": 1 - cosine_similarity(found, taught, dim=1).mean()}
+
+    def states(self, texts: Sequence[str], keep: bool = False) -> Tensor:
+        """Sentences as their pieces' vectors (N, L, F), short ones filled up with 0.
+
+        Args:
+            keep: the reader, which costs most, reads each of them once only.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self.was_read]
+        states = self.borrowed["reader"].read(new)
+        known = self.was_read | {
+            text: state.half() for text, state in zip(new, states, strict=True)
+        }
+        if keep:
+            self.was_read = known
+        found = [known[text] for text in texts]
+        return pad_sequence([state.float() for state in found], batch_first=True).to(self.device)
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """Sentences as vectors (N, T)."""
+        return self.encoder(self.states(texts))
+
+    def encode(self, text: str | Sequence[str], n: int | None = None) -> Tensor:
+        """Sentences as vectors (n, T).
+
+        Raises:
+            CourseError: as `gancourse.text.sentences`; a sentence of which no word can be read; or
+                what the reader needs is not installed.
+        """
+        texts = sentences(text, n)
+        once = list(dict.fromkeys(texts))
+        for each in once:
+            if len(self.unknown(each)) == len(set(words(each))):
+                raise CourseError(
+                    f"text={shortened(each)}: reader={self.config.reader!r} can read none of these "
+                    "words; write it in English."
+                )
+        with sampling(self):
+            vectors = dict(zip(once, self.read(once), strict=True))
+            return torch.stack([vectors[each] for each in texts])
+
+    def unknown(self, text: str) -> dict[str, str]:
+        """The words of a sentence that the reader cannot read, each with ""."""
+        reader = self.borrowed["reader"]
+        return {word: "" for word in words(text) if reader.unknown(word)}
+
+    def drawing(self) -> Drawing:
+        states = torch.ones(1, 12, self.config.states)
+        return Drawing(self.encoder, {"states": states}, {"states": (1,)})
+
+    def sample(self, n: int | None = None, *, text: str | None = None, seed: int = 0) -> Tensor:
+        """The teacher's kept pictures that fit a sentence best; see `Words.sample`."""
+        teacher = self.borrowed["text"]
+        n = len(teacher.examples) if n is None else n
+        return teacher.nearest(n, None if text is None else self.encode(text, 1))
 
 
 def require_captions(data: Mapping, shape: tuple[int, ...]) -> None:
@@ -400,7 +535,7 @@ class StageOne(Game):
         pictures of them.
         """
         with torch.no_grad():
-            text = self.borrowed["text"].encoder.read(batch["caption"])
+            text = self.borrowed["text"].read(batch["caption"])
         latent = gaussian_latents(len(text), self.latent_size, device=text.device)
         made, divergence = self.draw(text, latent)
         wrong = mismatch(*known_facts(batch))
@@ -570,6 +705,8 @@ class StageTwo(StageOne):
 
     def stages(self, n: int, **how) -> tuple[Tensor, Tensor]:
         """The same pictures after each stage: (n, *small), (n, *shape) in [-1, 1]."""
+        if not isinstance(how.get("text"), (Tensor, type(None))):
+            how["text"] = self.encode(how["text"], n)  # by one encoder for both
         first, size = self.borrowed["first"], self.borrowed["first"].latent_size
         seed = how.pop("seed", 0)
         z = latents(how.pop("latent", None), n, self.latent_size, seed, self.noise)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, normalize, relu
+from torch.nn.functional import dropout, interpolate, leaky_relu, normalize, relu
 
 from gancourse.layers import dcgan_init, halvings, join
 from gancourse.text import Vocabulary
@@ -52,6 +52,37 @@ class WordEncoder(nn.Module):
     def read(self, texts: Sequence[str]) -> Tensor:
         """Sentences as vectors (N, size); words that are not known are left out."""
         return self(self.vocabulary(texts))
+
+
+class StateEncoder(nn.Module):
+    """Pieces of a sentence, as another network has read them -> vector.
+
+    States (N, L, F), 0 where a sentence is over -> (N, size), of length sqrt(size). Built
+    as `WordEncoder`, without a vocabulary: each piece comes as a vector that already
+    knows its sentence, and words of like meaning have vectors that are alike.
+    """
+
+    def __init__(self, states: int, size: int, width: int = 80, drop: float = 0.0):
+        super().__init__()
+        self.drop = drop
+        self.narrow = nn.Linear(states, width)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4)
+        )
+        self.last = nn.Linear(width, 2 * size)
+        self.project = nn.Linear(2 * size, size)
+        self.size = size
+
+    def forward(self, states: Tensor) -> Tensor:
+        there = states.square().amax(2, keepdim=True) > 0  # (N, L, 1)
+        states = dropout(states, self.drop) if self.training else states
+        x = relu(self.narrow(states)) * there
+        x, here = x.transpose(1, 2), there.transpose(1, 2)  # (N, width, L), (N, 1, L)
+        for layer in self.layers:
+            x = (x + relu(layer(x))) * here
+        each = relu(self.last(x.transpose(1, 2)))  # (N, L, 2 size)
+        sentence = (each * there).amax(1)
+        return normalize(self.project(sentence), dim=1) * self.size**0.5
 
 
 def sight(shape: tuple[int, ...], size: int, width: int = 32) -> nn.Sequential:

@@ -51,6 +51,14 @@ def draw(
     model: Annotated[
         str, typer.Option(help="A published model that reads sentences, or the folder of a run.")
     ] = STUDIO["draw"],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="What reads the sentences instead of the model's own encoder: a published one, or "
+            "the folder of a run, that learned from it. One that reads any words needs "
+            'pip install "gancourse[text]".'
+        ),
+    ] = None,
     device: Device = None,
     force: Force = False,
 ) -> None:
@@ -69,11 +77,12 @@ def draw(
     else:
         place = drawing.place_of_sheet(output, texts, force)
         drawing.check_sheet(place, len(texts), n, size, stages)
-    game = load(model, device)
+    game = load(model, device, **({"text": encoder} if encoder else {}))
     drawing.check(game, stages)
+    more = "" if encoder else drawing.reads_more(game)
     for text, where in found.items():
         with drawing.at(where):
-            drawing.understand(game, text)
+            drawing.understand(game, text, more)
     drawn = (drawing.draw(game, text, n, seed=seed, stages=stages) for text in texts)
     if separate:
         drawing.save_each(drawn, places, size)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from gancourse.data import scene_art as art
@@ -73,6 +74,41 @@ WORDS: dict[str, tuple[str, ...]] = {
     "rain": ("in the rain", "while it rains", "in rainy weather"),
     "falling": ("in falling snow", "while it snows", "in snowy weather"),
 }
+# Other words for the same, none of which is in a sentence of this data set: for asking how well an
+# encoder reads what it was not taught. A word with two meanings is here for its more common one.
+OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    "house": ("hut", "cabin", "villa", "bungalow"),
+    "tree": ("maple", "birch", "elm"),
+    "fir": ("spruce", "conifer", "Christmas tree"),
+    "car": ("taxi", "limousine", "jeep"),
+    "balloon": ("airship", "zeppelin", "blimp"),
+    "flower": ("rose", "tulip", "daisy"),
+    "boat": ("ship", "dinghy", "sailboat"),
+    "red": ("crimson", "ruby", "vermilion"),
+    "orange": ("tangerine", "apricot"),
+    "yellow": ("lemon", "mustard"),
+    "green": ("emerald", "lime", "olive"),
+    "blue": ("azure", "navy", "cobalt"),
+    "purple": ("lilac", "lavender", "mauve"),
+    "pink": ("fuchsia", "magenta"),
+    "white": ("ivory", "snow-white"),
+    "small": ("miniature", "mini"),
+    "big": ("enormous", "giant", "massive"),
+    "grass": ("on a lawn", "in a pasture", "on the prairie"),
+    "sand": ("on a dune", "at the seaside", "on the shore"),
+    "snow": ("on ice", "on a glacier", "on a ski slope"),
+    "water": ("on a river", "on the ocean", "on a pond"),
+    "day": ("at noon", "in the morning", "in the afternoon"),
+    "sunset": ("at twilight", "at sundown"),
+    "night": ("at midnight", "after nightfall"),
+    "sun": ("while it is sunny",),
+    "moon": ("beneath a crescent",),
+    "stars": ("under the Milky Way", "beneath the constellations"),
+    "clear": ("in fine weather", "under a cloudless sky"),
+    "clouds": ("in overcast weather", "under an overcast sky"),
+    "rain": ("in a downpour", "in a drizzle", "in a thunderstorm"),
+    "falling": ("in a blizzard", "in a snowstorm"),
+}
 SIDE_BY_SIDE = (
     "{left} and {right}", "{left} beside {right}", "{left} next to {right}",
     "{left} left of {right}", "{left} to the left of {right}", "{right} right of {left}",
@@ -123,7 +159,11 @@ def facts_of(words: Mapping[str, str]) -> list[int]:
     return wording.numbers(words, ATTRIBUTES, hidden)
 
 
-def sentence(words: Mapping[str, str], lot: np.random.Generator) -> tuple[str, list[int]]:
+def sentence(
+    words: Mapping[str, str],
+    lot: np.random.Generator,
+    ways: Mapping[str, Sequence[str]] = WORDS,
+) -> tuple[str, list[int]]:
     """A sentence for a scene, and what it says: numbers like those of `facts_of`; -1: not said.
 
     The things are always named, the rest often. Without a word for their places, two things stand
@@ -136,7 +176,7 @@ def sentence(words: Mapping[str, str], lot: np.random.Generator) -> tuple[str, l
         return said[name]
 
     def word(name: str) -> str:
-        return str(lot.choice(WORDS[name]))
+        return str(lot.choice(ways[name]))
 
     def thing(slot: str) -> str:
         said[slot] = True
@@ -167,6 +207,34 @@ def sentence(words: Mapping[str, str], lot: np.random.Generator) -> tuple[str, l
     return text, [
         value if said[name] else -1 for name, value in zip(said, facts_of(words), strict=True)
     ]
+
+
+def with_other_words(n: int, seed: int = 0) -> tuple[list[str], Tensor, list[dict[str, str]]]:
+    """Sentences of which one word each is one of `OTHER_WORDS`, `n` for every such word.
+
+    Returns:
+        the sentences; what they say, (N, K) int64 as "said" of `load`; and of each sentence the
+        other word, "word", what it stands for, "value", and the "attribute" that has this value.
+    """
+    texts, said, about = [], [], []
+    names = list(ATTRIBUTES)
+    for row, (key, others) in enumerate(OTHER_WORDS.items()):
+        value = "snow" if key == "falling" else key
+        of = {**dict.fromkeys(art.GROUNDS, "ground"), "falling": "weather"}
+        name = of.get(key) or next(name for name in names if key in ATTRIBUTES[name])
+        for i, word in enumerate(others):
+            lot = np.random.default_rng((seed, row, i))
+            found = 0
+            while found < n:
+                words = draw_words(lot)
+                text, says = sentence(words, lot, {**WORDS, key: (word,)})
+                # The moon says that it is night as well, and then the word may be missing.
+                if words[name] == value and says[names.index(name)] >= 0 and word in text:
+                    texts.append(text)
+                    said.append(says)
+                    about.append({"word": word, "value": value, "attribute": name})
+                    found += 1
+    return texts, torch.tensor(said), about
 
 
 def load(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
+from gancourse import language
+from gancourse.data import scenes
 from gancourse.data.sources import Pictures
 from gancourse.evaluation.protocol import Column, Protocol, Where
 from gancourse.evaluation.readers import READERS
@@ -20,6 +22,8 @@ from gancourse.recipe import Recipe
 BOUND = {"scenes": ("first", "first_colour", "second", "second_colour")}
 DRAWS, ASKED = 16, 40  # draws of each sentence, and sentences, for the spread
 SHOWN = 8  # sentences of the dossier's sheet
+LESSONS = 4_000  # sentences that a slow reader reads for a probe
+EACH = 12  # sentences with each word that a vocabulary lacks
 
 WHOLE = Column("whole", "whole sentence", ".1%")
 PICTURES = (
@@ -34,6 +38,17 @@ READING = (
     Column("probe", "attributes read from the vector", ".1%"),
     Column("finds", "pictures found by their sentence", ".1%"),
     Column("named", "sentences found by their picture", ".1%"),
+)
+OTHER = (
+    Column("other", "attributes said by words that the vocabulary lacks", ".1%"),
+    Column("own_other", "the same, the encoder that taught", ".1%"),
+    Column("pooled_other", "the same, one pooled vector", ".1%"),
+)
+FREE = (
+    READING[0],
+    Column("pooled_probe", "the same, one pooled vector", ".1%"),
+    *READING[1:],
+    Column("cosine", "cosine with the encoder that taught", ".3f"),
 )
 
 
@@ -52,14 +67,18 @@ class Captions(Protocol):
 
     def columns(self, config: Recipe) -> tuple[Column, ...]:
         found = super().columns(config)
-        return READING if config.form == "words" else found
+        free = (*OTHER, *FREE) if config.pictures == "scenes" else FREE
+        return {"words": READING, "free": free}.get(config.form, found)
 
     def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:
         config = game.config
         train, test = (where.load(config, split) for split in ("train", "test"))
         test = test.select(torch.arange(min(n, len(test))))
         if config.form == "words":
-            return encoder_scores(game, train, test, seed)
+            return encoder_scores(game, game, train, test, seed)
+        if config.form == "free":
+            few = train.select(torch.arange(min(LESSONS, len(train))))
+            return free_scores(game, few, test, seed)
         judge = attribute_cnn.load(READERS[config.pictures])
         asked = test["said"]
         small, samples = drawn(game, test, seed)
@@ -92,6 +111,17 @@ class Captions(Protocol):
         return {**scores, "sentences": len(asked), "pictures_test": f"{test.name} ({test.source})"}
 
     def sentence(self, row: Mapping) -> str:
+        if "other" in row:
+            return (
+                f"{row['other_sentences']:,} sentences hold one word that no training sentence "
+                f"has, each of {row['other_words']} such words equally often; what it says is read "
+                "by linear layers that were fitted on vectors of the encoder that taught, whose "
+                f"own vectors leave the word out. Guessing the most frequent value would be right "
+                f"in {row['floor_other']:.1%}. The other scores are of {row['sentences']:,} "
+                f"sentences of {row['pictures_test']}, all with combinations that no training "
+                "sentence has. The pooled vector is the mean of what the reader makes of the "
+                "pieces, with linear layers of its own."
+            )
         if "probe" in row:
             return (
                 f"Of {row['sentences']:,} sentences of {row['pictures_test']}, all with "
@@ -118,6 +148,12 @@ class Captions(Protocol):
                 f'`gancourse.load("{name}").encode(["a red boat"])` returns vectors '
                 f"(1, {config.embedding})."
             )
+        if config.form == "free":
+            return (
+                f'`gancourse.load("stackgan", text="{name}")` draws sentences of any words, and '
+                f'`gancourse draw "a crimson yacht" --encoder {name}` does it for files. Both need '
+                f"`{language.INSTALL}`."
+            )
         return (
             f'{super().use(name, config)} `text="a red boat"` asks for a sentence; '
             f'`gancourse draw "a red boat" --model {name}` does it for files.'
@@ -128,7 +164,7 @@ class Captions(Protocol):
         config = game.config
         test = where.load(config, "test").take(SHOWN, seed=0)
         texts = [text for text in test["caption"] for _ in range(10)]
-        if config.form == "words":
+        if config.form in ("words", "free"):
             return torch.cat([game.sample(10, text=text) for text in test["caption"]])
         return game.sample(len(texts), text=texts, seed=0)
 
@@ -180,14 +216,18 @@ def enlarged(pictures: Tensor, side: int) -> Tensor:
     return interpolate(pictures, (side, side), mode="bilinear").clamp(-1, 1)
 
 
-def encoder_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
-    """What can be read from a text encoder's vectors, and found by them."""
+def encoder_scores(game: Game, sight: Game, train: Pictures, test: Pictures, seed: int) -> dict:
+    """What can be read from a text encoder's vectors, and found by them.
+
+    Args:
+        sight: the encoder whose other half sees pictures.
+    """
     vectors = [game.encode(each["caption"]) for each in (train, test)]
     found = probe(vectors[0], train["said"], vectors[1], test["said"], train.words, seed)
     with torch.inference_mode():
-        game.eval()
-        agreement = game.agreement(test["image"] / 127.5 - 1, vectors[1])
-    wrong = game.wrong(test.columns)
+        sight.eval()
+        agreement = sight.agreement(test["image"] / 127.5 - 1, vectors[1])
+    wrong = sight.wrong(test.columns)
     every = torch.arange(len(test))
     return {
         "probe": sum(found.values()) / len(found),
@@ -199,6 +239,61 @@ def encoder_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> di
     }
 
 
+def free_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
+    """As `encoder_scores`, and of scenes also how words are read that the teacher does not know.
+
+    One pooled vector of the reader's stands beside, with linear layers of its own.
+    """
+    teacher, reader = game.borrowed["text"], game.borrowed["reader"]
+
+    def pooled(texts: Sequence[str]) -> Tensor:
+        return language.pooled(reader.read(texts))
+
+    taught, held = (teacher.encode(each["caption"]) for each in (train, test))
+    lines = fitted(taught, train["said"], train.words, seed)
+    pooled_lines = fitted(pooled(train["caption"]), train["said"], train.words, seed)
+    of_pooled = read_right(pooled_lines, pooled(test["caption"]), test["said"])
+    cosines = torch.cosine_similarity(game.encode(test["caption"]), held)
+    found = {
+        **encoder_scores(game, teacher, train, test, seed),
+        "pooled_probe": sum(of_pooled.values()) / len(of_pooled),
+        **prefixed("pooled_probe", of_pooled),
+        **prefixed("own_probe", read_right(lines, held, test["said"])),
+        "cosine": cosines.mean().item(),
+    }
+    if game.config.pictures == "scenes":
+        texts, _, about = scenes.with_other_words(EACH, seed)
+        found |= {
+            "other": right_words(lines, game.encode(texts), about, train.words),
+            "own_other": right_words(lines, teacher.encode(texts), about, train.words),
+            "pooled_other": right_words(pooled_lines, pooled(texts), about, train.words),
+            "floor_other": most_frequent(train["said"], about, train.words),
+            "other_sentences": len(texts),
+            "other_words": len({each["word"] for each in about}),
+        }
+    return found
+
+
+def right_words(
+    lines: Mapping[str, nn.Linear], vectors: Tensor, about: Sequence[Mapping], words: Mapping
+) -> float:
+    """The fraction of sentences (N, T) of which the attribute that a word says is read rightly."""
+    right = [
+        words[each["attribute"]][int(lines[each["attribute"]](vector).argmax())] == each["value"]
+        for vector, each in zip(vectors, about, strict=True)
+    ]
+    return sum(right) / len(right)
+
+
+def most_frequent(said: Tensor, about: Sequence[Mapping], words: Mapping) -> float:
+    """How often an attribute's most frequent value, of what is `said`, is the one asked for."""
+    usual = {
+        name: values[int(torch.bincount(column[column >= 0]).argmax())]
+        for (name, values), column in zip(words.items(), said.t(), strict=True)
+    }
+    return sum(usual[each["attribute"]] == each["value"] for each in about) / len(about)
+
+
 def probe(
     vectors: Tensor, said: Tensor, held: Tensor, held_said: Tensor, words: Mapping, seed: int
 ) -> dict[str, float]:
@@ -206,11 +301,14 @@ def probe(
 
     What it cannot read, no generator can draw.
     """
+    return read_right(fitted(vectors, said, words, seed), held, held_said)
+
+
+def fitted(vectors: Tensor, said: Tensor, words: Mapping, seed: int) -> dict[str, nn.Linear]:
+    """A linear layer for each attribute that reads it from vectors (N, T)."""
     found = {}
     for i, (name, values) in enumerate(words.items()):
-        rows, held_rows = said[:, i] >= 0, held_said[:, i] >= 0
-        if not held_rows.any():
-            continue
+        rows = said[:, i] >= 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             linear = nn.Linear(vectors.shape[1], len(values))
@@ -221,9 +319,18 @@ def probe(
             adam.zero_grad()
             loss.backward()
             adam.step()
-        with torch.no_grad():
-            right = linear(held[held_rows]).argmax(1) == held_said[held_rows, i]
-        found[name] = right.double().mean().item()
+        found[name] = linear.requires_grad_(False)
+    return found
+
+
+def read_right(lines: Mapping[str, nn.Linear], vectors: Tensor, said: Tensor) -> dict[str, float]:
+    """How often linear layers read each attribute rightly, of the sentences that say it."""
+    found = {}
+    for (name, linear), column in zip(lines.items(), said.t(), strict=True):
+        rows = column >= 0
+        if rows.any():
+            right = linear(vectors[rows]).argmax(1) == column[rows]
+            found[name] = right.double().mean().item()
     return found
 
 

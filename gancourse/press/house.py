@@ -24,7 +24,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bicubic", "conditions", "layers", "text"),
     ("game",),
     ("data", "metrics", "show", "training"),
-    ("features",),
+    ("features", "language"),
     ("chapters",),
     ("models",),
     ("",),

@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gancourse import models
-from gancourse.chapters import configure
+from gancourse.chapters import ANY_WORDS, configure
 from gancourse.data import raster
 from gancourse.data.picture_file import MOST_PIXELS
 from gancourse.data.sources import CourseWarning
@@ -125,8 +125,19 @@ def at(where: str):
         raise CourseError(f"{where}{error}") from error
 
 
-def understand(game: Painter, text: str) -> None:
+def reads_more(game: Painter) -> str:
+    """The published encoder that reads words which a game's own does not know, or ""."""
+    if ANY_WORDS not in models.published():
+        return ""
+    learned = read_json(BUNDLED / "weights" / ANY_WORDS / "config.json")["text"]
+    return ANY_WORDS if game.config.borrows.get("text") == learned else ""
+
+
+def understand(game: Painter, text: str, more: str = "") -> None:
     """Warn of the words of a sentence that a game does not know, with the nearest that it does.
+
+    Args:
+        more: an encoder that knows more words.
 
     Raises:
         CourseError: it knows none of them.
@@ -136,15 +147,18 @@ def understand(game: Painter, text: str) -> None:
         game.encode(text, 1)
     except CourseError as error:
         near = ", ".join(f"{near} for {short(word)}" for word, near in unknown.items() if near)
-        raise CourseError(f"{error} The nearest: {near}." if near else str(error)) from error
+        said = f"{error} The nearest: {near}." if near else str(error)
+        said += f" To read any English words: --encoder {more}." if more and unknown else ""
+        raise CourseError(said) from error
     left_out = [
         f"{short(word)} (nearest: {near})" if near else short(word)
         for word, near in unknown.items()
     ]
     left_out += dict.fromkeys(each for each in text if unicodedata.category(each) == "So")  # emoji
     if left_out:
+        remedy = f"; to read any English words: --encoder {more}" if more and unknown else ""
         warnings.warn(
-            f"{short(text)!r}: not known and left out: {', '.join(left_out)}",
+            f"{short(text)!r}: not known and left out: {', '.join(left_out)}{remedy}",
             CourseWarning,
             stacklevel=2,
         )

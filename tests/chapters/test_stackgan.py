@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancourse import models
+from gancourse import language, models
 from gancourse.chapters import stackgan, stackgan_networks
 from gancourse.chapters.stackgan import (
     Augmentation,
@@ -29,6 +29,7 @@ from gancourse.game import fingerprint
 from gancourse.layers import gaussian_latents
 from gancourse.training import checkpoint
 from tests import games
+from tests.readers import Dictionary
 
 FORMS = ("words", "stage1", "stage2")
 PAPER = {"network": "paper", "embedding": 1024, "text": "x"}
@@ -413,6 +414,7 @@ def test_what_cannot_be_drawn(how, words):
         ({"text": "x", "reads": False}, "^reads=False"),
         ({"text": "x", "kl": -1.0}, "^kl=-1.0"),
         ({"form": "words", "text": "x"}, "^text='x'"),
+        ({"form": "stage1", "text": "x", "drop": 0.1}, "^drop=0.1: form='stage1' does not use it"),
         ({"text": "x", "small": 32}, "^small=32"),
         (
             {"form": "stage2", "text": "x", "first": "y", "shape": (3, 128, 128)},
@@ -435,7 +437,7 @@ def test_the_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize("scale", ["check", "class", "full"])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, "free"])
 def test_every_form_has_every_scale(scale, form):
     config, full = Config.at(scale, form), Config.at("full", form)
     assert config.form == form and config.options["size"] == config.shape[1]
@@ -680,3 +682,98 @@ def test_the_word_encoder_in_onnx_equals_pytorch(tmp_path):
         with torch.inference_mode():
             expected = network(some).numpy()
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+# Sentences of any words
+
+
+def free(**changes) -> stackgan.FreeWords:
+    torch.manual_seed(0)
+    numbers = {"embedding": 16, "states": 24, **changes}
+    game = stackgan.FreeWords(Config(form="free", text="x", shape=(3, 32, 32), **numbers))
+    game.borrow("text", encoder())
+    game.borrow("reader", Dictionary())
+    return game.eval()
+
+
+def test_an_encoder_of_any_words_learns_its_teachers_vectors_and_reads_further():
+    """Of "crimson" it has read nothing but that it is like "red"."""
+    game, teacher = free(drop=0.0), encoder()
+    texts = ["a red boat", "a blue boat", "a red house", "a blue house", "a green tree"]
+    batch = {"caption": texts}
+    adam = torch.optim.Adam(game.encoder.parameters(), 5e-3)
+    game.train()
+    for _ in range(200):
+        loss = sum(game.likeness(batch).values())
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert game.borrowed["reader"].calls == len(texts), "each is read once"
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    found = [game.encode(each, 1) for each in ("a crimson yacht", "a red boat")]
+    taught = [teacher.encode(each, 1) for each in texts]
+    assert torch.cosine_similarity(found[1], taught[0]) > 0.95
+    closest = max(range(5), key=lambda i: float(torch.cosine_similarity(found[0], taught[i])))
+    assert texts[closest] == "a red boat"
+    assert teacher.unknown("a crimson yacht") == {"crimson": ""} and game.unknown("a crimson") == {}
+
+
+def test_an_encoder_of_any_words_sees_order_and_not_what_fills_up():
+    game = free()
+    short, long = "a red boat", "a big blue house beside a small green tree"
+    alone, padded = game.encode([short]), game.encode([short, long])
+    assert torch.allclose(alone[0], padded[0], atol=1e-5)
+    assert alone.norm(dim=1).item() == pytest.approx(4, rel=1e-5)
+    turned = game.encode("a small green house beside a big blue tree", 1)
+    assert not torch.allclose(turned[0], padded[1], atol=1e-2)
+
+
+@pytest.mark.parametrize("make", [stage_one, stage_two])
+def test_stages_draw_by_the_vectors_of_another_encoder(make):
+    other, game = free(), make()
+    game.borrow("text", other)
+    text = "a crimson yacht"
+    made = game.sample(2, text=text, seed=3)
+    assert torch.equal(made, make().sample(2, text=other.encode(text, 2), seed=3))
+    if isinstance(game, StageTwo):
+        small, large = game.stages(2, text=text, seed=3)
+        assert torch.equal(large, made)
+        assert torch.equal(small, make().stages(2, text=other.encode(text, 2), seed=3)[0])
+
+
+def test_what_an_encoder_of_any_words_cannot_read():
+    game = free()
+    with pytest.raises(CourseError, match="reader='minilm' can read none of these words"):
+        game.encode("zzip zzap")
+    assert game.unknown("a zzip") == {"zzip": ""} and game.encode("a zzip").shape == (1, 16)
+    with pytest.raises(CourseError, match="states=9: reader='minilm' has vectors of 24 numbers"):
+        free(states=9)
+    with pytest.raises(CourseError, match="embedding=8: the encoder that teaches .* of 16 numbers"):
+        free(embedding=8)
+
+
+def test_an_encoder_stands_in_for_the_one_that_taught_it_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "load", lambda name: Dictionary())
+    numbers = {"embedding": 16, "shape": (3, 32, 32), "batch_size": 8, "anneal": 0.5}
+    homes = {name: tmp_path / name for name in ("words", "other", "stage1", "free")}
+    for seed, name in enumerate(("words", "other")):
+        play(homes[name], "words", seed=seed)
+    play(homes["stage1"], "stage1", text=homes["words"])
+    config = Config.at("check", "free", text=str(homes["words"]), states=24, **numbers)
+    how = {"steps": 6, "save_every": 3}
+    games.play(models.begin(config, 0), scenes().columns, folder=homes["free"], **how)
+    parts = tmp_path / "parts"
+    for stop in ({"stop_at": 4}, {}):
+        games.play(models.begin(config, 0), scenes().columns, folder=parts, **how, **stop)
+    expected, found = stored(homes["free"], 6), stored(parts, 6)
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert not any("reader" in name or "/text" in name for name in expected)
+
+    game = models.load(homes["stage1"], text=homes["free"])
+    assert isinstance(game.borrowed["text"], stackgan.FreeWords)
+    assert game.sample(2, text="a crimson yacht").shape == (2, 3, 32, 32)
+    models.load(homes["stage1"], text=homes["words"])
+    with pytest.raises(CourseError, match="has not learned to answer as .*words, by which"):
+        models.load(homes["stage1"], text=homes["other"])
+    with pytest.raises(CourseError, match="sight='x': this model borrows no .*; it borrows text"):
+        models.load(homes["stage1"], sight="x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import re
 import struct
 import subprocess
@@ -15,13 +16,14 @@ import pytest
 import torch
 from PIL import Image, ImageCms, ImageDraw
 
-from gancourse import models
-from gancourse.chapters import STUDIO, pix2pix, srgan, stackgan
+from gancourse import language, models
+from gancourse.chapters import ANY_WORDS, STUDIO, pix2pix, srgan, stackgan
 from gancourse.data import CourseWarning
 from gancourse.files import BUNDLED, CourseError
 from gancourse.show import grids
 from gancourse.studio import batch, drawing, upscaling
 from tests.cli.shell import TINY, mistake
+from tests.readers import Dictionary
 
 
 @pytest.fixture(scope="module")
@@ -603,6 +605,51 @@ def test_words_that_are_not_known_are_named_with_the_nearest(draw):
     )
     draw("a on a", "-n", 2, "-o", "y.png")
     assert (cells("x.png")[0] == cells("y.png")[0]).all()
+
+
+@pytest.fixture
+def free(readers, tmp_path, monkeypatch):
+    """The folder of an encoder of any words, taught by the one of `readers`."""
+    monkeypatch.setattr(language, "load", lambda name: Dictionary())
+    folder, words = tmp_path / "free", str(readers / "words")
+    numbers = {"shape": (3, 32, 32), "steps": 2, "batch_size": 4, "states": 24, "text": words}
+    config = stackgan.Config.at("check", "free", **numbers)
+    pictures = torch.zeros(8, 3, 32, 32, dtype=torch.uint8)
+    data = {"image": pictures, "caption": [*KNOWN, *KNOWN]}
+    models.play(config, data, folder=folder, progress=False, device="cpu")
+    return folder
+
+
+def test_another_encoder_reads_words_that_the_models_own_does_not(draw, readers, free, recwarn):
+    text = "a crimson zeppelin"
+    assert draw(text, "-n", 2, "-o", "x.png", "--encoder", free)[0] == 0
+    assert not recwarn.list
+    game = models.load(readers / "stage1", text=free)
+    made = grids.to_bytes(game.sample(2, text=text, seed=0))
+    assert (cells("x.png")[0] == made).all()
+    with pytest.warns(CourseWarning, match="left out: zzip"):
+        draw("a zzip", "-n", 1, "-o", "y.png", "--encoder", free)
+    message = mistake(draw(text, "-o", "z.png", "--encoder", "gan"))
+    assert "text='gan': has not learned to answer as" in message
+    message = mistake(draw(text, "-o", "z.png", "--encoder", free, model="gan"))
+    assert "this model borrows no network of that name; it borrows none" in message
+
+
+def test_the_published_encoder_of_any_words_is_pointed_to(readers, tmp_path, monkeypatch):
+    game = models.load(readers / "stage1")
+    monkeypatch.setattr(models, "published", lambda: [ANY_WORDS])
+    monkeypatch.setattr(drawing, "BUNDLED", tmp_path)
+    shelf = tmp_path / "weights" / ANY_WORDS
+    shelf.mkdir(parents=True)
+    for learned, more in ((game.config.text, ANY_WORDS), ("another", "")):
+        (shelf / "config.json").write_text(json.dumps({"text": learned}))
+        assert drawing.reads_more(game) == more
+    monkeypatch.setattr(models, "published", list)
+    assert drawing.reads_more(game) == ""
+    with pytest.warns(CourseWarning, match="left out: zeppelin; to read any English words: --enc"):
+        drawing.understand(game, "a red zeppelin", "x")
+    with pytest.raises(CourseError, match="knows none .* To read any English words: --encoder x"):
+        drawing.understand(game, "zeppelin", "x")
 
 
 def test_a_warning_of_unknown_words_goes_to_stderr(readers, tmp_path):

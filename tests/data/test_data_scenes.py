@@ -257,6 +257,25 @@ def test_every_wording_is_in_use(told):
     assert len(set(sentences)) > 0.95 * len(sentences)
 
 
+def test_other_words_are_in_no_sentence_and_say_what_they_stand_for():
+    """A sentence with one of them is asked of encoders that have never read it."""
+    known = {word for ways in scenes.WORDS.values() for way in ways for word in text.words(way)}
+    known |= {word for order in scenes.SIDE_BY_SIDE for word in text.words(order)}
+    others = [(key, other) for key, ways in scenes.OTHER_WORDS.items() for other in ways]
+    assert scenes.OTHER_WORDS.keys() == scenes.WORDS.keys()
+    assert len({other for _, other in others}) == len(others) > 70
+    assert all(set(text.words(other)) - known for _, other in others)
+    sentences, said, about = scenes.with_other_words(3)
+    assert len(sentences) == len(said) == len(about) == 3 * len(others)
+    for sentence, row, each in zip(sentences, said.tolist(), about, strict=True):
+        assert each["word"] in sentence
+        assert scenes.described(row)[each["attribute"]] == each["value"]
+    assert sentences != scenes.with_other_words(3, seed=1)[0]
+    stands = {each["word"]: (each["attribute"], each["value"]) for each in about}
+    assert stands["crimson"] == ("first_colour", "red") and stands["ship"] == ("first", "boat")
+    assert stands["in a blizzard"] == ("weather", "snow") and stands["on ice"] == ("ground", "snow")
+
+
 @pytest.mark.parametrize("thing", art.THINGS)
 def test_a_thing_has_its_colour_and_its_size(thing):
     for colour in art.COLOURS:

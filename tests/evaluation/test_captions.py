@@ -9,8 +9,9 @@ from gancourse import evaluation
 from gancourse.chapters import protocol, stackgan
 from gancourse.data import scenes
 from gancourse.evaluation import readers
-from gancourse.evaluation.stackgan import probe
+from gancourse.evaluation.stackgan import most_frequent, probe, right_words
 from gancourse.files import CourseError
+from tests.readers import Dictionary
 
 ROWS = 300
 CONFIG = stackgan.Config.at("full", "stage1", shape=(3, 64, 64), rows=ROWS)
@@ -79,6 +80,45 @@ def test_an_encoder_is_probed_and_searched():
     assert keys == ["probe", "finds", "named"] and set(keys) <= found.keys()
     assert 0.3 < found["probe"] < 0.99  # random features of the words say a good deal
     assert found["finds"] < 0.2 and found["named"] < 0.2  # but nothing of pictures
+
+
+def test_an_encoder_of_any_words_is_asked_for_words_that_its_teacher_lacks():
+    torch.manual_seed(0)
+    data = scenes.load("train", size=32, n=ROWS)
+    teacher = stackgan.Config.at("check", "words", rows=ROWS).build()
+    teacher.begin(data.columns)
+    config = stackgan.Config.at("check", "free", rows=ROWS, states=24)
+    game = config.build()
+    game.borrow("text", teacher)
+    game.borrow("reader", Dictionary())
+    found = evaluation.evaluate(game, n=ROWS)
+    keys = [column.key for column in protocol("stackgan").columns(config)]
+    assert keys[0] == "other" and set(keys) <= found.keys()
+    assert (
+        all(0 <= found[key] <= 1 for key in keys if key != "cosine") and -1 <= found["cosine"] <= 1
+    )
+    # What a word says that is left out can only be guessed, from what it stands beside.
+    assert found["own_other"] < 0.5 and 0.1 < found["floor_other"] < 0.5
+    assert found["own_probe_ground"] > found["own_other"], "words that were taught are read"
+    said = protocol("stackgan").sentence(found)
+    assert f"{found['other_sentences']:,} sentences" in said and "Guessing" in said
+    assert "--encoder tiny" in protocol("stackgan").use("tiny", config)
+
+
+def test_words_are_right_if_the_linear_layer_of_their_attribute_says_so():
+    words = {"colour": ("red", "blue"), "thing": ("boat", "tree")}
+    said = torch.tensor([[0, 1], [1, -1], [1, 1]])
+    lines = {name: torch.nn.Linear(2, 2, bias=False) for name in words}
+    for line in lines.values():
+        torch.nn.init.eye_(line.weight)
+    about = [
+        {"attribute": "colour", "value": "red"},
+        {"attribute": "thing", "value": "tree"},
+        {"attribute": "thing", "value": "boat"},
+    ]
+    vectors = torch.tensor([[1.0, 0], [0, 1.0], [0, 1.0]])
+    assert right_words(lines, vectors, about, words) == pytest.approx(2 / 3)
+    assert most_frequent(said, about, words) == pytest.approx(1 / 3)  # blue, tree
 
 
 def test_a_probe_reads_what_is_there_and_no_more():
