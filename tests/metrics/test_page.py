@@ -36,7 +36,7 @@ def test_digits():
 
 
 def row(page: str, start: str) -> list[float]:
-    (found,) = re.findall(rf"\| {re.escape(start)} \|([^A-Za-z]*?)\| ?(?:\||$|[A-Z])", page)
+    (found,) = re.findall(rf"\| {re.escape(start)} \|([^A-Za-z]*?)\| ?(?:\||$|!|[A-Z])", page)
     return [float(cell) for cell in found.split("|")]
 
 
