@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
+from gancourse.data import scenes
 from gancourse.files import BUNDLED, NOTEBOOKS, read_json
 from gancourse.models import published
 from gancourse.press import running
@@ -117,3 +119,16 @@ def test_what_is_said_of_equal_psnr_holds():
     levels = [psnr for psnr, _ in rows.values()]
     assert max(levels) - min(levels) < 0.05
     assert rows["blurred"][1] > 3 * rows["moved"][1]
+
+
+def test_there_are_as_many_scenes_as_the_chapter_says():
+    lot = np.random.default_rng(0)
+    drawn = [scenes.draw_words(lot) for _ in range(3_000)]
+    skies = {(words["sky"], words["light"], words["weather"]) for words in drawn}
+    number = {name: len(values) for name, values in scenes.ATTRIBUTES.items()}
+    one = number["first"] * number["first_colour"] * number["first_size"]
+    combinations = (one + one**2) * number["ground"] * len(skies)
+    notebook = next(NOTEBOOKS.glob("*_stackgan.ipynb")).read_text(encoding="utf-8")
+    (said,) = re.findall(r"more than ([\d,]+) combinations", notebook)
+    said = int(said.replace(",", ""))
+    assert said < combinations < 1.1 * said
