@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import statistics
 
+import numpy as np
 import pytest
 
+from gancourse.data import scenes
 from gancourse.files import BUNDLED, DOSSIERS, NOTEBOOKS, read_json
 from gancourse.models import published
 from gancourse.press import running
@@ -79,10 +81,8 @@ def test_the_notebook_shows_the_dossiers_numbers(name):
         assert line in text, "the page shows another table: make notebooks"
 
 
-def printed(name: str, start: str) -> dict[str, list[float]]:
-    """First words -> the numbers of each line that a chapter's cell printed; the cell is the one
-    whose output begins with `start`.
-    """
+def output(name: str, start: str) -> str:
+    """What a chapter's cell printed; the cell is the one whose output begins with `start`."""
     notebook = read_json(next(NOTEBOOKS.glob(f"*_{name}.ipynb")))
     texts = [
         "".join(output.get("text", []))
@@ -90,6 +90,12 @@ def printed(name: str, start: str) -> dict[str, list[float]]:
         for output in cell.get("outputs", [])
     ]
     (text,) = (each for each in texts if each.strip().startswith(start))
+    return text
+
+
+def printed(name: str, start: str) -> dict[str, list[float]]:
+    """First words -> the numbers of each line of that output."""
+    text = output(name, start)
     lines = re.findall(r"^([^\d\n]+?) {2,}([-\d. inf]+)$", text, re.MULTILINE)
     return {words.strip(): [float(each) for each in row.split()] for words, row in lines}
 
@@ -151,3 +157,35 @@ def test_the_decision_page_has_the_ledgers_minutes():
     assert len(rows) == 6, "a row for each chapter"
     for shown, names in rows:
         assert shown.split(" + ") == [minutes[name] for name in re.findall(r"`(.+?)`", names)]
+
+
+def test_what_is_said_of_dots_holds():
+    original, made = output("srgan", "original\ntensor").split("SRGAN")
+    counts = [
+        [int(n) for n in re.findall(r"\b\d+\b", each.split("dtype")[0])]
+        for each in (original, made)
+    ]
+    assert [len(each) for each in counts] == [16, 16] and sum(counts[1]) < sum(counts[0])
+    assert all(sum(sorted(each)[-3:]) < sum(each) / 2 for each in counts)
+
+
+def test_what_is_said_of_number_plates_holds():
+    text = output("srgan", "plate ")
+    rows = re.findall(r"^(bicubic|SRResNet|SRGAN) .*? (\d+) +(\d+) of", text, re.MULTILINE)
+    (blur, _), (edge, misread), (harder, no_better) = (map(int, row[1:]) for row in rows)
+    assert edge > 2 * blur and harder > edge and no_better >= misread
+    (apart,) = re.findall(r"is ([\d.]+) levels from the small picture", text)
+    assert float(apart) <= 1.2
+
+
+def test_there_are_as_many_scenes_as_the_chapter_says():
+    lot = np.random.default_rng(0)
+    drawn = [scenes.draw_words(lot) for _ in range(3_000)]
+    skies = {(words["sky"], words["light"], words["weather"]) for words in drawn}
+    number = {name: len(values) for name, values in scenes.ATTRIBUTES.items()}
+    one = number["first"] * number["first_colour"] * number["first_size"]
+    combinations = (one + one**2) * number["ground"] * len(skies)
+    notebook = next(NOTEBOOKS.glob("*_stackgan.ipynb")).read_text(encoding="utf-8")
+    (said,) = re.findall(r"more than ([\d,]+) combinations", notebook)
+    said = int(said.replace(",", ""))
+    assert said < combinations < 1.1 * said

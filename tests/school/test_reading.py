@@ -10,7 +10,6 @@ from gancourse.school import reading
 
 LONGEST = 3_500  # words of a first reading
 CHAPTERS = sorted(NOTEBOOKS.glob("*.ipynb"))
-TOO_LONG = {"05_srgan"}  # until it is shortened
 
 PAGE = """# A title
 
@@ -85,9 +84,7 @@ def test_the_line_at_the_head():
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_a_first_reading_is_short(path, request):
-    if path.stem in TOO_LONG:
-        request.applymarker(pytest.mark.xfail(reason="to be shortened", strict=True))
+def test_a_first_reading_is_short(path):
     found = reading.of_notebook(path)
     assert found.first <= LONGEST
     assert found.exercises >= 60
