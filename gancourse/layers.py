@@ -47,6 +47,26 @@ class Noise(nn.Module):
 
 
 @contextmanager
+def unmoved(network: nn.Module):
+    """Within it, BatchNorm normalises by its batch and leaves its running averages as they are.
+
+    For batches of another kind than those that the network will be given later: eval mode uses
+    the averages, which would lie between the two kinds and fit neither.
+    """
+    norms = [
+        each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)
+    ]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
+
+
+@contextmanager
 def silenced(network: nn.Module):
     """Turn the network's `Noise` off inside the `with` block."""
     layers = [(module, module.p) for module in network.modules() if isinstance(module, Noise)]

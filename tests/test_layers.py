@@ -19,6 +19,7 @@ from gancourse.layers import (
     halvings,
     join,
     random_affine,
+    unmoved,
 )
 
 
@@ -214,3 +215,18 @@ def test_an_affine_copy_passes_the_gradient_on():
     pictures = dots(4).clone().requires_grad_()
     random_affine(pictures).sum().backward()
     assert (pictures.grad.abs().sum((1, 2, 3)) > 100).all()
+
+
+def test_unmoved_norms_use_their_batch_and_keep_their_averages():
+    network = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3, momentum=0.3))
+    x = torch.randn(4, 2, 5, 5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(ZeroDivisionError), unmoved(network):
+        made = network(x)
+        1 / 0  # noqa: B018
+    torch.testing.assert_close(made.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    for name in ("1.running_mean", "1.running_var"):
+        assert torch.equal(network.state_dict()[name], before[name])
+    network(x)
+    assert network[1].momentum == 0.3
+    assert not torch.equal(network.state_dict()["1.running_mean"], before["1.running_mean"])

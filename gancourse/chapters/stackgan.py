@@ -50,7 +50,7 @@ from gancourse.game import (
     require_rows,
     sampling,
 )
-from gancourse.layers import gaussian_latents, halvings
+from gancourse.layers import gaussian_latents, halvings, unmoved
 from gancourse.losses import LOSSES, zero_centred
 from gancourse.recipe import Recipe, setting
 from gancourse.text import sentences, shortened, words
@@ -699,7 +699,8 @@ class StageTwo(StageOne):
             image, text = batch["image"], batch["text"]
             read = text if config.reads else torch.zeros_like(text)
             noise = gaussian_latents(len(text), config.condition, device=text.device)
-            made, _ = self.generator(spoiled(image, config.small), read, noise)
+            with unmoved(self.generator):  # it will never be given spoiled pictures
+                made, _ = self.generator(spoiled(image, config.small), read, noise)
             terms["restore"] = config.restore * (made - image).abs().mean()
         return terms
 

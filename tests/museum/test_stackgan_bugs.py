@@ -9,6 +9,7 @@ Every exhibit is a check that our game passes and that a copy of it with the bug
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 
 import pytest
@@ -309,3 +310,25 @@ def test_13_an_up_block_that_never_calls_its_activation(stage, network):
         last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.LeakyReLU))
         layers[last] = nn.Identity()
     assert caught(bends_after_each_enlarging, bug)
+
+
+def averages_are_those_of_what_it_is_given(game: StageTwo) -> None:
+    """BatchNorm's running averages after one turn of G: those of Stage I's pictures alone."""
+    torch.manual_seed(0)
+    batch = game.share(batch_of(game))
+    expected = {name: value.clone() for name, value in game.generator.named_buffers()}
+    game.generator_loss(batch)
+    found = dict(game.generator.named_buffers())
+    for name, value in expected.items():
+        if name.endswith(("running_mean", "running_var")):
+            torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+
+
+def test_two_kinds_of_pictures_through_one_batchnorm(monkeypatch):
+    """Train mode looks healthy: each batch is normalised by itself. In eval mode the averages lie
+    between Stage I's pictures and the spoiled real ones; the Fréchet distance was four times as
+    large.
+    """
+    averages_are_those_of_what_it_is_given(stage_two(restore=1.0))
+    monkeypatch.setattr(stackgan, "unmoved", lambda network: nullcontext())
+    assert caught(averages_are_those_of_what_it_is_given, stage_two(restore=1.0))
