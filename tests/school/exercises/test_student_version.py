@@ -103,7 +103,7 @@ def test_what_the_page_shows_is_not_done_and_then_passed(path):
     """The committed outputs: each stub's check says not done yet, each solution's says passed."""
     shown = {True: [], False: []}
     for cell in read(path).cells:
-        if "check" in tags(cell):
+        if "check" in tags(cell) and cell.source.startswith("check."):  # others only show a picture
             words = (
                 cell.outputs[0].data["text/plain"]
                 if cell.outputs
