@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -167,7 +168,8 @@ class Page:
         spelled = self.book.terms.get(term.lower())
         if spelled is None:
             raise CourseError(f"{{term}}`{term}`: not in the glossary; add it or correct it.")
-        slug = re.sub(r"[^A-Za-z0-9._]+", "-", spelled).strip("-")
+        plain = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
+        slug = re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-")  # as Sphinx names it
         return Place("book/glossary", f"term-{slug}", spelled, "term")
 
     def paper(self, key: str) -> Paper:
