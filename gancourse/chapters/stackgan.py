@@ -414,12 +414,10 @@ class FreeWords(Game):
         """
         new = [text for text in dict.fromkeys(texts) if text not in self.was_read]
         states = self.borrowed["reader"].read(new)
-        known = self.was_read | {
-            text: state.half() for text, state in zip(new, states, strict=True)
-        }
+        fresh = {text: state.half() for text, state in zip(new, states, strict=True)}
+        found = [fresh[text] if text in fresh else self.was_read[text] for text in texts]
         if keep:
-            self.was_read = known
-        found = [known[text] for text in texts]
+            self.was_read |= fresh
         return pad_sequence([state.float() for state in found], batch_first=True).to(self.device)
 
     def read(self, texts: Sequence[str]) -> Tensor:

@@ -176,7 +176,7 @@ class Page:
         """What the bibliography says of a paper.
 
         Raises:
-            CourseError: nothing.
+            CourseError: it has no such key.
         """
         if key not in self.book.papers:
             raise CourseError(f"{{cite}}`{key}`: not in book/references.bib; add or correct it.")

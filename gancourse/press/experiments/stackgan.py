@@ -17,8 +17,9 @@ from gancourse import data
 from gancourse.chapters import stackgan
 from gancourse.data.sources import Pictures
 from gancourse.evaluation.readers import READERS
+from gancourse.evaluation.stackgan import picture_scores
 from gancourse.files import DOSSIERS
-from gancourse.metrics import attribute_cnn, sentences
+from gancourse.metrics import attribute_cnn
 from gancourse.metrics.frechet import frechet
 from gancourse.models import begin, play
 from gancourse.press.bench import ours
@@ -56,7 +57,7 @@ NAMES = (
     "network", "loss", "latent", "condition", "kl", "contrast", "r1", "temperature", "lr",
     "beta1", "beta2", "anneal", "resize",
 )  # fmt: skip
-PAPER = {name: stackgan.Config.__dataclass_fields__[name].default for name in NAMES} | SIDE
+PAPER = {name: stackgan.Config.default(name) for name in NAMES} | SIDE
 ROWS = {
     BASE: Row(),
     "lean, without contrast": Row({"contrast": 0.0}),
@@ -90,20 +91,21 @@ class Measured:
     begin: int = 40
     lines: list[dict] = field(default_factory=list)
 
+    def __post_init__(self):
+        self.real = self.judge.features(self.test["image"])
+
     def __call__(self, progress: Progress) -> None:
         if progress.step < min(self.begin, progress.steps):
             return
-        said = self.test["said"]
-        made = progress.game.sample(len(said), text=self.test["caption"], seed=1).cpu()
-        read = self.judge.read(made)
-        found = sentences.by_attribute(read, said, list(self.judge.values))
-        features = (self.judge.features(each) for each in (self.test["image"], made))
+        game, test = progress.game, self.test
+        made = game.sample(len(test), text=test["caption"], seed=1).cpu()
+        scores = picture_scores(self.judge, made, test, game.config.pictures)
         self.lines.append(
             {
                 "step": progress.step,
-                "mean": statistics.mean(found.values()),
-                "whole": sentences.whole(read, said),
-                "frechet": frechet(*features),
+                "mean": scores["mean"],
+                "whole": scores["whole"],
+                "frechet": frechet(self.real, self.judge.features(made)),
             }
         )
 
@@ -200,6 +202,6 @@ def page(config: stackgan.Config, runs: Sequence[dict]) -> str:
     head = "trained", "CPU minutes", "steps", "mean of attributes", "whole sentence", "Fréchet"
     of_seeds = f"{'medians over seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
     return (
-        f"One thread; {ASKED} sentences with combinations that no training picture has; "
+        f"{ASKED} sentences with combinations that no training picture has; "
         f"{of_seeds}.\n\n{table(head, rows)}\n"
     )
