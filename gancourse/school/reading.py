@@ -19,16 +19,12 @@ from posixpath import dirname, relpath
 from typing import NamedTuple
 
 from docutils import nodes
-from markdown_it import MarkdownIt
-from mdit_py_plugins.colon_fence import colon_fence_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from gancourse.school import myst
 
 DEEPER = "Deeper: "
 EXERCISES = "Exercises"
 WORDS_A_MINUTE = 220
-MARKDOWN = MarkdownIt().enable("table").use(colon_fence_plugin).use(dollarmath_plugin)
-OPTIONS = re.compile(r"\A(?:---\n(?:.*\n)*?---\n|(?:[ \t]*:[\w-]+:.*(?:\n|\Z))*)")
-DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)")
 SHOWS_WORDS = {"admonition", "figure", "hint", "live", "note", "seealso", "tip", "warning"}
 TITLED = {"admonition"}  # what stands beside the directive's name is read as well
 MINUTES = re.compile(r"\*(\d+) minutes, \w+\.\*")
@@ -88,7 +84,7 @@ def pieces(source: str) -> Iterator[tuple[str, str]]:
     A gate is the name of the directive that begins or ends an exercise or a solution.
     """
     heading = None
-    for token in MARKDOWN.parse(source):
+    for token in myst.MARKDOWN.parse(source):
         if token.type == "heading_open":
             heading = token.tag
         elif token.type == "inline":
@@ -96,28 +92,29 @@ def pieces(source: str) -> Iterator[tuple[str, str]]:
             heading = None
         elif token.type == "html_block":
             yield "text", re.sub(r"<[^>]*>", " ", token.content)
-        elif token.type in ("fence", "colon_fence"):
-            found = DIRECTIVE.match(token.info.strip())
-            name, title = found.groups() if found else ("", "")
-            if re.fullmatch(r"(exercise|solution)-(start|end)", name):
-                yield "gate", name
-            elif name in SHOWS_WORDS:
-                if name in TITLED:
-                    yield "text", title
-                yield from pieces(OPTIONS.sub("", token.content))
+        elif found := myst.directive(token):
+            if re.fullmatch(r"(exercise|solution)-(start|end)", found.name):
+                yield "gate", found.name
+            elif found.name in SHOWS_WORDS:
+                if found.name in TITLED:
+                    yield "text", found.argument
+                yield from pieces(found.body)
 
 
 def said(inline) -> str:
-    """The words of a paragraph's token; what a role is called is not one."""
+    """The words of a paragraph's token: of a role those that it shows, not its name."""
     parts = []
     for token in inline.children or []:
         if token.type in ("softbreak", "hardbreak"):
             parts.append(" ")
         elif token.type == "math_inline":
             parts.append("x")
+        elif token.type == "myst_role":
+            words, target = myst.split_target(token.content)
+            parts.append(words or target)
         elif token.type in ("text", "code_inline"):
             parts.append(token.content)
-    return re.sub(r"\{[\w:-]+\}", "", "".join(parts))
+    return "".join(parts)
 
 
 def count(text: str) -> int:
