@@ -25,7 +25,7 @@ from gancourse.data.toy import ring
 from gancourse.files import DOSSIERS, read_json
 from gancourse.metrics import cheats, floors, handwriting
 from gancourse.metrics.codes import matched
-from gancourse.press.experiments import stackgan as equal_time_runs
+from gancourse.press.experiments import stackgan as stackgan_runs
 from gancourse.show.style import BLUE, INK, MUTED, REAL, VERMILION, Plate, house
 from gancourse.show.toy import draw_points
 from gancourse.training import read_metrics
@@ -555,8 +555,8 @@ def new_order():
 
 
 COMPARED = {
-    "one stage, 32 px": equal_time_runs.BASE,
-    "one stage, 64 px": equal_time_runs.LARGE,
+    "one stage, 32 px": stackgan_runs.BASE,
+    "one stage, 64 px": stackgan_runs.LARGE,
     "two stages, 32 and 64 px": "two stages, 32 and 64 px",
     "the paper's networks, 64 px": "the same, as narrow as the lean ones",
 }  # what the legend says -> row of the experiment
@@ -571,7 +571,7 @@ def equal_time():
         return step * found[name]["seconds_per_step"] / 60
 
     def curve(name: str) -> tuple[list[float], list[float]]:
-        first = equal_time_runs.ROWS[name].first
+        first = stackgan_runs.ROWS[name].first
         before = minutes(first, found[first]["steps"]) if first else 0.0
         seen = found[name]["curve"]
         return [before + minutes(name, at["step"]) for at in seen], [at["mean"] for at in seen]
