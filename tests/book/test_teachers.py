@@ -77,7 +77,10 @@ def test_a_plan_names_every_exercise_with_the_notebooks_minutes(name):
     rows = planned(name)
     assert [row[:3] for row in rows] == asked(name)
     assert {row[3] for row in rows} == {"class", "home", "extra"}
-    assert sum(row[1] for row in rows) == reading.of_notebook(CHAPTERS[name]).exercises
+    whole = reading.of_notebook(CHAPTERS[name]).exercises
+    assert sum(row[1] for row in rows) == whole
+    at_home = f"{spent(name, 'home')} at home and {spent(name, 'extra')} extra"
+    assert f"Of {whole} minutes, {spent(name, 'class')} are in class, {at_home}." in PLANS[name]
 
 
 @each_chapter
