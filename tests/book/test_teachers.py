@@ -105,6 +105,14 @@ def test_the_time_of_the_class_scale_is_the_notebooks(name):
     assert shown == built_for(name)
 
 
+@pytest.mark.parametrize("page", ["how-a-chapter-works", "setup"])
+def test_the_time_of_any_chapter_spans_those_of_all(page):
+    times = [int(each) for name in CHAPTERS for each in re.findall(r"\d+", built_for(name))]
+    text = (BOOK / f"{page}.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `class` \|.*\|$", text, re.MULTILINE)
+    assert f"| {min(times)} to {max(times)} minutes" in row
+
+
 def mistakes(name: str) -> dict[str, str]:
     """Title of an exercise -> what a plan says of it under "Mistakes to expect"."""
     (box,) = re.findall(r"\{admonition\} Mistakes to expect\n(.*?)^```", PLANS[name], re.S | re.M)
@@ -141,17 +149,16 @@ def test_mistakes_are_told_of_every_exercise_with_a_checker(name):
 
 
 def test_the_term_adds_up():
-    *weeks, total = table(OVERVIEW, "week |")
-    rows = [list(map(int, row[2:])) for row in weeks]
-    for number, (name, row) in enumerate(zip(CHAPTERS, rows, strict=True), 1):
-        assert weeks[number - 1][0] == str(number)
-        assert PLANS[name].startswith(f"## {weeks[number - 1][1]}\n")
+    *weeks, total = table(OVERVIEW, "week, chapter |")
+    rows = [list(map(int, row[1:])) for row in weeks]
+    for name, (title, *_), row in zip(CHAPTERS, weeks, rows, strict=True):
+        assert PLANS[name].startswith(f"## {title}\n")
         read, lesson, home, _, together = row
         once = reading.minutes(reading.of_notebook(CHAPTERS[name]).first)
         assert once < read and abs(read - 2 * once) <= 5, "twice the first reading, rounded"
         assert (lesson, home) == (LESSON, spent(name, "home"))
         assert together == sum(row[:-1])
-    assert list(map(int, total[2:])) == [sum(column) for column in zip(*rows, strict=True)]
+    assert list(map(int, total[1:])) == [sum(column) for column in zip(*rows, strict=True)]
     (hours,) = re.findall(r"just under (\d+) hours", OVERVIEW)
     assert int(hours) - 0.5 < int(total[-1]) / 60 < int(hours)
 
