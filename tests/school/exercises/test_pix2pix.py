@@ -82,7 +82,7 @@ wrong(check.judge_input, "at the seam only")(lambda input, picture: torch.cat([i
 wrong(check.judge_input, "input is missing")(lambda input, picture: picture)
 wrong(check.judge_input, "picture is missing")(lambda input, picture: input)
 wrong(check.judge_input, "cannot be told apart")(lambda input, picture: input + picture)
-wrong(check.judge_input, "input stands there twice")(
+wrong(check.judge_input, "input is there twice")(
     lambda input, picture: torch.cat([input, input], 1)
 )
 wrong(check.judge_input, "Here it was cut")(
