@@ -237,7 +237,7 @@ wrong(check.jitter, "stay what they are")(
 )
 
 
-@wrong(check.jitter, "stand on their head")
+@wrong(check.jitter, "are upside down")
 def upside_down(input, target, side):
     both = mirrored(torch.cat([input, target], 1)[..., :side, :side], 2)
     return both[:, :1], both[:, 1:]
