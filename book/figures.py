@@ -25,6 +25,7 @@ from gancourse.data.toy import ring
 from gancourse.files import DOSSIERS, read_json
 from gancourse.metrics import cheats, floors, handwriting
 from gancourse.metrics.codes import matched
+from gancourse.press.experiments import stackgan as stackgan_runs
 from gancourse.show.style import BLUE, INK, MUTED, REAL, VERMILION, Plate, house
 from gancourse.show.toy import draw_points
 from gancourse.training import read_metrics
@@ -551,6 +552,32 @@ def new_order():
     wordings = ["a red boat under the moon on a lake", "under the moon, on a lake, a red boat"]
     rows = {text: scenes(text, 4) for text in (SENTENCES[0], *wordings)}
     return show.compare(rows, scale=2)
+
+
+COMPARED = {
+    "one stage, 32 px": stackgan_runs.BASE,
+    "one stage, 64 px": stackgan_runs.LARGE,
+    "two stages, 32 and 64 px": "two stages, 32 and 64 px",
+    "the paper's networks, 64 px": "the same, as narrow as the lean ones",
+}  # what the legend says -> row of the experiment
+
+
+@figure
+def equal_time():
+    runs = read_json(DOSSIERS / "stackgan" / "time.json")["runs"]
+    found = {run["row"]: run for run in runs if run["seed"] == 0}
+
+    def minutes(name: str, step: int) -> float:
+        return step * found[name]["seconds_per_step"] / 60
+
+    def curve(name: str) -> tuple[list[float], list[float]]:
+        first = stackgan_runs.ROWS[name].first
+        before = minutes(first, found[first]["steps"]) if first else 0.0
+        seen = found[name]["curve"]
+        return [before + minutes(name, at["step"]) for at in seen], [at["mean"] for at in seen]
+
+    curves = {label: curve(name) for label, name in COMPARED.items()}
+    return lines("minutes of one CPU thread", "attributes that are right", curves)
 
 
 @cache

@@ -1,5 +1,4 @@
-"""The networks of chapter 4: the encoder's two halves, and both stages as the paper has them and
-lean, for a CPU.
+"""The networks of chapter 4: both stages as the paper has them, and lean, for a CPU.
 
 The paper's follow the authors' code (github.com/hanzhanggit/StackGAN), which is more exact than
 the text: convolutions have no bias, and BatchNorm follows all but the first and the last.
@@ -7,93 +6,16 @@ the text: convolutions have no bias, and BatchNorm follows all but the first and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, interpolate, leaky_relu, normalize, relu
+from torch.nn.functional import interpolate, leaky_relu, normalize, relu
 
 from gancourse.layers import dcgan_init, halvings, join
-from gancourse.text import Vocabulary
 
 if TYPE_CHECKING:
     from gancourse.chapters.stackgan import Config
-
-
-class WordEncoder(nn.Module):
-    """Sentence -> vector: words as vectors, their neighbours, the maximum over all.
-
-    Tokens (N, L) int64, 0 where a sentence is over -> (N, size), of length sqrt(size).
-    The convolutions look 1, 2, 4 and 8 words to each side, so that the last sees 15: "a
-    red boat to the left of a blue tree" is read as one thing, not as a bag of words.
-    """
-
-    def __init__(self, vocabulary: int, size: int, width: int = 96):
-        super().__init__()
-        self.vocabulary = Vocabulary(vocabulary)
-        self.embedding = nn.Embedding(vocabulary + 1, width, padding_idx=0)
-        self.layers = nn.ModuleList(
-            nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4, 8)
-        )
-        self.last = nn.Linear(width, 2 * size)
-        self.project = nn.Linear(2 * size, size)
-        self.size = size
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        there = (tokens > 0)[:, None]  # (N, 1, L)
-        x = self.embedding(tokens).transpose(1, 2)  # (N, width, L)
-        for layer in self.layers:
-            x = (x + relu(layer(x))) * there
-        each = relu(self.last(x.transpose(1, 2)))  # (N, L, 2 size)
-        sentence = (each * there.transpose(1, 2)).amax(1)
-        return normalize(self.project(sentence), dim=1) * self.size**0.5
-
-    def read(self, texts: Sequence[str]) -> Tensor:
-        """Sentences as vectors (N, size); words that are not known are left out."""
-        return self(self.vocabulary(texts))
-
-
-class StateEncoder(nn.Module):
-    """Pieces of a sentence, as another network has read them -> vector.
-
-    States (N, L, F), 0 where a sentence is over -> (N, size), of length sqrt(size). Built
-    as `WordEncoder`, without a vocabulary: each piece comes as a vector that already
-    knows its sentence, and words of like meaning have vectors that are alike.
-    """
-
-    def __init__(self, states: int, size: int, width: int = 80, drop: float = 0.0):
-        super().__init__()
-        self.drop = drop
-        self.narrow = nn.Linear(states, width)
-        self.layers = nn.ModuleList(
-            nn.Conv1d(width, width, 3, padding=d, dilation=d) for d in (1, 2, 4)
-        )
-        self.last = nn.Linear(width, 2 * size)
-        self.project = nn.Linear(2 * size, size)
-        self.size = size
-
-    def forward(self, states: Tensor) -> Tensor:
-        there = states.square().amax(2, keepdim=True) > 0  # (N, L, 1)
-        states = dropout(states, self.drop) if self.training else states
-        x = relu(self.narrow(states)) * there
-        x, here = x.transpose(1, 2), there.transpose(1, 2)  # (N, width, L), (N, 1, L)
-        for layer in self.layers:
-            x = (x + relu(layer(x))) * here
-        each = relu(self.last(x.transpose(1, 2)))  # (N, L, 2 size)
-        sentence = (each * there).amax(1)
-        return normalize(self.project(sentence), dim=1) * self.size**0.5
-
-
-def sight(shape: tuple[int, ...], size: int, width: int = 32) -> nn.Sequential:
-    """The encoder's other half: pictures (N, *shape) -> vectors (N, size)."""
-    times, base = halvings(shape)
-    layers, below = [], shape[0]
-    for i in range(times):
-        above = width << min(i, 2)
-        layers += [nn.Conv2d(below, above, 4, 2, 1), nn.BatchNorm2d(above), nn.LeakyReLU(0.2)]
-        below = above
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(below * base**2, size))
 
 
 class Augmentation(nn.Module):
