@@ -68,7 +68,7 @@ def load(name: str | Path, device: str | torch.device | None = None, **instead: 
     except RuntimeError as error:
         raise CourseError(
             f"{name}: its weights do not fit the networks of its config.json ({error}); train it "
-            "anew."
+            "again."
         ) from error
     lend(game)
     for borrowed, source in instead.items():
@@ -129,7 +129,8 @@ def of_run(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     found = checkpoint.latest(folder / "checkpoints")
     if found is None:
         raise CourseError(
-            f"{folder}: holds no whole checkpoint yet; let the run reach its first one, or its end."
+            f"{folder}: holds no complete checkpoint yet; let the run reach its first one, or its "
+            "end."
         )
     tensors, numbers = found
     game = checkpoint.with_prefix(tensors, "game")

@@ -117,7 +117,7 @@ def test_a_damaged_checkpoint_gives_the_one_before_with_a_warning(a_run):
         path.write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="passed over"),
-        pytest.raises(CourseError, match="no whole checkpoint yet"),
+        pytest.raises(CourseError, match="no complete checkpoint yet"),
     ):
         gancourse.load(folder)
 

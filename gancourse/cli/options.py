@@ -51,7 +51,9 @@ Direction = Annotated[
 ]
 Make = Annotated[
     Literal["grey", "edges", "hole"] | None,
-    typer.Option(help="With --data, for pairs: the folder holds photos; make the inputs of them."),
+    typer.Option(
+        help="With --data, for pairs: the folder holds photos; make the inputs from them."
+    ),
 ]
 
 

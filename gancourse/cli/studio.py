@@ -18,9 +18,9 @@ def draw(
         typer.Argument(help='What to draw, e.g. "a red boat on a lake"; each gets a row.'),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A text file (UTF-8) with a sentence in each line.")
+        Path | None, typer.Option(help="A text file (UTF-8) with one sentence per line.")
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Pictures of each sentence.")] = 8,
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Pictures per sentence.")] = 8,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -46,7 +46,7 @@ def draw(
         ),
     ] = 256,
     seed: Annotated[
-        int, typer.Option(**SEEDS, help="Seed of the latents; another draws other pictures.")
+        int, typer.Option(**SEEDS, help="Seed of the latents; another seed draws other pictures.")
     ] = 0,
     model: Annotated[
         str, typer.Option(help="A published model that reads sentences, or the folder of a run.")

@@ -30,7 +30,7 @@ from gancourse.files import CourseError
 def train(
     chapter: Chapter,
     folder: Annotated[
-        Path, typer.Option(help="Folder for the run; one that was interrupted there goes on.")
+        Path, typer.Option(help="Folder for the run; a run that was interrupted there continues.")
     ],
     scale: Scale = "class",
     changes: Annotated[

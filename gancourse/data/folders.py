@@ -172,8 +172,8 @@ def _classes(folder: Path, shape: tuple[int, int, int], limit: int | None) -> Pi
             reasons.append(f"{path}: in no class; move it into the folder of its class.")
     if classes.keys() <= PARTS:
         raise CourseError(
-            f"{folder}: {' and '.join(classes) or 'no folders'}, which are no classes; "
-            "give a folder that holds a folder for each class."
+            f"{folder}: {' and '.join(classes) or 'no folders'}, which are not classes; give a "
+            "folder that holds a folder for each class."
         )
     for found in classes.values():
         once, copies = distinct(found)
@@ -268,7 +268,7 @@ def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, list[str]], li
         entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=tuple)
     except (ValueError, RecursionError, OSError) as error:
         raise CourseError(
-            f"{path}: cannot be read as JSON ({error}); mend it, or save it anew as UTF-8."
+            f"{path}: cannot be read as JSON ({error}); repair it, or save it again as UTF-8."
         ) from error
     form = '{"cat.jpg": "a grey cat", ...}, or a list of captions for each'
     if not isinstance(entries, tuple):
@@ -279,8 +279,7 @@ def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, list[str]], li
         name = spelled(name.replace("\\", "/").removeprefix("./"))
         if name in captions:
             raise CourseError(
-                f"{path}: {name} stands there twice; keep one, with a list if it has several "
-                "captions."
+                f"{path}: {name} occurs twice; keep one, with a list if it has several captions."
             )
         texts = given if isinstance(given, list) else [given]
         if not all(isinstance(text, str) for text in texts):
@@ -288,7 +287,9 @@ def _written(path: Path, known: Iterable[str]) -> tuple[dict[str, list[str]], li
         captions[name] = _lines(texts)
     known = dict.fromkeys(known)
     for name in captions.keys() - known.keys():
-        reasons.append(f"{path.parent / name}: has a caption, but is no picture there; add it.")
+        reasons.append(
+            f"{path.parent / name}: has a caption, but there is no such picture; add it."
+        )
     for name in known:
         if not captions.get(name):
             reasons.append(f"{path.parent / name}: no caption; add it to {path.name}.")

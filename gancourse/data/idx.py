@@ -146,8 +146,8 @@ def _have_full(
         why = f"{folder}: {published.name} is not there."
 
     remedy = (
-        'To have all 70,000, load once with source="full" and a network, or put the four official '
-        f"files ({', '.join(NAMES)}, plain or .gz) into {folder}."
+        'To have all 70,000, load once with source="full" and an internet connection, or put the '
+        f"four official files ({', '.join(NAMES)}, plain or .gz) into {folder}."
     )
     if strict:
         raise CourseError(

@@ -301,7 +301,7 @@ def _have_full(folder: Path, source: str, *, explicit: bool, strict: bool) -> bo
     else:
         why = f"{folder}: the photos are not there."
     remedy = (
-        f'To have all {total}, load once with source="full" and a network, or unpack '
+        f'To have all {total}, load once with source="full" and an internet connection, or unpack '
         f"{' and '.join(archives.PHOTOGRAPHS[name].url for name in FULL)} in {folder}."
     )
     if strict:

@@ -374,7 +374,8 @@ def fetch(
             shelf.fetch(part.name, downloader=download)
         except requests.RequestException as error:
             raise CourseError(
-                f"{url}: could not be downloaded ({error}); try again with a network. {by_hand}"
+                f"{url}: could not be downloaded ({error}); try again with an internet "
+                f"connection. {by_hand}"
             ) from error
         except ValueError as error:  # pooch's word for another hash
             raise DamagedFile(

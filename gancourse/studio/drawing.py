@@ -97,7 +97,7 @@ def collect(given: Sequence[str], file: Path | None = None) -> dict[str, str]:
             lines = file.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise CourseError(
-                f"{file}: no text in UTF-8 ({error.reason}); save it anew as UTF-8."
+                f"{file}: no text in UTF-8 ({error.reason}); save it again as UTF-8."
             ) from error
         except OSError as error:
             raise CourseError(
@@ -109,7 +109,9 @@ def collect(given: Sequence[str], file: Path | None = None) -> dict[str, str]:
                 found.setdefault(line.strip(), f"{file}, line {number}: ")
     if not found:
         lines = f"{file}: no sentence in it; write one in each line."
-        raise CourseError(lines if file else "no sentence: give one, or a file of them by --file.")
+        raise CourseError(
+            lines if file else "no sentence: give one, or a file of them with --file."
+        )
     for text, where in found.items():
         with at(where):
             sentences(text, 1)

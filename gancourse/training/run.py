@@ -119,8 +119,8 @@ class Run:
         changed = checkpoint.differences({**before, **free}, {**self.settings, **free})
         if changed:
             raise CourseError(
-                f"{self.folder}: holds a run with other settings or data; go on with the same "
-                "ones, or choose another "
+                f"{self.folder}: holds a run with other settings or data; "
+                "continue with the same ones, or choose another "
                 "folder.\n  " + "\n  ".join(changed)
             )
         for name, weights in self.settings["lineage"].items():

@@ -142,7 +142,7 @@ def test_evaluate_of_what_has_no_score_does_not_read_the_folder(gancourse, monke
             "nowhere: missing; give a folder",
         ),
         ("gan", ["--data", "photos", "--make", "grey"], "make='grey': only pairs have it"),
-        ("cgan", ["--data", "photos"], "photos: no folders, which are no classes"),
+        ("cgan", ["--data", "photos"], "photos: no folders, which are not classes"),
         ("gan", ["--data", "photos", "-s", "form=toy"], "--data: form=toy draws points"),
         ("gan", ["--data", "photos", "--source", "full"], "--data: --data-root and --source are"),
         ("gan", ["--data", "photos", "-s", "pictures=faces"], "pictures=faces: with --data it is"),

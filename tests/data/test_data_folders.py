@@ -170,8 +170,8 @@ def test_what_is_in_no_class_or_broken_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["train/1.png", "test/1.png"], "test and train, which are no classes"),
-        (["a.png"], "no folders, which are no classes"),
+        (["train/1.png", "test/1.png"], "test and train, which are not classes"),
+        (["a.png"], "no folders, which are not classes"),
         (["cat/a.png"], "only the class cat"),
     ],
 )
@@ -293,7 +293,7 @@ def test_pictures_and_captions_without_each_other_are_named(birds):
         assert folders.own("captions", birds, shape=COLOUR)["caption"] == ["one"]
     told = "\n".join(left_out(caught))
     assert "3 of 4 files" in told
-    assert "ghost.png: has a caption, but is no picture there" in told
+    assert "ghost.png: has a caption, but there is no such picture" in told
     assert "b.png: no caption; add it to captions.json" in told and "c.png: no caption" in told
     (birds / folders.CAPTIONS).unlink()
     (birds / "a.txt").write_text("one")
@@ -411,8 +411,8 @@ def test_what_a_standard_layout_lacks_is_named(tmp_path):
     [
         ('{"a.png": "one"', "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ('{"a.png": "one", "a.png": "two"}', "a.png stands there twice; keep one, with a list"),
-        ('{"caf\\u00e9.png": "one", "cafe\\u0301.png": "two"}', "café.png stands there twice"),
+        ('{"a.png": "one", "a.png": "two"}', "a.png occurs twice; keep one, with a list"),
+        ('{"caf\\u00e9.png": "one", "cafe\\u0301.png": "two"}', "café.png occurs twice"),
         ('{"a.png": ["one", 2]}', "the caption of a.png is not a text"),
         ('{"a.png": ["one", ["two"]]}', "the caption of a.png is not a text"),
         ('{"a.png": {"text": "one"}}', "the caption of a.png is not a text"),

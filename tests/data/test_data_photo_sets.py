@@ -254,7 +254,7 @@ def test_an_archive_that_lacks_a_photo_is_refused(made, official, tmp_path):
 
 def test_without_a_network_the_bundled_photos_are_used(made, official, tmp_path):
     official.status = 503
-    why = r"not all photos are there\. .*bsds.tgz.*try again with a network.*Using the 14"
+    why = r"not all photos are there\. .*bsds.tgz.*try again with an internet connection.*Using the 14"
     with pytest.warns(CourseWarning, match=why):
         assert data.load("photos", root=tmp_path, source="full").source == "bundled"
     with pytest.raises(CourseError, match="could not be downloaded.*cannot stand in for it here"):

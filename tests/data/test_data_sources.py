@@ -81,7 +81,7 @@ def test_fetch_without_a_network_says_what_to_do(server, tmp_path):
     ):
         with pytest.raises(CourseError) as caught:
             sources.fetch(url, SHA, to, bytes_limit=len(BODY))
-        for part in (url, reason, str(to), SHA, "try again with a network", "by hand"):
+        for part in (url, reason, str(to), SHA, "try again with an internet connection", "by hand"):
             assert part in str(caught.value)
         assert list(tmp_path.iterdir()) == []
 

@@ -47,7 +47,7 @@ def test_the_table_of_labels(page, test_digits):
     shuffled = labels[torch.randperm(8000, generator=torch.Generator().manual_seed(0))]
     for name, pictures, asked in (
         ("real training digits", images, labels),
-        ("one real picture a digit, 800 times each", learnt, labels),
+        ("one real picture per digit, 800 times each", learnt, labels),
         ("real training digits, labels shuffled", images, shuffled),
     ):
         accuracy, _, worst = row(page, name)

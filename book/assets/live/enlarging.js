@@ -384,7 +384,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
   });
 
   const hint = "A photo of yours is not uploaded: it is opened and enlarged on this page, and is gone when you leave it. "
-    + `What is larger than ${SCALE * MOST} px is first brought to that, then shrunk to a quarter, so that there is an original to compare with. `
+    + `A photo larger than ${SCALE * MOST} px is first reduced to that size, then shrunk to a quarter, so that there is an original to compare with. `
     + "You can drop it here, too.";
   stage.append(
     element("div", { className: "live-enlarged" }, whole,

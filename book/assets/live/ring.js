@@ -288,7 +288,7 @@ function toggle(x, y) {
   if (nearest < 2 * STD) {
     setTargets(own.filter((_, k) => k !== away.indexOf(nearest)));
     if (!own.length) play(false);
-    say(`Taken away. ${own.length} clusters.`);
+    say(`Removed. ${own.length} clusters.`);
   } else if (own.length < MOST) {
     setTargets([...own, [x, y]]);
     say(`Put at ${x.toFixed(1)}, ${y.toFixed(1)}. ${own.length} clusters.`);

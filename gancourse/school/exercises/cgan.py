@@ -41,7 +41,7 @@ def one_hot(answer: Answer) -> str:
     shapes = "One row for each label, one column for each class."
     probes.compare(answer, cases, as_weights, why, read=probes.tensor, shapes=shapes)
     if not probes.tensor(answer(whole(0, 1), 2)).is_floating_point():
-        why = "A layer multiplies this with its weights, which are floats; it refuses integers."
+        why = "A layer multiplies this by its weights, which are floats; it refuses integers."
         raise Wrong("labels = [0, 1], classes = 2", "integers", "floats", why)
     with_a_table = "A table has no row 3; a comparison gives a row of zeros, a picture of nothing."
     from_the_end = """Python counts -1 from the end: a missing label, often -1, silently becomes the
@@ -54,7 +54,7 @@ def one_hot(answer: Answer) -> str:
         if returned is not None:
             got = f"the row {show(probes.tensor(returned)[1])}"
             raise Wrong(answer.given(labels, 3), got, "an error, whichever", why)
-    return "One column per class, and a label that is no class is refused instead of drawn."
+    return "One column per class, and a label that is not a class is refused instead of drawn."
 
 
 @one_hot.mistake("Columns are counted from 1 here, but classes from 0: label 0 has a column too.")
@@ -200,11 +200,11 @@ def discriminator_loss(answer: Answer) -> str:
         check_loss(loss, log_loss, (real, fake), gan.discriminator_loss, sure)
         if gradient(loss, forger).any():
             why = """The label does not change whose turn it is: in this one the generator does not
-                play, and no way may lead back into it. The fakes are data."""
+                play, and no gradient may lead back into it. The fakes are data."""
             raise Wrong(GIVEN, "a gradient reaches the generator", "none does", why)
         check_slope(loss, log_loss(real, fake), critic)
     return """Every picture is judged under its own label, every fake under the one it was ordered
-        with. A discriminator so trained sends back a good 3 that was sold as an 8."""
+        with. A discriminator trained like this rejects a good 3 that was sold as an 8."""
 
 
 @exercise(minutes=10, difficulty="medium", call="(generator, discriminator, labels, z)")
@@ -334,8 +334,8 @@ def mixtures(answer: Answer) -> str:
         "first = 1, second = 2, steps = 3, classes = 3": (1, 2, 3, 3),
         "first = 2, second = 2, steps = 2, classes = 3": (2, 2, 2, 3),
     }
-    why = """Each row sums to 1: a share of `first`, which falls from 1 to 0 in equal steps, and the
-        rest of `second`."""
+    why = """Each row sums to 1: a fraction of `first`, which falls from 1 to 0 in equal steps, and
+        the rest of `second`."""
     shapes = "One row per step, one column per class."
     probes.compare(answer, cases, mixed(), why, read=probes.tensor, shapes=shapes)
     return "Straight from one corner to the other, both ends included, and every row adds up to 1."
@@ -371,7 +371,7 @@ def softened_mixtures(*inputs):
 
 
 @mixtures.mistake("""This walks along the label's number, from 3 over 2 and 1 to 0. But classes are
-    names, not amounts: halfway between a 3 and a 1 lies no 2. Walk along the weights.""")
+    names, not amounts: there is no 2 halfway between a 3 and a 1. Walk along the weights.""")
 def by_number(first, second, steps, classes):
     return as_weights(torch.linspace(first, second, steps).round().long(), classes)
 
@@ -401,8 +401,8 @@ def balanced_labels(answer: Answer) -> str:
 
     first = draw(100, 10, 7)
     if torch.equal(first, first.sort().values) or torch.equal(first, torch.arange(100) % 10):
-        why = """Any few in a row should be a fair draw, and no place always hold the same class.
-            Shuffle."""
+        why = """Any few in a row should be a fair draw, and no place should always hold the same
+            class. Shuffle."""
         given = "n = 100, classes = 10, seed = 7"
         raise Wrong(given, "labels in order", "labels in random order", why)
     why = "Two tables with one seed should agree."
@@ -415,8 +415,9 @@ def balanced_labels(answer: Answer) -> str:
         counts = labels.bincount(minlength=classes)
         if counts.max() - counts.min() > 1:
             got = f"between {int(counts.min())} and {int(counts.max())} of a class"
-            why = """Drawn one by one, labels come unevenly, and what comes seldom is measured
-                badly. Deal them out as cards are dealt: count first, shuffle afterwards."""
+            why = """Drawn one by one, labels come unevenly, and a class that comes rarely is
+                measured badly. Deal them out as cards are dealt: count first, shuffle
+                afterwards."""
             raise Wrong(given, got, f"{n // classes} of each, or one more", why)
     return "Equal shares, whatever the remainder, in an order that only the seed knows."
 

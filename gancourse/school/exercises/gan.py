@@ -155,7 +155,7 @@ def latents(answer: Answer) -> str:
         swapped = " Number and size have changed places." if z.shape == (3, 6) else ""
         raise Wrong(given, z, "a tensor of shape (6, 3)", f"A row is one latent.{swapped}")
     probes.is_float32(z, given)
-    why = "Pictures of progress must show the same latents each time."
+    why = "Progress pictures must show the same latents each time."
     probes.own_stream(lambda seed: probes.array(answer(6, 3, seed)), "latents", why)
     check_normal(probes.array(answer(4096, 16, 3)).double(), "n = 4096, size = 16, seed = 3")
     return """N(0, 1) in every coordinate, the same for the same seed; no global random state was
@@ -165,8 +165,8 @@ def latents(answer: Answer) -> str:
 def check_normal(z: Tensor, given: str) -> None:
     """Raise `Wrong` unless the rows of (N, D) look like independent draws of N(0, 1)."""
     if len(z.unique(dim=0)) < len(z) or bool((z == z[:, :1]).all()):
-        why = """Each latent, and each coordinate of it, is drawn anew; else the generator makes
-            copies."""
+        why = """Each latent, and each coordinate of it, is drawn anew; otherwise the generator
+            makes copies."""
         raise Wrong(given, "latents that repeat themselves", f"{len(z)} different ones", why)
     if abs(average := z.mean().item()) > 0.02:
         uniform = " These numbers are uniform: none is below 0." if z.min() >= 0 else ""
@@ -454,8 +454,8 @@ def parzen(answer: Answer) -> str:
     """
     some, others = logits(0, 1, 2.5), logits(0.25, 2)
     cases = [(torch.zeros(1), torch.zeros(1), 1.0), (some, others, 0.5), (some, others, 2.0)]
-    why = """On every sample stands a Gaussian of width sigma; their mean is the density at a point;
-        its logarithm is averaged over the points."""
+    why = """Put a Gaussian of width sigma on every sample. Their mean is the density at a point,
+        whose logarithm is averaged over the points."""
     probes.compare(answer, cases, log_density, why)
     cases = [(logits(0, 1), logits(60), 1.0), (logits(0, 1), logits(0.5), 0.01)]
     why = """Far from every sample exp(-1740) rounds to 0, and log 0 is minus infinity, although the
@@ -496,7 +496,7 @@ def mean_of_logarithms(samples, points, sigma):
     return log_gaussians(samples, points, sigma).mean()
 
 
-@parzen.mistake("That is a sum over the points; asked is the mean for one point.")
+@parzen.mistake("That is a sum over the points; the mean per point is asked for.")
 def points_summed(samples, points, sigma):
     return len(points) * log_density(samples, points, sigma)
 
@@ -512,7 +512,7 @@ def without_the_two(samples, points, sigma):
     return log_density(samples, points, sigma / math.sqrt(2)) - math.log(2) / 2
 
 
-@parzen.mistake("Sigma is a deviation; here it is taken for a variance.")
+@parzen.mistake("Sigma is a standard deviation; here it is taken for a variance.")
 def sigma_as_variance(samples, points, sigma):
     return log_density(samples, points, math.sqrt(sigma))
 

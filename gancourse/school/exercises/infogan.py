@@ -83,7 +83,7 @@ def draw_codes(answer: Answer) -> str:
             why += " A category goes in one-hot, one column per value: 3 is not three times 1."
         raise Wrong(given, code, "a tensor of shape (6, 9)", why)
     probes.is_float32(code, given)
-    why = "Pictures of progress need the same codes each time."
+    why = "Progress pictures need the same codes each time."
     probes.own_stream(lambda seed: probes.array(answer(6, (4, 3), 2, seed)), "codes", why)
     given = "n = 6000, categories = (4, 3), continuous = 2, seed = 3"
     many = probes.array(answer(6000, (4, 3), 2, 3)).double()
@@ -122,7 +122,7 @@ def check_uniform(drawn: Tensor, given: str) -> None:
     centre, spread = drawn.mean().item(), drawn.std().item()
     seen = f"mean {centre:.2f}, deviation {spread:.2f}"
     if drawn.abs().max() > 1:
-        why = f"""Asked are numbers from -1 to 1, all equally likely. With {seen}, are these
+        why = f"""Numbers from -1 to 1 are asked for, all equally likely. With {seen}, are these
             Gaussian?"""
         if abs(centre + 1) < 0.1:
             why = """Two limits were handed to a function that takes a mean and a deviation: that
@@ -144,7 +144,7 @@ def check_uniform(drawn: Tensor, given: str) -> None:
 def check_independent(drawn: Tensor, given: str) -> None:
     """Raise `Wrong` if rows (N, 4 + 3 + 2) repeat each other or one code tells of another."""
     if len(drawn[:, 7:].unique(dim=0)) < len(drawn):
-        why = "Every picture gets a code of its own; else a batch trains one code at a time."
+        why = "Every picture gets a code of its own; otherwise a batch trains one code at a time."
         raise Wrong(given, "codes that repeat themselves", f"{len(drawn)} different ones", why)
     together, block = torch.corrcoef(drawn.T), whole(0, 0, 0, 0, 1, 1, 1, 2, 3)
     together[block[:, None] == block] = 0
@@ -338,7 +338,7 @@ def discriminator_turn(answer: Answer) -> str:
     given = f"two small networks, 8 real points, 8 latents with their codes, weight = {WEIGHT:.0f}"
     data = real, LATENT.clone(), CODES.clone(), WEIGHT
     check_turn(answer, "discriminator", generator, discriminator, data, loss, given)
-    return "Trunk, verdict and Q moved together in one step; Q was asked about made pictures only."
+    return "Trunk, verdict and Q moved in one step; Q was asked about generated pictures only."
 
 
 @exercise(
@@ -479,10 +479,10 @@ def matching(answer: Answer) -> str:
         )
         if found < most:
             right = f"{got[name].tolist()}: {found} pictures right"
-            why = "Another pairing has more pictures right. There are few enough to look at all."
+            why = "Another pairing has more pictures right. There are few enough to try them all."
             raise Wrong(name, right, f"{most} right", why, torch.cat([*got.values()]).double())
-    return """As many right as one-to-one names can have. Labels are only for naming: the finding
-        was done without them."""
+    return """No one-to-one naming gets more right. Labels are only for naming: the categories were
+        found without them."""
 
 
 def pairs(table: Tensor) -> tuple[Tensor, Tensor]:
@@ -511,7 +511,7 @@ def one_to_one(returned, given: str, size: int) -> Tensor:
     return mapping
 
 
-@matching.mistake("That is the category of each class; asked is the class of each category.")
+@matching.mistake("That is the category of each class; the class of each category is asked for.")
 def inverted(category, label):
     return codes.matched(category, label).argsort()
 

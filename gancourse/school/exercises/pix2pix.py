@@ -87,7 +87,7 @@ def distance_of_patches(layers):
     return math.prod(stride for _, stride in layers)
 
 
-@receptive_field.mistake("That is the number of pixels in the patch; asked is its side.")
+@receptive_field.mistake("That is the number of pixels in the patch; its side is asked for.")
 def area(layers):
     return field(layers) ** 2
 
@@ -107,14 +107,14 @@ def judge_input(answer: Answer) -> str:
         raise Wrong(given, f"shape {tuple(first.shape)}", "shape (2, 6, 4, 4)", why)
     for once, name, other in ((same[0], "input", "picture"), (same[1], "picture", "input")):
         if torch.equal(first, torch.cat([once, once], 1)):
-            why = f"The {name} stands there twice, and the {other} not at all."
+            why = f"The {name} is there twice, and the {other} not at all."
             raise Wrong(given, "the same three channels twice", "three of each", why)
     sizes = "Line art has one channel, a picture three. They need to agree in everything but that."
     cases = {given: same, "input (3, 1, 2, 2), picture (3, 3, 2, 2)": line_art}
     why = "First the channels of the input as they are, then those of the picture."
     shapes = "C channels of the input and D of the picture, whatever C and D are."
     probes.compare(about_sizes(answer, sizes), cases, pair, why, read=probes.tensor, shapes=shapes)
-    cut = "In the generator's turn the way back goes through the picture. Here it was cut."
+    cut = "In the generator's turn the gradient goes back through the picture. Here it was cut off."
     probes.compare_gradients(
         lambda picture, input: answer(input, picture),
         lambda picture, input: pair(input, picture),
@@ -212,9 +212,9 @@ def paying(
     return loss
 
 
-generator_loss.mistake("""The weight stands before the game, which would count a hundred times as
-    much as the target.""")(paying(lambda game, l1, weight: weight * game + l1))
-generator_loss.mistake("""Both terms are weighed. Then the weight changes the size of the loss,
+generator_loss.mistake("""The weight multiplies the game, which would count a hundred times as much
+    as the target.""")(paying(lambda game, l1, weight: weight * game + l1))
+generator_loss.mistake("""Both terms are weighted. Then the weight changes the size of the loss,
     which Adam does not even see, and not the balance of its terms.""")(
     paying(lambda game, l1, weight: weight * (game + l1))
 )
@@ -250,8 +250,8 @@ generator_loss.mistake("The absolute value is missing: too bright and too dark c
 generator_loss.mistake("It pays for being believed, as the discriminator does. Who wants what?")(
     paying(game=lambda u: softplus(u).mean())
 )
-generator_loss.mistake("""That is log(1 - D), flat where D is sure that a picture is made. Take -log
-    D.""")(paying(game=lambda u: -softplus(u).mean()))
+generator_loss.mistake("""That is log(1 - D), flat where D is sure that a picture is generated. Take
+    -log D.""")(paying(game=lambda u: -softplus(u).mean()))
 generator_loss.mistake(probes.SIGMOID_TWICE)(paying(game=lambda u: softplus(-u.sigmoid()).mean()))
 generator_loss.mistake("The verdicts are added up. Each logit judges one patch; take their mean.")(
     paying(game=lambda u: softplus(-u).sum())
@@ -292,7 +292,7 @@ def jitter(answer: Answer) -> str:
         got = f"corners in rows {rows}, columns {columns}"
         raise Wrong(given, got, f"0 to {room} in both", why)
     if len(corners) < (room + 1) ** 2:
-        why = "Row and column move together. Draw them apart, or most places are never seen."
+        why = "Row and column move together. Draw them separately, or most places are never seen."
         raise Wrong(given, f"{len(corners)} different places", f"{(room + 1) ** 2}", why)
     if not 0.44 <= (half := mirrored.double().mean().item()) <= 0.56:
         why = "Left and right are to be equally likely."
@@ -302,7 +302,7 @@ def jitter(answer: Answer) -> str:
         raise Wrong(given, got, "about 200 times each", "Every place is to be equally likely.")
     both = torch.cat([places, mirrored[:, None].long()], 1).unique(dim=0, return_counts=True)[1]
     if len(both) < 2 * len(corners) or both.min() < 55:
-        why = "Place and mirror hang together: one coin seems to decide both."
+        why = "Place and mirroring depend on each other: one coin seems to decide both."
         raise Wrong(given, "some places always mirrored, some never", "each place both ways", why)
     check_aligned(
         answer, *located(50, side), side, f"50 pairs of {side} x {side} px, side = {side}"
@@ -350,7 +350,7 @@ def check_aligned(
         raise Wrong(given, "pairs in another order, or twice", "pair i at place i", why)
     rows, columns = new_x[:, 0].div(GRID, rounding_mode="floor"), new_x[:, 0] % GRID
     if (rows[:, 0] > rows[:, -1]).any():
-        why = "Some pairs stand on their head. Faces and houses are mirrored left to right only."
+        why = "Some pairs are upside down. Faces and houses are mirrored left to right only."
         raise Wrong(given, "pictures upside down", "rows in their order", why)
     top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
     across = torch.arange(float(side))
@@ -437,9 +437,9 @@ def unet_forward(answer: Answer) -> str:
         equal."""
 
 
-unet_forward.mistake("No map was joined: all passes the bottleneck, and lines are lost there.")(
-    partial(walk_unet, joined=lambda i, blocks: False)
-)
+unet_forward.mistake(
+    "No map was joined: everything passes through the bottleneck, and lines are lost there."
+)(partial(walk_unet, joined=lambda i, blocks: False))
 unet_forward.mistake("""The encoder's map stands before the decoder's. A network would learn just as
     well, but trained weights expect the other order.""")(
     partial(walk_unet, join=lambda x, skip: pair(skip, x))
@@ -447,8 +447,8 @@ unet_forward.mistake("""The encoder's map stands before the decoder's. A network
 unet_forward.mistake("The bottleneck is joined to itself: the first block already gets that map.")(
     partial(walk_unet, joined=lambda i, blocks: True)
 )
-unet_forward.mistake("""The last block got no map: just the largest, which knows where every line
-    is.""")(partial(walk_unet, joined=lambda i, blocks: 0 < i < blocks - 1))
+unet_forward.mistake("""The last block got no map, although its map is the largest and knows where
+    every line is.""")(partial(walk_unet, joined=lambda i, blocks: 0 < i < blocks - 1))
 unet_forward.mistake(
     "The second block of the decoder got no map. Only the first has none to wait for."
 )(partial(walk_unet, joined=lambda i, blocks: i > 1))
@@ -576,7 +576,7 @@ spread.mistake("""That compares one picture with another. Compare each with itse
 spread.mistake("That is a sum over all pixels. Take the mean.")(
     of_opinions(lambda y: y.std(0).sum())
 )
-spread.mistake("That is the place where it is most in doubt; asked is the mean.")(
+spread.mistake("That is the place where it is most in doubt; the mean is asked for.")(
     of_opinions(lambda y: y.std(0).amax())
 )
 spread.mistake("That is the range, which grows with every seed; a deviation does not.")(
@@ -635,7 +635,7 @@ def where_there(score: Callable) -> Callable:
 
 
 class_iou.mistake("""That is the fraction of right pixels. On white paper nearly all are right
-    before anything is coloured; each class is to count alike.""")(
+    before anything is coloured; each class should count alike.""")(
     of_areas(lambda right, there, painted: right.sum() / there.sum())
 )
 class_iou.mistake("""That is the fraction of each class's pixels that were found. Painting
@@ -655,7 +655,7 @@ class_iou.mistake("""Intersections and unions are added over the classes first: 
     pixels, decides.""")(
     of_areas(lambda right, there, painted: right.sum() / (there + painted - right).sum())
 )
-class_iou.mistake("The classes are weighed by their size: the paper decides again.")(
+class_iou.mistake("The classes are weighted by their size: the paper decides again.")(
     of_areas(
         lambda right, there, painted: (
             there * (right / (there + painted - right)).nan_to_num() / there.sum()
@@ -718,8 +718,10 @@ learning_rate.mistake("There is a jump halfway: the line should begin where the 
 learning_rate.mistake("In the first half this is more than the rate, twice as much at the start.")(
     rate(lambda t: 2 - 2 * t)
 )
-learning_rate.mistake("The rate is halved once. Asked is a line down to 0.")(late(lambda t: 0.5))
-learning_rate.mistake("The rate drops once. Asked is a line down to 0.")(late(lambda t: 0.1))
+learning_rate.mistake("The rate is halved once. A line down to 0 is asked for.")(
+    late(lambda t: 0.5)
+)
+learning_rate.mistake("The rate drops once. A line down to 0 is asked for.")(late(lambda t: 0.1))
 learning_rate.mistake("The rate drops to 0: the second half of the run would change nothing.")(
     late(lambda t: 0)
 )

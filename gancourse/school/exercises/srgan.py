@@ -186,8 +186,8 @@ degrade.mistake("""The weights are bicubic but reach two pixels of the large pic
 )
 degrade.mistake("""Four neighbours decide, whatever the scale: that is bilinear, with antialiasing
     off.""")(degraded(resized(mode="bilinear")))
-degrade.mistake("""The corners of both pictures were put on each other, and antialiasing is off. The
-    pictures are shifted against each other, most in their corners.""")(
+degrade.mistake("""The corners of both pictures were aligned, and antialiasing is off. The pictures
+    are shifted against each other, most in their corners.""")(
     degraded(resized(mode="bicubic", align_corners=True))
 )
 degrade.mistake("""That is the mean of each square: softer than bicubic, and not what the papers'
@@ -291,7 +291,7 @@ psnr.mistake("The natural logarithm is taken; a decibel is a tenth of a power of
 )
 psnr.mistake("""That is twice as many decibels: 20 belongs to the root of the error, 10 to the
     square.""")(scored(fold=lambda d: 2 * decibels(d.square().mean((1, 2, 3))).mean()))
-psnr.mistake("The error is the absolute one; the M and the S of MSE are mean and squared.")(
+psnr.mistake("The error is the absolute one; the S of MSE stands for squared.")(
     scored(fold=lambda d: decibels(d.abs().mean((1, 2, 3)).square()).mean())
 )
 psnr.mistake("That is the mean squared error itself; decibels are asked for.")(
@@ -351,8 +351,8 @@ def perceptual_loss(answer: Answer) -> str:
     cases = {given: (made, true), "the same two, swapped": (true, made)}
     probes.compare(asked, cases, truth, why, read=probes.number)
     cut = """The number is right, and nothing can learn from it: the way back to the made picture
-        was cut (detach, no_grad, .item() or a new tensor made of the number). Frozen are the
-        weights; a gradient passes through them to the picture."""
+        was cut (detach, no_grad, .item() or a new tensor made of the number). Only the weights are
+        frozen; a gradient passes through them to the picture."""
     why = "The value is right, the slope is not: does all of it depend on the made picture?"
     probes.compare_gradients(asked, truth, (made, true), why, given=given, cut=cut)
     network, leaf = freshly_loaded(), made.clone().requires_grad_()
@@ -406,8 +406,8 @@ perceptual_loss.mistake("""Mean and deviation are those of photos in [0, 1], and
 perceptual_loss.mistake(
     """The network gets numbers up to 255. Its weights expect about -2 to 2."""
 )(perceiving(lambda x: 127.5 * (x + 1)))
-NOT_ALIKE = """The two pictures are prepared differently, so that even a perfect one would pay. Both
-    go the same way."""
+NOT_ALIKE = """The two pictures are prepared differently, so that even a perfect one would pay.
+    Prepare both alike."""
 perceptual_loss.mistake(NOT_ALIKE)(perceiving(imagenet, other=lambda x: x))
 perceptual_loss.mistake(NOT_ALIKE)(perceiving(lambda x: x, other=imagenet))
 perceptual_loss.mistake("""Mean and deviation have changed places.""")(
@@ -486,8 +486,8 @@ def between(answer: Answer) -> str:
     why = "Every number of the third network lies between its two, and one share says where."
     shapes = "The third network is of the same build as the two."
     probes.compare(asked, cases, truth, why, read=probes.tensor, shapes=shapes)
-    return """One network with a slider, at the cost of one. That all points on the way are networks
-        that work is no law: the second has to have started from the first."""
+    return """One network with a slider, at the cost of one. Not every two networks have working
+        networks between them; these do, because the second started from the first."""
 
 
 def check_own_weights(third: nn.Module, ends: tuple[nn.Module, ...], given: str) -> None:
@@ -523,8 +523,8 @@ between.mistake("""BatchNorm's averages are those of the first network. They are
     yet belong to the weights: each layer would be normalised for maps that it no longer gets.""")(
     blended(buffers=lambda a, b, share: a)
 )
-between.mistake("""BatchNorm's averages are those of the second network. They lie between, like
-    everything else.""")(blended(buffers=lambda a, b, share: b))
+between.mistake("""BatchNorm's averages are those of the second network. They should lie in between,
+    like everything else.""")(blended(buffers=lambda a, b, share: b))
 between.mistake("The share is counted from the second network: 0 is to give the first one.")(
     blended(*[lambda a, b, share: torch.lerp(b, a, share)] * 2)
 )
@@ -536,7 +536,7 @@ between.mistake("""The second network's weights are added to the first one's who
 between.mistake("That is the first network, whatever the share.")(
     blended(*[lambda a, b, share: a] * 2)
 )
-between.mistake("That is one of the two networks, the nearer one; asked is one between them.")(
+between.mistake("That is one of the two networks, the nearer one; one between them is asked for.")(
     blended(*[lambda a, b, share: b if share >= 0.5 else a] * 2)
 )
 

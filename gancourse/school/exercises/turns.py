@@ -62,8 +62,8 @@ class Watch:
             return
         else:
             state = "in eval mode" if sum(modes) < sum(self.modes) else "in train mode"
-        why = f"""The next turn finds the {self.name} so, and nobody will look for the cause here.
-            Leave it as you found it."""
+        why = f"""The next turn finds the {self.name} like this, and nobody will look for the cause
+            here. Leave it as you found it."""
         raise Wrong(given, f"the {self.name} was left {state}", "as it was before", why)
 
 
@@ -122,7 +122,7 @@ def check_turn(
         raise NotDone(f"The {player.name} did not move. {WRITE_IT}")
     if other.reached and other.name == "generator":
         why = """The generator is not playing, yet a gradient went back through it: half of the work
-            was in vain, and its own turn may start with a gradient that belongs to nobody. Where
+            was wasted, and its own turn may start with a gradient that belongs to nobody. Where
             should the way back end?"""
         raise Wrong(given, "gradients in the generator", "none: in this turn fakes are data", why)
     if moved := other.moved():

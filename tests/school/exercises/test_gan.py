@@ -256,7 +256,7 @@ def not_detached(generator, discriminator, optimizer, real, z):
     optimizer.step()
 
 
-@wrong(check.discriminator_step, "gradients in the generator", "in vain")
+@wrong(check.discriminator_step, "gradients in the generator", "wasted")
 def cleared_afterwards(generator, discriminator, optimizer, real, z):
     not_detached(generator, discriminator, optimizer, real, z)
     generator.zero_grad()

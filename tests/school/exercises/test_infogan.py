@@ -347,7 +347,7 @@ right(check.matching)(lambda category, label: dict(enumerate(hungarian(category,
 wrong(check.matching, "one name", "says nothing")(
     lambda category, label: counts(category, label).argmax(1)
 )
-wrong(check.matching, "few enough to look at all")(
+wrong(check.matching, "few enough to try them all")(
     lambda category, label: hungarian(category, label, sign=1)
 )
 wrong(check.matching, "class of each category, in order")(

@@ -82,7 +82,7 @@ wrong(check.judge_input, "at the seam only")(lambda input, picture: torch.cat([i
 wrong(check.judge_input, "input is missing")(lambda input, picture: picture)
 wrong(check.judge_input, "picture is missing")(lambda input, picture: input)
 wrong(check.judge_input, "cannot be told apart")(lambda input, picture: input + picture)
-wrong(check.judge_input, "input stands there twice")(
+wrong(check.judge_input, "input is there twice")(
     lambda input, picture: torch.cat([input, input], 1)
 )
 wrong(check.judge_input, "Here it was cut")(
@@ -237,7 +237,7 @@ wrong(check.jitter, "stay what they are")(
 )
 
 
-@wrong(check.jitter, "stand on their head")
+@wrong(check.jitter, "are upside down")
 def upside_down(input, target, side):
     both = mirrored(torch.cat([input, target], 1)[..., :side, :side], 2)
     return both[:, :1], both[:, 1:]

@@ -210,7 +210,7 @@ def of_features(fold, prepare=normalised):
 wrong(check.perceptual_loss, "new tensor made of the number")(
     of_features(lambda a, b: torch.tensor(F.mse_loss(a, b).item()))
 )
-wrong(check.perceptual_loss, "Frozen are the weights")(
+wrong(check.perceptual_loss, "Only the weights are frozen")(
     of_features(lambda a, b: F.mse_loss(a.detach(), b))
 )
 wrong(check.perceptual_loss, "slope is not")(
@@ -220,7 +220,7 @@ wrong(check.perceptual_loss, "brought to the range")(of_features(lambda a, b: F.
 wrong(check.perceptual_loss, "half of it")(of_features(lambda a, b: F.mse_loss(a, b) / 2))
 
 
-@wrong(check.perceptual_loss, "Frozen are the weights")
+@wrong(check.perceptual_loss, "Only the weights are frozen")
 @torch.no_grad()
 def without_gradients(network, made, true):
     return usual_perceptual_loss(network, made, true)
