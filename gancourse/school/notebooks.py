@@ -95,15 +95,15 @@ def keep(folder: Path) -> dict[str, Path]:
         CourseError: there is no such notebook, it made none of the published models, or as `kept`
             does.
     """
-    published = {run: executed.made_of(run) for run in executed.runs_in(folder)}
-    runs = [run for run, names in published.items() if names]
+    published = {each: executed.made_of(each) for each in executed.runs_in(folder)}
+    runs = [each for each, names in published.items() if names]
     if not runs:
         raise CourseError(
             f"{folder}: holds no run whose weights are published; publish it first, with "
             "`gancourse publish NAME RUN`, which keeps the notebook as well."
         )
     made, chapter = kept(folder / executed.NAME, runs)
-    names = [name for run in runs for name in published[run]]
+    names = [name for each in runs for name in published[each]]
     return dict.fromkeys(names, executed.keep(made, chapter, names))
 
 
@@ -121,8 +121,8 @@ def kept(path: Path, runs: Sequence[Path]) -> tuple[NotebookNode, str]:
             (see `jupyter`) or made small (see `shrinking.small`).
     """
     notebook = read(path)
-    for run in runs:
-        executed.check(notebook, path, run)
+    for folder in runs:
+        executed.check(notebook, path, folder)
     chapter = read_json(runs[0] / "config.json")["chapter"]
     page = Page.of(source_of(chapter))
     try:

@@ -13,11 +13,12 @@ from nbformat.v4 import new_code_cell, new_output
 
 from gancourse import models
 from gancourse.chapters import gan
+from gancourse.cli.publishing import publish
 from gancourse.data.sources import Pictures
 from gancourse.files import CourseError, read_json
 from gancourse.press import dossier, executed, publishing, running
 from gancourse.school import lesson, notebooks
-from tests.press.test_shrinking import executed as notebook_run_in
+from tests.executed import executed as notebook_run_in
 
 DIGITS = Pictures({"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}, "digits", "made", "CC0")
 PARAMETERS = 'scale: str = "auto"  # scale\nseed: int = 0  # seed\nform: str = "dcgan"  # form'
@@ -30,11 +31,11 @@ def train(folder: Path, *, seed: int = 0, **changes) -> Path:
     return folder
 
 
-def write(folder: Path, *outputs, **given) -> Path:
+def write(place: Path, *outputs, **given) -> Path:
     """The notebook that `gancourse run` would have left in a folder."""
-    made = notebook_run_in(*outputs, **{"folder": str(folder), "data_root": "", **given})
+    made = notebook_run_in(*outputs, **{"folder": str(place), "data_root": "", **given})
     made.cells[1].source = PARAMETERS
-    path = folder / executed.NAME
+    path = place / executed.NAME
     nbformat.write(made, path)
     return path
 
@@ -233,28 +234,24 @@ def scored(repository, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["beside", "given"])
-def test_publishing_keeps_the_notebook_that_made_the_run(scored, runs, gancourse, how):
-    path = write(runs[0].parent)
-    option = []
+def test_publishing_keeps_the_notebook_that_made_the_run(scored, runs, how):
+    path, given = write(runs[0].parent), None
     if how == "given":
-        path = path.rename(scored / "mine.ipynb")
-        option = ["--notebook", path]
-    status, _, err = gancourse("publish", "tiny", runs[0], *option)
-    assert status == 0, err
+        path = given = path.rename(scored / "mine.ipynb")
+    publish("tiny", [runs[0]], notebook=given)
     pointer = read_json(scored / "runs" / "tiny" / "notebook.json")
     assert (scored / "runs" / "notebooks" / pointer["file"]).is_file()
     path.unlink()
-    status, _, err = gancourse("publish", "tiny", runs[0])
-    assert status == 0, err
+    publish("tiny", [runs[0]])
     assert not (scored / "runs" / "tiny" / "notebook.json").exists(), "it was the old run's"
     assert not list((scored / "runs" / "notebooks").iterdir())
 
 
-def test_publishing_with_the_notebook_of_another_run_writes_nothing(scored, runs, gancourse):
+def test_publishing_with_the_notebook_of_another_run_writes_nothing(scored, runs):
     write(runs[0].parent, seed=3)
-    status, _, err = gancourse("publish", "tiny", runs[0])
-    assert status == 1 and "seed=3, and" in err
-    assert not list((scored / "runs").glob("*")) and not (scored / "data").exists()
+    with pytest.raises(CourseError, match="seed=3, and"):
+        publish("tiny", [runs[0]])
+    assert not (scored / "runs").exists() and not (scored / "data").exists()
 
 
 # --- what the repository holds ---
