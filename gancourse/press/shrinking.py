@@ -102,12 +102,15 @@ def papermill_of(notebook: NotebookNode, places: Mapping[str, str]) -> dict:
 
 
 def times(notebook: NotebookNode) -> tuple[datetime | None, datetime | None]:
-    """When the first cell began and the last one ended, or None twice."""
-    found = sorted(
-        datetime.fromisoformat(value)
-        for cell in notebook.cells
-        for value in cell.metadata.get("execution", {}).values()
-    )
+    """When the first cell began and the last one ended, or None twice.
+
+    By papermill's note, or else by what nbclient wrote into the cells.
+    """
+    note = notebook.metadata.get("papermill", {})
+    texts = [note[key] for key in ("start_time", "end_time") if note.get(key)] or [
+        value for cell in notebook.cells for value in cell.metadata.get("execution", {}).values()
+    ]
+    found = sorted(map(datetime.fromisoformat, texts))
     return (found[0], found[-1]) if found else (None, None)
 
 

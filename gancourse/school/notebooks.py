@@ -125,6 +125,10 @@ def kept(path: Path, runs: Sequence[Path]) -> tuple[NotebookNode, str]:
         executed.check(notebook, path, folder)
     chapter = read_json(runs[0] / "config.json")["chapter"]
     page = Page.of(source_of(chapter))
+    began, ended = shrinking.times(notebook)
+    if began:  # noted now, for the cells of solutions take their times with them
+        when = {"start_time": began.isoformat(), "end_time": ended.isoformat()}
+        notebook.metadata["papermill"] |= when
     try:
         told = retold(notebook, page, keep=True, words=executed_words(notebook, page))
         refuse_open(notebook, told)

@@ -189,6 +189,18 @@ def test_keeping_adds_the_notebook_to_every_published_model_of_a_folder(reposito
     assert str(repository) not in path.read_text() and str(runs[0].parent) not in path.read_text()
 
 
+def test_the_time_of_folded_solutions_counts(repository, runs):
+    put_on_the_shelf("first", runs[0])
+    path = write(runs[0].parent)
+    made = running.read(path)
+    when = {"shell.execute_reply": "2026-03-01T10:02:00Z"}
+    tagged = {"tags": ["solution"], "execution": when}
+    made.cells.append(new_code_cell("answer = 42", execution_count=4, metadata=tagged))
+    nbformat.write(made, path)
+    small, _ = notebooks.kept(path, runs[:1])
+    assert small.metadata.papermill.duration == 119.5 and "in 120 seconds" in small.cells[1].source
+
+
 def test_nothing_is_kept_for_a_run_that_is_not_published(repository, runs):
     put_on_the_shelf("first", runs[0])
     write(runs[1].parent, seed=1)
