@@ -32,6 +32,17 @@ def refresh(
 
 
 @app.command()
+def keep(
+    folder: Annotated[Path, typer.Argument(help="A folder that `gancourse run` filled.")],
+) -> None:
+    """Keep the executed notebook of a run for the published models that it made."""
+    from gancourse.school import notebooks
+
+    for name, path in notebooks.keep(folder).items():
+        typer.echo(f"{name}: {path}")
+
+
+@app.command()
 def jupyter(paths: Notebooks, to: Folder = Path("_build/jupyter")) -> None:
     """Write copies for Colab and Jupyter: in plain Markdown, with solutions folded."""
     copies(paths, "jupyter", to)

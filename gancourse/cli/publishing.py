@@ -58,13 +58,29 @@ def publish(
     ],
     data_root: Root = None,
     n: Annotated[int, typer.Option("-n", min=100, help="Samples to measure.")] = 10_000,
+    notebook: Annotated[
+        Path | None,
+        typer.Option(
+            help="The executed notebook that made the first run. Default: the one that "
+            "`gancourse run` left beside it, if it made the run."
+        ),
+    ] = None,
 ) -> None:
-    """Measure runs of one recipe, and put weights, card, dossier and film into this checkout."""
+    """Measure runs of one recipe, and put weights, card, dossier, film and the executed notebook
+    into this checkout.
+    """
     import json
 
+    from gancourse.press import executed
+    from gancourse.press.publishing import finished
     from gancourse.press.publishing import publish as into_this_checkout
+    from gancourse.school import notebooks
 
-    scores = into_this_checkout(name, folders, root=data_root, n=n)
+    first, made = folders[0], None
+    if path := notebook or executed.beside(first):
+        finished(first)  # what is missing is said of the run, not of its notebook
+        made, _ = notebooks.kept(path, [first])
+    scores = into_this_checkout(name, folders, root=data_root, n=n, notebook=made)
     typer.echo(json.dumps(scores["median"], indent=2))
 
 

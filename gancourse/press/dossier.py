@@ -4,6 +4,7 @@ runs/<name>/
     scores.json       the protocol's numbers, a row per seed, and their medians
     config.json, environment.json, summary.json, metrics.jsonl   of the first seed's run
     film.webp, film-still.png, samples.png
+    notebook.json     which of runs/notebooks made it, if a notebook did (see `executed`)
     table.md          the scores as the book shows them
 runs/LEDGER.md        a line per model: what was trained, on what, and what is still wanted
 data/weights/<name>/README.md   the model's card
@@ -22,6 +23,7 @@ from gancourse.evaluation import Column
 from gancourse.files import BUNDLED, DOSSIERS, read_json, sha256, write_text
 from gancourse.recipe import Recipe, spell
 
+POINTER = "notebook.json"
 HEADS = ("model", "chapter", "recipe", "made on", "minutes", "seeds", "median score", "wanted")
 
 
@@ -52,6 +54,12 @@ class Dossier:
     @cached_property
     def scores(self) -> dict:
         return read_json(self.folder / "scores.json")
+
+    @cached_property
+    def notebook(self) -> dict | None:
+        """The executed notebook that made the run: file, scale, when it began, and its seconds."""
+        path = self.folder / POINTER
+        return read_json(path) if path.is_file() else None
 
     @property
     def protocol(self):

@@ -13,6 +13,7 @@ is the median of one score, formatted as in its table. No page can disagree with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from docutils import nodes
@@ -21,7 +22,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from gancourse.files import CourseError, replacing, sha256, write_text
 from gancourse.models import published
-from gancourse.press.dossier import Dossier
+from gancourse.press.dossier import POINTER, Dossier, markdown
+from gancourse.press.executed import KEPT
 from gancourse.show.plots import NOT_CURVES, curves
 from gancourse.show.style import LINES
 from gancourse.training import read_metrics
@@ -65,9 +67,7 @@ def score(text: str) -> str:
 
 def text_of(run: Dossier, charts: Mapping[str, str]) -> str:
     """A run in Markdown; `charts`: player -> where the curves of its loss lie."""
-    made, summary, name = run.environment, run.summary, run.name
-    versions = ", ".join(f"{package} {number}" for package, number in made["packages"].items())
-    memory = f"{summary['peak_memory'] / 2**20:,.0f} MiB of memory at most"
+    name = run.name
     wanted = f" Still wanted: {run.wanted}." if run.wanted else ""
     losses = "\n".join(
         f"""```{{figure}} /{picture}
@@ -78,8 +78,7 @@ The {player}'s loss, term by term, as weighted.
 """
         for player, picture in charts.items()
     )
-    speed = f"{summary['images_per_second']:,.0f} samples a second"
-    return f"""{run.length} in {run.minutes} minutes on {run.hardware}: {speed}, {memory}.{wanted}
+    return f"""{run.length} in {run.minutes} minutes on {run.hardware}.{wanted}
 
 ```{{figure}} /runs/{name}/film.webp
 :alt: A film of the training of {name}: the same sheet of samples after more and more steps.
@@ -93,10 +92,47 @@ What `{name}` drew while it learned.
 
 {run.protocol.sentence(run.scores["seeds"][0])}
 
-`{run.command}` trains it again. The run had Python {made["python"]}, {versions}. Its
-[card]({CARDS}/{name}/README.md) says what it cannot do, and its [dossier]({RUNS}/{name}) holds
-every number of this page.
+{made_on(run)}
+
+`{run.command}` trains it again. {notebook_of(run)}Its [card]({CARDS}/{name}/README.md) says what it
+cannot do, and its [dossier]({RUNS}/{name}) holds every number of this page.
 """
+
+
+def made_on(run: Dossier) -> str:
+    """How long a run took, and on what, as a table in Markdown."""
+    made, summary = run.environment, run.summary
+    packages = (f"{package} {number}" for package, number in made["packages"].items())
+    cuda = [f"CUDA {made['cuda']}"] if made["cuda"] else []
+    rows = {
+        "Time": f"{summary['seconds']:,.0f} seconds",
+        "Speed": f"{summary['images_per_second']:,.0f} samples per second",
+        "Peak memory": f"{summary['peak_memory'] / 2**20:,.0f} MiB",
+        "Machine": f"{made['device']}, {made['system']}",
+        "CPU threads": f"{made['threads']}",
+        "Precision": "float32" if made["precision"] == "no" else made["precision"],
+        "Software": ", ".join([f"Python {made['python']}", *packages, *cuda]),
+    }
+    return markdown(["The run", ""], rows.items())
+
+
+def notebook_of(run: Dossier) -> str:
+    """Where the executed notebook of a run is, as sentences that end in a blank; "" without one."""
+    made = run.notebook
+    if made is None:
+        return ""
+    file, words = made["file"], ""
+    if made["began"]:
+        words = f" on {datetime.fromisoformat(made['began']):%d %B %Y}"
+        if made["seconds"] < run.summary["seconds"]:
+            words += (
+                f" in {made['seconds']:,.0f} seconds, going on from checkpoints that an earlier "
+                "call had left"
+            )
+    return (
+        f"The chapter's notebook, executed at scale {made['scale']}{words}, is [on GitHub]"
+        f"({RUNS}/{KEPT}/{file}); {{download}}`download it </runs/{KEPT}/{file}>`. "
+    )
 
 
 def draw(run: Dossier, folder: Path) -> dict[str, str]:
@@ -128,7 +164,8 @@ class DossierOf(SphinxDirective):
         lines = StringList(text_of(run, charts).splitlines(), source=run.name)
         node = nodes.container()
         self.state.nested_parse(lines, self.content_offset, node)
-        self.env.note_dependency(str(run.folder / "scores.json"))
+        for file in ("scores.json", POINTER):
+            self.env.note_dependency(str(run.folder / file))
         return node.children
 
 

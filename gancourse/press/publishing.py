@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nbformat import NotebookNode
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -29,6 +30,7 @@ from gancourse.files import (
     write_text,
 )
 from gancourse.game import Game, fingerprint
+from gancourse.press import executed
 from gancourse.press.dossier import Dossier, ledger
 from gancourse.recipe import Recipe
 from gancourse.show.films import film_of_run
@@ -47,10 +49,12 @@ def publish(
     root: str | Path | None = None,
     n: int = 10_000,
     also: Sequence[str] = (),
+    notebook: NotebookNode | None = None,
 ) -> dict:
     """Score a model's runs, one folder per seed, and publish the first of them.
 
-    Its weights go to data/weights, its dossier to runs/.
+    Its weights go to data/weights, its dossier to runs/, and the notebook that made it to
+    runs/notebooks.
 
     Args:
         name: of the model: lower-case letters, digits and dashes.
@@ -58,6 +62,8 @@ def publish(
         root: folder of the full data sets (default: see `gancourse.data.load`).
         n: samples that are measured.
         also: networks to publish besides those that drawing needs, such as "discriminator".
+        notebook: the executed notebook that made the first run, checked and made small (see
+            `executed` and `shrinking`); None if no notebook did.
 
     Returns:
         {"median": {score: value}, "seeds": [a result of `evaluate` per seed]}.
@@ -88,6 +94,7 @@ def publish(
     with replacing(dossier.shelf / "model.safetensors") as temporary:
         save_file(stored_tensors(games[0], also), temporary)
     shutil.copyfile(first / "config.json", dossier.shelf / "config.json")
+    executed.keep(notebook, config.chapter, [name])
     dossier.write_pages()
     write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
     write_text(DOSSIERS / "LEDGER.md", ledger())

@@ -6,6 +6,7 @@ written for the book, in MyST; every copy is in plain Markdown (see `plain`):
     jupyter   for Colab, Jupyter and GitHub: everything, with solutions folded
     student   to hand out: no solutions and no outputs
     solved    what a perfect student hands in
+    kept      of a published run: everything, with solutions folded, and small
 
 Tags say what a code cell is:
 
@@ -21,13 +22,16 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from gancourse.files import CourseError
+from gancourse.files import CourseError, read_json
+from gancourse.press import executed, shrinking
 from gancourse.press.running import ANSI, read, run, with_plain_line_ends, write
+from gancourse.press.running import notebook as source_of
 from gancourse.school import guards, plain
 from gancourse.school.book import Page
 from gancourse.school.guards import tags
@@ -78,6 +82,76 @@ def without_progress(output: NotebookNode) -> NotebookNode | None:
     return NotebookNode({**output, "text": "\n".join(kept) + "\n"}) if kept else None
 
 
+def keep(folder: Path) -> dict[str, Path]:
+    """Keep the executed notebook in a folder for the published models that it made.
+
+    Args:
+        folder: that `gancourse run` filled.
+
+    Returns:
+        The models' names -> where the notebook of each is kept.
+
+    Raises:
+        CourseError: there is no such notebook, it made none of the published models, or as `kept`
+            does.
+    """
+    published = {each: executed.made_of(each) for each in executed.runs_in(folder)}
+    runs = [each for each, names in published.items() if names]
+    if not runs:
+        raise CourseError(
+            f"{folder}: holds no run whose weights are published; publish it first, with "
+            "`gancourse publish NAME RUN`, which keeps the notebook as well."
+        )
+    made, chapter = kept(folder / executed.NAME, runs)
+    names = [name for each in runs for name in published[each]]
+    return dict.fromkeys(names, executed.keep(made, chapter, names))
+
+
+def kept(path: Path, runs: Sequence[Path]) -> tuple[NotebookNode, str]:
+    """(copy, chapter): an executed notebook as the repository keeps it for runs that it made.
+
+    In plain Markdown, with solutions folded, as `jupyter` makes it, and small.
+
+    Args:
+        path: the notebook as `gancourse run` left it.
+        runs: their folders.
+
+    Raises:
+        CourseError: it did not make one of the runs (see `executed.check`), or it cannot be copied
+            (see `jupyter`) or made small (see `shrinking.small`).
+    """
+    notebook = read(path)
+    for folder in runs:
+        executed.check(notebook, path, folder)
+    chapter = read_json(runs[0] / "config.json")["chapter"]
+    page = Page.of(source_of(chapter))
+    began, ended = shrinking.times(notebook)
+    if began:  # noted now, for the cells of solutions take their times with them
+        when = {"start_time": began.isoformat(), "end_time": ended.isoformat()}
+        notebook.metadata["papermill"] |= when
+    try:
+        told = retold(notebook, page, keep=True, words=executed_words(notebook, page))
+        refuse_open(notebook, told)
+        return shrinking.small(told), chapter
+    except CourseError as error:
+        raise CourseError(f"{path}: {error}") from error
+
+
+def executed_words(notebook: NotebookNode, page: Page) -> str:
+    """What an executed notebook says of itself."""
+    began, ended = shrinking.times(notebook)
+    when = (
+        f" on {began:%d %B %Y}, in {(ended - began).total_seconds():,.0f} seconds" if began else ""
+    )
+    return (
+        f"This is [a chapter of the book]({page.url}) as `gancourse run` executed it{when}. A run "
+        "that was stopped goes on from its checkpoints; its dossier says how long its training "
+        "took. To lie in the repository, the notebook was made small: pictures are at most "
+        f"{shrinking.LEVELS[0][0]} pixels wide, widgets and long results are left out where a "
+        "line says so, solutions are folded, and RUN, DATA and … stand for folders of the machine."
+    )
+
+
 def jupyter(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
     """A copy for Colab, Jupyter and GitHub: plain Markdown, and solutions folded.
 
@@ -93,12 +167,17 @@ def jupyter(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
             or one is left to be seen.
     """
     made = retold(tidy(notebook), page or Page(), keep=True)
+    refuse_open(notebook, made)
+    return made
+
+
+def refuse_open(notebook: NotebookNode, made: NotebookNode) -> None:
+    """Raise a CourseError if a copy shows a solution at once."""
     if found := guards.unfolded(notebook, made):
         raise CourseError(
             f"{found[0]!r} would show a solution; move it between {{solution-start}} and "
             "{solution-end}, or tag its cell `solution`."
         )
-    return made
 
 
 def student(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
@@ -122,11 +201,12 @@ def student(notebook: NotebookNode, page: Page | None = None) -> NotebookNode:
     return made
 
 
-def retold(notebook: NotebookNode, page: Page, keep: bool) -> NotebookNode:
+def retold(notebook: NotebookNode, page: Page, keep: bool, words: str = "") -> NotebookNode:
     """The notebook in plain Markdown.
 
     Args:
         keep: fold the solutions; or leave them out.
+        words: what kind of copy this is, for its second cell; by default those of `about`.
 
     Raises:
         CourseError: something has no plain form, MyST is left, or half a solution stands there.
@@ -163,7 +243,7 @@ def retold(notebook: NotebookNode, page: Page, keep: bool) -> NotebookNode:
     if not keep:
         cells = [cell for cell in cells if not cell.metadata.pop("folded", False)]
     if page.name:
-        cells.insert(1, about(page, keep))
+        cells.insert(1, new_markdown_cell(f"*{words or about(page, keep)}*", id="about-this-copy"))
     for cell in cells:
         cell.metadata.pop("folded", None)
     made.cells = cells
@@ -231,14 +311,13 @@ def shown(cell: NotebookNode, page: Page) -> list[NotebookNode]:
     return cells
 
 
-def about(page: Page, keep: bool) -> NotebookNode:
-    """The cell that says what kind of copy this is."""
+def about(page: Page, keep: bool) -> str:
+    """What kind of copy this is, in words."""
     solutions = "solutions are folded under their exercises" if keep else "it has no solutions"
-    return new_markdown_cell(
-        f"*This is [a chapter of the book]({page.url}) as a notebook for Colab and Jupyter; "
+    return (
+        f"This is [a chapter of the book]({page.url}) as a notebook for Colab and Jupyter; "
         f"{solutions}. Figures that run in the book's page are still pictures here. In Colab, "
-        "switch the GPU on before you run the first cell: Runtime → Change runtime type.*",
-        id="about-this-copy",
+        "switch the GPU on before you run the first cell: Runtime → Change runtime type."
     )
 
 

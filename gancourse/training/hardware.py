@@ -139,14 +139,27 @@ def peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def processor() -> str:
+    """The CPU's name as the system says it: on Linux, platform.processor() gives no more than
+    x86_64.
+    """
+    if CPUINFO.is_file():
+        for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, name = line.partition(":")
+            if key.strip() == "model name" and name.strip():
+                return " ".join(name.split())
+    return platform.processor() or platform.machine()
+
+
 def describe(handle: Accelerator) -> dict:
     """Device, precision, threads and versions, for a run's environment.json."""
     device = handle.device
     cuda = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device)
-        if cuda
-        else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device) if cuda else processor(),
         "kind": device.type,
         "processes": handle.num_processes,
         "precision": handle.mixed_precision,

@@ -50,7 +50,31 @@ def test_a_page_says_how_a_run_was_made_and_what_it_scored(name):
     text = pages.text_of(run, {"generator": "curves.png"})
     for part in (run.length, run.table(), run.command, f"/runs/{name}/film.webp", "/curves.png"):
         assert part in text
+    seconds, memory = run.summary["seconds"], run.summary["peak_memory"] / 2**20
+    for part in (f"| Time | {seconds:,.0f} seconds |", f"| Peak memory | {memory:,.0f} MiB |"):
+        assert part in text
+    assert f"Python {run.environment['python']}, torch" in text
+    assert ("The chapter's notebook, executed" in text) == bool(run.notebook)
     assert ("Still wanted" in text) == bool(run.wanted)
+
+
+@pytest.mark.parametrize(
+    ("began", "seconds", "words"),
+    [
+        ("2026-03-01T10:00:00+00:00", 1e9, "at scale full on 01 March 2026, is"),
+        ("2026-03-01T10:00:00+00:00", 20, "March 2026 in 20 seconds, going on from checkpoints"),
+        (None, None, "at scale full, is"),
+    ],
+)
+def test_a_page_leads_to_the_executed_notebook(began, seconds, words):
+    run = Dossier("gan")
+    run.notebook = {"file": "gan-1.ipynb", "scale": "full", "began": began, "seconds": seconds}
+    text = pages.text_of(run, {})
+    assert words in text
+    assert f"[on GitHub]({pages.RUNS}/notebooks/gan-1.ipynb)" in text
+    assert "{download}`download it </runs/notebooks/gan-1.ipynb>`" in text
+    run.notebook = None
+    assert "executed" not in pages.text_of(run, {})
 
 
 def test_curves_are_drawn_once_and_again_when_the_run_is_another(tmp_path, monkeypatch):

@@ -55,6 +55,17 @@ def test_a_device_may_be_given_in_any_of_torchs_ways(device):
     assert hardware.accelerator(device).device == torch.device("cpu")
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [("processor\t: 0\nmodel name\t: Some  CPU @ 2 GHz\n", "Some CPU @ 2 GHz"), ("x: y\n", "arm")],
+)
+def test_the_processor_is_called_what_the_system_calls_it(tmp_path, monkeypatch, told, name):
+    (tmp_path / "cpuinfo").write_text(told)
+    monkeypatch.setattr(hardware, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(hardware.platform, "processor", lambda: "arm")
+    assert hardware.processor() == name
+
+
 def test_the_description_is_json_and_says_what_ran():
     found = json.loads(json.dumps(hardware.describe(hardware.accelerator("cpu"))))
     assert (found["kind"], found["processes"], found["precision"], found["cuda"]) == (
