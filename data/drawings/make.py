@@ -51,9 +51,7 @@ def polar(x: float, y: float, r: float, turn: float) -> str:
 def petals(x: float, y: float, inner: float, outer: float, bulge: float, n: int) -> list[str]:
     """A flower: `n` round petals about a ring, divided by straight lines."""
     ends = [(k - 0.5) / n for k in range(n + 1)]
-    rim = "".join(
-        f"A{bulge:g} {bulge:g} 0 1 1 {polar(x, y, outer, turn)}" for turn in ends[1:]
-    )
+    rim = "".join(f"A{bulge:g} {bulge:g} 0 1 1 {polar(x, y, outer, turn)}" for turn in ends[1:])
     lines = [f"M{polar(x, y, inner, turn)}L{polar(x, y, outer, turn)}" for turn in ends[:-1]]
     return [f"M{polar(x, y, outer, ends[0])}{rim}Z", ring(x, y, inner), *lines]
 
@@ -315,7 +313,7 @@ def unsteady(stroke: Stroke, dice: random.Random) -> Stroke:
         swayed.append((here[0] + offsets[0], here[1] + offsets[1]))
         along += math.dist(here, there)
     if length > 12:
-        swayed = _ended(swayed, dice.uniform(-1.4, 1.8))
+        swayed = _ended(swayed, dice.uniform(-3.4, 1.8))
     step = max(1, round(5 * EVERY * (0.5 + 0.5 * small)))
     seen = [*swayed[:-1:step], swayed[-1]]
     return [(round(x * SCREEN) / SCREEN, round(y * SCREEN) / SCREEN) for x, y in seen]

@@ -54,7 +54,7 @@ def test_any_size_shows_the_same(drawn, size):
     found = drawings.load(size=size)["input"]
     assert found.shape == (20, 1, size, size)
     ink = [1 - each.float().mean((1, 2, 3)) / 255 for each in (found, drawn["input"])]
-    assert (ink[0] - ink[1]).abs().max() < 0.01, "strokes grow with the size"
+    assert (ink[0] - ink[1]).abs().max() < 0.02, "strokes grow with the size"
 
 
 def test_they_are_framed_and_inked_like_the_emoji(drawn, tmp_path):
@@ -65,17 +65,17 @@ def test_they_are_framed_and_inked_like_the_emoji(drawn, tmp_path):
     marked = drawn["input"][:, 0] < 128
     rows, columns = marked.any(2), marked.any(1)
     for each in (rows, columns):
-        assert not each[:, :5].any() and not each[:, -5:].any(), "a margin on every side"
+        assert not each[:, :4].any() and not each[:, -4:].any(), "a margin on every side"
     longer = torch.maximum(*(each.sum(1) for each in (rows, columns))) / 64
     assert 0.7 < longer.min() and longer.max() < 0.86
 
 
 def test_outlines_by_script_close_and_those_by_mouse_nearly(drawn):
     large = drawings.load(size=288)["input"]
-    enclosed = [1 - outside(large, gap).float().mean((1, 2)) for gap in (0, 12)]
+    enclosed = [1 - outside(large, gap).float().mean((1, 2)) for gap in (0, 8)]
     ink = (large < 250).float().mean((1, 2, 3))
     assert (enclosed[0] - ink)[:10].min() > 0.03
-    assert (enclosed[1] - enclosed[0])[:10].max() < 0.02, "by script: no gap to close"
+    assert (enclosed[1] - enclosed[0])[:10].max() < 0.03, "by script: no gap to close"
     assert (enclosed[1] - ink)[10:].min() > 0.1
     assert (enclosed[1] - enclosed[0])[10:].max() > 0.05, "by mouse: some do not close"
 
