@@ -242,7 +242,7 @@ def test_the_script_takes_the_mean_of_views_as_the_studio_does(node, counted):
         } };
         return [...figure.calm(network, Uint8Array.from(given.seen), given.views, side).data];
     """
-    assert figure("colouring").data()["views"] == VIEWS
+    assert figure("colouring").data()["views"] == [list(view) for view in VIEWS]
     seen = counted[0][0]
     lines = torch.tensor(seen, dtype=torch.uint8).view(1, 1, 64, 64)
     found = torch.tensor(node("colouring.js", body, {"seen": seen, "views": VIEWS}))

@@ -174,7 +174,7 @@ def data() -> dict:
     side = models.load("pix2pix").config.shape[1]
     return {
         "units": UNITS, "width": WIDTH, "side": SIDE, "seen": side, "opinions": OPINIONS,
-        "views": VIEWS, "examples": examples,
+        "views": [list(view) for view in VIEWS], "examples": examples,
     }  # fmt: skip
 
 
