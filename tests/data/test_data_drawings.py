@@ -57,7 +57,9 @@ def test_any_size_shows_the_same(drawn, size):
     assert (ink[0] - ink[1]).abs().max() < 0.02, "strokes grow with the size"
 
 
-def test_they_are_framed_and_inked_like_the_emoji(drawn, tmp_path):
+def test_they_are_framed_and_inked_like_the_emoji(drawn, tmp_path, monkeypatch):
+    whole = emoji.index
+    monkeypatch.setattr(emoji, "index", lambda split: whole(split)[::5])
     theirs = emoji.load("test", root=tmp_path)["input"]
     ours, theirs = (1 - each.float().mean((1, 2, 3)) / 255 for each in (drawn["input"], theirs))
     low, high = theirs.quantile(torch.tensor([0.02, 0.98])).tolist()
