@@ -28,6 +28,7 @@ from gancourse.metrics.codes import matched
 from gancourse.press.experiments import stackgan as stackgan_runs
 from gancourse.show.style import BLUE, INK, MUTED, REAL, VERMILION, Plate, house
 from gancourse.show.toy import draw_points
+from gancourse.studio import colouring
 from gancourse.training import read_metrics
 
 FOLDER = Path(__file__).parent / "assets" / "figures"
@@ -166,6 +167,19 @@ def gallery_pix2pix():
     return show.compare(
         {"given": colours(given), "made": as_uint8(load("pix2pix").translate(given))}, scale=1
     )
+
+
+@figure
+def own_drawings():
+    game = load("pix2pix")
+    ours = data.load("drawings", "test", **game.config.options)["input"]
+    one, mean = as_uint8(game.translate(ours)), as_uint8(colouring.calm(game, ours))
+    rows = {}
+    for hand, part in (("by script", slice(0, 10)), ("as by mouse", slice(10, 20))):
+        rows[hand] = colours(ours[part])
+        rows[f"{hand}: one answer"] = one[part]
+        rows[f"{hand}: the mean of eight views"] = mean[part]
+    return show.compare(rows, scale=1)
 
 
 def as_uint8(pictures: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ DATASETS = {
     "scenes": "scenes:load",
     "portraits": "portraits:load",
     "emoji": "emoji:load",
+    "drawings": "drawings:load",
     "photos": "photo_sets:load",
     "set5": "photo_sets:load_set5",
     "kodak24": "photo_sets:load_kodak24",
@@ -62,22 +63,22 @@ def load(
     Args:
         name: "digits", "stacked" (three digits as one colour picture), "fashion" (clothes), "faces"
             and "faces-micah" (drawn, with attributes), "sprites" (dSprites), "scenes" and
-            "portraits" (drawn, with captions), "emoji" (line art and colour art in pairs), "photos"
-            (for super-resolution) and its benchmarks "set5" and "kodak24", or the 2-D toys "ring",
-            "grid", "spiral".
-        split: "train" and "test" for all, but "test" alone for benchmarks; "validation" for digits,
-            stacked, clothes and toys; "train-50000" for digits, stacked and clothes; "judge" for
-            scenes and portraits.
+            "portraits" (drawn, with captions), "emoji" (line art and colour art in pairs),
+            "drawings" (line art of our own), "photos" (for super-resolution) and its benchmarks
+            "set5" and "kodak24", or the 2-D toys "ring", "grid", "spiral".
+        split: "train" and "test" for all, but "test" alone for drawings and benchmarks;
+            "validation" for digits, stacked, clothes and toys; "train-50000" for digits, stacked
+            and clothes; "judge" for scenes and portraits.
         root: folder of full data sets (default: GANCOURSE_DATA, else ~/.cache/gancourse). What is
             made needs none.
-        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces, portraits and
-            emoji are always the bundled ones; sprites, scenes and toys are always made; benchmarks
-            are never bundled.
+        source: "auto", "bundled" or "full", see `gancourse.data.digits.load`. Faces, portraits,
+            emoji and drawings are always the bundled ones; sprites, scenes and toys are always
+            made; benchmarks are never bundled.
         strict: raise where digits, stacked, clothes or photos would warn and go on with the bundled
             ones.
         options: what the data set's own function takes: n and seed for stacked and sprites, n, seed
-            and size for scenes, seed and size for portraits, n for a toy, size for emoji, side for
-            photos.
+            and size for scenes, seed and size for portraits, n for a toy, size for emoji and
+            drawings, side for photos.
 
     Raises:
         CourseError: an unknown name, split or source; with `strict`, a full set that cannot be had.

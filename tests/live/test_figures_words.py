@@ -15,7 +15,7 @@ import torch
 from gancourse import models, text
 from gancourse.data import scenes
 from gancourse.live.figures import figure, pix2pix, stackgan
-from gancourse.studio.colouring import painted
+from gancourse.studio.colouring import VIEWS, calm, painted
 
 SCRIPTS = Path(__file__).parents[2] / "book" / "assets" / "live"
 # A page without a page: enough of the kit for a script to register its figure.
@@ -216,6 +216,39 @@ def test_the_script_grows_colours_as_the_studio_does(node, counted):
     ]
     found = torch.tensor(node("colouring.js", body, given)).view_as(expected)
     assert (found - expected).abs().max() < 1e-4
+
+
+class Crooked:
+    """An answer that depends on place, side and neighbours, so that no view equals another."""
+
+    def translate(self, given, *, seed=0, noise=True):
+        x = given.float() / 127.5 - 1
+        ramp = torch.linspace(0, 1, x.shape[-1])
+        return torch.cat([x * ramp, x * ramp[:, None], x.roll(1, 3) * 0.5], 1)
+
+
+def test_the_script_takes_the_mean_of_views_as_the_studio_does(node, counted):
+    body = """
+        const side = 64, area = side * side;
+        const network = { run({ input }) {
+          const data = new Float32Array(3 * area);
+          input.forEach((v, p) => {
+            const x = p % side, y = Math.floor(p / side);
+            data[p] = v * x / (side - 1);
+            data[area + p] = v * y / (side - 1);
+            data[2 * area + p] = 0.5 * input[y * side + (x + side - 1) % side];
+          });
+          return { data };
+        } };
+        return [...figure.calm(network, Uint8Array.from(given.seen), given.views, side).data];
+    """
+    assert figure("colouring").data()["views"] == [list(view) for view in VIEWS]
+    seen = counted[0][0]
+    lines = torch.tensor(seen, dtype=torch.uint8).view(1, 1, 64, 64)
+    found = torch.tensor(node("colouring.js", body, {"seen": seen, "views": VIEWS}))
+    expected = calm(Crooked(), lines)
+    assert (found.view_as(expected) - expected).abs().max() < 1e-5
+    assert (expected - Crooked().translate(lines)).abs().max() > 0.1
 
 
 # --- both

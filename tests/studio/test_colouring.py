@@ -123,3 +123,56 @@ def test_a_model_that_cannot_colour_says_so(drawing):
         )
     with pytest.raises(CourseError, match=r"\(1, 32, 32\), and colours need 3"):
         colouring.colour(pix2pix.Config.at("check", width=2, shape=(1, 32, 32)).build(), drawing)
+
+
+class Blotched:
+    """Paints paper grey and adds blotches that stand still when the drawing moves."""
+
+    config = pix2pix.Config.at("check", width=2, shape=(3, 32, 32))
+    asked: int = 0
+
+    def translate(self, given, *, seed=0, noise=True):
+        self.asked += len(given)
+        blotches = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(0)) / 5
+        return (given.float() / 255 - 1).expand(-1, 3, -1, -1) * 0.5 + blotches
+
+
+class Even(Blotched):
+    """Answers alike in every view."""
+
+    def translate(self, given, *, seed=0, noise=True):
+        return (given.float() / 127.5 - 1).expand(-1, 3, -1, -1) * torch.tensor(
+            [1.0, 0.5, -1.0]
+        ).view(3, 1, 1)
+
+
+def test_the_mean_of_views_lies_where_the_drawing_does():
+    lines = torch.randint(
+        256, (2, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+    even = Even()
+    assert torch.allclose(colouring.calm(even, lines), even.translate(lines), atol=1e-5)
+
+
+def test_blotches_fade_in_the_mean_of_views():
+    game, paper = Blotched(), torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
+    one, mean = game.translate(paper), colouring.calm(game, paper)
+    assert game.asked == 1 + len(colouring.VIEWS)
+    assert mean.std() < 1.2 * one.std() / len(colouring.VIEWS) ** 0.5
+    assert len(set(colouring.VIEWS)) == len(colouring.VIEWS) and colouring.VIEWS[0] == (0, 0)
+
+
+def test_a_drawing_is_coloured_from_all_views(drawing):
+    game = Blotched()
+    colouring.colour(game, drawing, size=64)
+    assert game.asked == len(colouring.VIEWS)
+
+
+def test_each_view_has_noise_of_its_own(game):
+    lines = torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
+    lines[..., 8:24, 8] = 0
+    alone = game.translate(lines.repeat(8, 1, 1, 1), seed=0)
+    assert (alone[0] - alone[1]).abs().max() > 1e-4
+    first, again = (colouring.calm(game, lines, seed=seed) for seed in (0, 0))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, colouring.calm(game, lines, seed=1))

@@ -112,9 +112,31 @@ function grown({ data, shape }, seen) {
   return { data: colours, shape: [3, side, side] };
 }
 
+// ---------------------------------------------------------------- several views
+
+/**
+ * The mean of what the network makes of a drawing (`seen`) in several views: moved by [right, down]
+ * pixels, every second one mirrored too. In a wide plain area one answer is blotched, and the mean less
+ * so (`calm` in gancourse/studio/colouring.py). -> (3, side, side) in [-1, 1]
+ */
+function calm(network, seen, views, side, uniform) {
+  const area = side * side, total = new Float32Array(3 * area);
+  views.forEach(([right, down], k) => {
+    const from = Int32Array.from(seen, (_, p) => { // where in the drawing a pixel of the view lies
+      const x = k % 2 ? side - 1 - p % side : p % side, y = Math.floor(p / side);
+      return (y - down + side) % side * side + (x - right + side) % side;
+    });
+    const { data } = network.run({ input: Float32Array.from(from, (p) => seen[p] / 127.5 - 1) }, { uniform });
+    for (let i = 0; i < data.length; i++) {
+      total[i - i % area + from[i % area]] += data[i] / views.length;
+    }
+  });
+  return { data: total, shape: [3, side, side] };
+}
+
 // ---------------------------------------------------------------- the figure
 
-Live.figure("colouring", Object.assign(wake, { sheetOf, grown })); // the two can be tried without a page
+Live.figure("colouring", Object.assign(wake, { sheetOf, grown, calm })); // these can be tried without a page
 
 function wake(stage, { models, data, root }) {
   const { units, width, seen: across } = data;
@@ -175,9 +197,9 @@ function wake(stage, { models, data, root }) {
   function draw(i) {
     if (state.strokes.length) {
       seen ??= sheet.seen();
-      const input = Float32Array.from(seen, (level) => level / 127.5 - 1);
       const { uniform } = random(1000 * state.seed + i);
-      outputs[i] = models.pix2pix.run({ input }, { uniform });
+      const views = state.drawing ? data.views.slice(0, 1) : data.views; // one follows the pen more closely
+      outputs[i] = calm(models.pix2pix, seen, views, across, uniform);
       colours[i] ??= canvas(across, across, "");
       paint(colours[i], grown(outputs[i], seen));
     }
@@ -225,8 +247,10 @@ function wake(stage, { models, data, root }) {
   }
 
   function lift() {
+    const drew = state.drawing;
     state.drawing = false;
     delete pen.dataset.down;
+    if (drew) colour(); // now from all views
   }
 
   function undo() {

@@ -15,7 +15,7 @@ from gancourse import models
 from gancourse.data.line_art import STROKE
 from gancourse.live.figures import Figure
 from gancourse.show.style import MUTED, Plate, house
-from gancourse.studio.colouring import painted
+from gancourse.studio.colouring import VIEWS, calm, painted
 
 Point = tuple[float, float]
 Stroke = list[Point]
@@ -174,7 +174,7 @@ def data() -> dict:
     side = models.load("pix2pix").config.shape[1]
     return {
         "units": UNITS, "width": WIDTH, "side": SIDE, "seen": side, "opinions": OPINIONS,
-        "examples": examples,
+        "views": [list(view) for view in VIEWS], "examples": examples,
     }  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def still() -> Image.Image:
     """The figure where it starts: the first example, coloured, and other opinions on it."""
     game, ink = models.load("pix2pix"), drawn(next(iter(EXAMPLES.values())))
     small, large = reduced(ink, game.config.shape[1]), reduced(ink, SIDE // 2)
-    answers = [painted(game.translate(small, seed=seed), small, large) for seed in range(OPINIONS)]
+    answers = [painted(calm(game, small, seed=seed), small, large) for seed in range(OPINIONS)]
     pictures = [np.asarray(((each[0] + 1) / 2).permute(1, 2, 0)) for each in answers]
     paper = np.asarray(large[0, 0, ..., None].expand(-1, -1, 3)) / 255
     plate = Plate(width=7, height=5.35, layout=None)
@@ -207,6 +207,6 @@ FIGURES = {
         f"below them {OPINIONS} opinions on the drawing, which hardly differ.",
         models=("pix2pix",),
         data=data,
-        sources=("data",),
+        sources=("data", "studio"),
     )
 }
