@@ -103,8 +103,26 @@ class Dossier:
             if name in held
         )
 
+    @property
+    def measured_on(self) -> str:
+        """What the scores were measured on, and why there are dashes, if there are."""
+        seed, rows = self.settings["seed"], self.scores["seeds"]
+        (published,) = (row for row in rows if row["seed"] == seed)
+        told = [self.protocol.sentence(published)]
+        missing = [
+            column.head
+            for column in self.protocol.columns(self.config)
+            if column.key not in self.scores["median"]
+        ]
+        if missing:
+            told.append(
+                f"A dash: this score ({', '.join(missing)}) is newer than the runs, and could only "
+                f"be measured where the weights are kept, for seed {seed}."
+            )
+        return " ".join(told)
+
     def table(self) -> str:
-        """The scores in Markdown: a row per seed, then the medians."""
+        """The scores in Markdown: a row per seed, then the medians. A dash: not measured."""
         shown, scores = self.protocol.columns(self.config), self.scores
         rows = {str(row["seed"]): row for row in scores["seeds"]} | {"median": scores["median"]}
         return markdown(
@@ -143,7 +161,7 @@ class Dossier:
 ## Scores
 
 {self.table()}
-{self.protocol.sentence(self.scores["seeds"][0])} The weights are those of seed {seed}.
+{self.measured_on} The weights are those of seed {seed}.
 
 ## Limits
 
@@ -193,8 +211,10 @@ def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def cells(columns: Iterable[Column], row: dict) -> list[str]:
-    """A row's scores as the table shows them."""
-    return [format(row[column.key], column.form) for column in columns]
+    """A row's scores as the table shows them; a dash for one that was not measured."""
+    return [
+        format(row[column.key], column.form) if column.key in row else "–" for column in columns
+    ]
 
 
 def nearest_scale(config: Recipe) -> str:
