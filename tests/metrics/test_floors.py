@@ -10,8 +10,8 @@ from gancourse.metrics.floors import (
     gridded,
     moved,
     noisy,
-    spoilt,
     overlaid,
+    spoilt,
     uniform,
     without,
 )
