@@ -105,21 +105,22 @@ class Dossier:
 
     @property
     def measured_on(self) -> str:
-        """What the scores were measured on, and why there are dashes, if there are."""
-        seed, rows = self.settings["seed"], self.scores["seeds"]
-        (published,) = (row for row in rows if row["seed"] == seed)
-        told = [self.protocol.sentence(published)]
-        missing = [
-            column.head
-            for column in self.protocol.columns(self.config)
-            if column.key not in self.scores["median"]
-        ]
-        if missing:
-            told.append(
-                f"A dash: this score ({', '.join(missing)}) is newer than the runs, and could only "
-                f"be measured where the weights are kept, for seed {seed}."
-            )
-        return " ".join(told)
+        """What the scores were measured on, in sentences."""
+        seed = self.settings["seed"]
+        (published,) = (row for row in self.scores["seeds"] if row["seed"] == seed)
+        return f"{self.protocol.sentence(published)} {self.dashes}".strip()
+
+    @property
+    def dashes(self) -> str:
+        """Why the table has dashes, or "" if it has none."""
+        shown = self.protocol.columns(self.config)
+        missing = [each.head for each in shown if each.key not in self.scores["median"]]
+        if not missing:
+            return ""
+        return (
+            f"A dash: this score ({', '.join(missing)}) is newer than the runs, and could only be "
+            f"measured where the weights are kept, for seed {self.settings['seed']}."
+        )
 
     def table(self) -> str:
         """The scores in Markdown: a row per seed, then the medians. A dash: not measured."""
