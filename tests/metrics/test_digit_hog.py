@@ -66,7 +66,7 @@ def test_a_histogram_says_where_ink_rises_in_which_direction():
     assert middle[:, 2].argmax() == 0, "to the right"
     assert found[[2, 3, 4, 5, 6], 3, 2:5].max() < 1e-3, "not up, not down, not to the left"
     turned = DigitHOG().histograms(ink.transpose(2, 3)).view(8, 7, 7)
-    assert torch.allclose(turned[2], found[0].t(), atol=1e-5), "downward after a turn"
+    assert torch.allclose(turned[2], found[0].t(), atol=1e-3), "downward after a turn"
 
 
 def test_bent_pictures_keep_their_ink_and_differ(test_digits):
