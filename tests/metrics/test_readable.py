@@ -53,7 +53,7 @@ def test_real_digits_are_readable_and_what_is_none_is_not():
     """The two bundled judges, and the order of what they are shown."""
     test = digits.load("test", source="bundled").take(400, seed=0)
     real = readable(test["image"])
-    assert real > 0.95
+    assert real > 0.93
     assert readable(test["image"] / 127.5 - 1) == real
     two = overlaid(test["image"], test["label"])
     assert readable(two) < 0.3
