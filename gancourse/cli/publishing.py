@@ -1,4 +1,4 @@
-"""Run a chapter's notebook into a dossier, publish runs, and train the network that judges
+"""Run a chapter's notebook into a dossier, publish runs, and train the networks that judge
 digits.
 """
 
@@ -86,20 +86,23 @@ def publish(
 
 def judge(
     folder: Annotated[Path, typer.Option(help="Folder for the network and its card.")],
-    of: Annotated[str, typer.Option(help="digits, scenes or portraits.")] = "digits",
+    of: Annotated[
+        str, typer.Option(help="digits, digits-hog (their second judge), scenes or portraits.")
+    ] = "digits",
     data_root: Root = None,
     seed: Annotated[int, typer.Option(**SEEDS, help="Seed of the weights and the order.")] = 0,
 ) -> None:
-    """Train a network that measures: of digits, on MNIST's training digits 10,000 to 59,999; or one
-    that reads what scenes or portraits show.
+    """Train a network that measures: a judge of digits, on MNIST's training digits 10,000 to
+    59,999; or one that reads what scenes or portraits show.
     """
     # Said now, not after eight minutes.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder}: is not an empty folder; give another with --folder.")
-    if of == "digits":
+    if of in ("digits", "digits-hog"):
         from gancourse.evaluation import train_judge
 
-        return typer.echo(train_judge(folder, root=data_root, seed=seed))
+        second = of == "digits-hog"
+        return typer.echo(train_judge(folder, root=data_root, seed=seed, second=second))
     from gancourse.evaluation.readers import train_reader
 
     typer.echo(train_reader(folder, of, seed=seed))

@@ -41,12 +41,13 @@ class Labels(Protocol):
             Column("trained_on_generated", "classification accuracy score", ".2%"),
             Column("class_coverage_min", "coverage, worst class", ".3f"),
             digits.PARZEN,
+            digits.READABLE,
             *digits.DISTANCES,
         ),
         "fashion": BY_A_CLASSIFIER,
         YOURS: BY_A_CLASSIFIER,
     }
-    judges = (digits.JUDGE,)
+    judges = digits.JUDGES
 
     def measure(self, game: Game, *, n: int, seed: int, where: Where) -> dict:
         config = game.config
@@ -57,6 +58,7 @@ class Labels(Protocol):
             return {
                 **scores,
                 **digits.distances(samples, config, seed, where),
+                **digits.legibility(samples, config, seed, where),
                 **digits.likelihood(samples, config, where),
                 **digit_scores(game, samples, asked, seed, where),
             }

@@ -11,10 +11,10 @@ from gancourse.recipe import Recipe
 
 
 class Unconditional(Protocol):
-    """Distances from the training digits, and the Parzen log-likelihood of the test digits."""
+    """Distances from the training digits, readable samples, and the Parzen log-likelihood."""
 
-    tables = {"digits": (digits.PARZEN, *digits.DISTANCES)}
-    judges = (digits.JUDGE,)
+    tables = {"digits": (digits.PARZEN, digits.READABLE, *digits.DISTANCES)}
+    judges = digits.JUDGES
     no_own = (
         "look at what `gancourse sample` draws, or compare two runs on photos by the Inception FID "
         "of torch-fidelity (the distances used here need a network that knows the pictures)"
@@ -25,6 +25,7 @@ class Unconditional(Protocol):
         return {
             "samples": n,
             **digits.distances(samples, game.config, seed, where),
+            **digits.legibility(samples, game.config, seed, where),
             **digits.likelihood(samples, game.config, where),
         }
 

@@ -37,6 +37,7 @@ class Codes(Protocol):
             Column("information", "mutual information, nats", ".3f"),
             Column("slant_spearman", "slant, Spearman", ".2f"),
             Column("width_spearman", "stroke width, Spearman", ".2f"),
+            digits.READABLE,
             *digits.DISTANCES,
         ),
         "faces": (
@@ -51,7 +52,7 @@ class Codes(Protocol):
             Column("untrained_mig", "MIG, untrained", ".3f"),
         ),
     }
-    judges = (digits.JUDGE,)
+    judges = digits.JUDGES
     no_own = (
         "look at what a code changes with `gancourse sample RUN -c category=3` (the scores here "
         "compare codes with labels, attributes or factors, which your pictures do not have)"
@@ -69,6 +70,7 @@ class Codes(Protocol):
         return {
             **scores,
             **digits.distances(samples, config, seed, where),
+            **digits.legibility(samples, config, seed, where),
             **category_scores(game, train, test, n, seed),
             **stroke_scores(game, seed),
         }

@@ -2,6 +2,9 @@
 
 digits           `digit_scores`: FID, KID, recall, density and coverage of digits, in one call
 digit_cnn        `judge`: the digit classifier that computes the features; `fit` makes a new one
+digit_hog        `second_judge`: another kind of digit classifier, for a second opinion
+digit_reader     what the two have in common: labels, probabilities, files
+readable         `readable`: how many pictures both judges read as the same digit, and are sure of
 frechet          `frechet` (FID) and `kernel` (KID): distances between two sets of features
 coverage         `manifold`: precision, recall, density and coverage of two sets of features
 modes            `toy_modes` and `stacked_modes`: how many modes are covered, and how evenly

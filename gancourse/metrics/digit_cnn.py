@@ -13,25 +13,22 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from gancourse.files import BUNDLED, CourseError, read_json, replacing, sha256, verify, write_json
-from gancourse.metrics.inputs import as_uint8
+from gancourse.files import BUNDLED
+from gancourse.metrics.digit_reader import DigitReader, accuracy, publish, restore
+
+__all__ = ["DigitCNN", "accuracy", "fit", "judge", "load", "publish"]
 
 FOLDER = BUNDLED / "weights" / "digit-cnn"
 TOTAL_VARIANCE = 220.0  # of the features, by convention: see `set_unit`
 
 
-class DigitCNN(nn.Module):
-    """Three convolutions, 128 features, 10 logits: about 265,000 parameters, 1 MB.
-
-    `sha256` is the hash of the weights file, or "" if the network was never published.
-    """
+class DigitCNN(DigitReader):
+    """Three convolutions, 128 features, 10 logits: about 265,000 parameters, 1 MB."""
 
     def __init__(self):
         super().__init__()
-        self.sha256 = ""
         self.body = nn.Sequential(  # (N, 1, 28, 28) in [-1, 1]
             nn.Conv2d(1, 32, 3, padding=1, bias=False),
             nn.MaxPool2d(2),  # 14 x 14
@@ -66,27 +63,8 @@ class DigitCNN(nn.Module):
         """
         return self._in_batches(self._body, images, batch_size)
 
-    def labels(self, images: Tensor, batch_size: int = 250) -> Tensor:
-        """Pictures as for `features` -> the digit read in each: (N,) int64, 0..9, on the CPU."""
-        return self._in_batches(lambda x: self(x).argmax(1), images, batch_size)
-
     def _body(self, images: Tensor) -> Tensor:
-        images = as_uint8(images)
-        if images.shape[1:] != (1, 28, 28):
-            raise CourseError(
-                f"images.shape={tuple(images.shape)}: the digit classifier reads (N, 1, 28, 28); "
-                "give pictures of this size."
-            )
-        return self.body(images.float() / 127.5 - 1)
-
-    @torch.no_grad()
-    def _in_batches(
-        self, function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int
-    ) -> Tensor:
-        self.eval()
-        device = next(self.parameters()).device
-        parts = images.split(batch_size) if len(images) else [images]
-        return torch.cat([function(part.to(device)).cpu() for part in parts])
+        return self.body(self._given(images))
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
@@ -164,23 +142,6 @@ def set_unit(cnn: DigitCNN, images: Tensor) -> DigitCNN:
     return cnn
 
 
-def accuracy(cnn: DigitCNN, images: Tensor, labels: Tensor) -> float:
-    """The fraction of pictures, 0..1, that the classifier assigns to their label."""
-    return (cnn.labels(images) == labels.cpu()).double().mean().item()
-
-
-def publish(folder: str | Path, cnn: DigitCNN, numbers: dict) -> Path:
-    """Write `model.safetensors` and its `card.json`: the file's SHA-256, bytes, and `numbers`."""
-    path = Path(folder) / "model.safetensors"
-    weights = {name: x.detach().cpu().contiguous() for name, x in cnn.state_dict().items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(weights))
-    cnn.sha256 = sha256(path)
-    card = {"sha256": cnn.sha256, "bytes": path.stat().st_size, **numbers}
-    write_json(path.with_name("card.json"), card)
-    return path
-
-
 def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
     """A published digit classifier in eval mode without gradient, checked against its card's hash.
 
@@ -188,16 +149,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> DigitCNN:
         CourseError: a file is missing.
         DamagedFile: the hash of the weights differs from the one on the card.
     """
-    path = Path(folder) / "model.safetensors"
-    remedy = "Restore the folder from the repository, or train the digit classifier again."
-    card = path.with_name("card.json")
-    if not card.is_file():
-        raise CourseError(f"{card}: missing; restore the folder from the repository.")
-    expected = read_json(card)["sha256"]
-    cnn = DigitCNN()
-    cnn.load_state_dict(load_file(verify(path, expected, remedy)))
-    cnn.sha256 = expected
-    return cnn.to(device).eval().requires_grad_(False)
+    return restore(DigitCNN(), folder, device)
 
 
 def judge(device: str | torch.device | None = None) -> DigitCNN:

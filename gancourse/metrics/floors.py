@@ -46,6 +46,23 @@ def without(images: Tensor, labels: Tensor, label: int, seed: int = 0) -> Tensor
     return torch.cat([kept, kept[drawn]])
 
 
+def overlaid(images: Tensor, labels: Tensor, seed: int = 0) -> Tensor:
+    """Pictures (N, C, H, W) uint8, each the mean of itself and a random one of another class.
+
+    Raises:
+        CourseError: all pictures have the same label.
+    """
+    if len(labels.unique()) < 2:
+        raise CourseError(
+            f"labels: one class in {len(images):,} pictures; give more than one class."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    other = torch.randint(len(images), (len(images),), generator=generator)
+    while (same := labels == labels[other]).any():
+        other[same] = torch.randint(len(images), (int(same.sum()),), generator=generator)
+    return _bytes((images.float() + images[other]) / 2)
+
+
 def uniform(like: Tensor, seed: int = 0) -> Tensor:
     """Pictures of the shape of `like`, uint8, whose pixels are drawn uniformly from 0..255."""
     generator = torch.Generator().manual_seed(seed)

@@ -111,8 +111,27 @@ class Dossier:
             if name in held
         )
 
+    @property
+    def measured_on(self) -> str:
+        """What the scores were measured on, in sentences."""
+        seed = self.settings["seed"]
+        (published,) = (row for row in self.scores["seeds"] if row["seed"] == seed)
+        return f"{self.protocol.sentence(published)} {self.dashes}".strip()
+
+    @property
+    def dashes(self) -> str:
+        """Why the table has dashes, or "" if it has none."""
+        shown = self.protocol.columns(self.config)
+        missing = [each.head for each in shown if each.key not in self.scores["median"]]
+        if not missing:
+            return ""
+        return (
+            f"A dash: this score ({', '.join(missing)}) is newer than the runs, and could only be "
+            f"measured where the weights are kept, for seed {self.settings['seed']}."
+        )
+
     def table(self) -> str:
-        """The scores in Markdown: a row per seed, then the medians."""
+        """The scores in Markdown: a row per seed, then the medians. A dash: not measured."""
         shown, scores = self.protocol.columns(self.config), self.scores
         rows = {str(row["seed"]): row for row in scores["seeds"]} | {"median": scores["median"]}
         return markdown(
@@ -151,7 +170,7 @@ class Dossier:
 ## Scores
 
 {self.table()}
-{self.protocol.sentence(self.scores["seeds"][0])} The weights are those of seed {seed}.
+{self.measured_on} The weights are those of seed {seed}.
 
 ## Limits
 
@@ -201,8 +220,10 @@ def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def cells(columns: Iterable[Column], row: dict) -> list[str]:
-    """A row's scores as the table shows them."""
-    return [format(row[column.key], column.form) for column in columns]
+    """A row's scores as the table shows them; a dash for one that was not measured."""
+    return [
+        format(row[column.key], column.form) if column.key in row else "–" for column in columns
+    ]
 
 
 def nearest_scale(config: Recipe) -> str:

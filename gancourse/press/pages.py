@@ -52,7 +52,7 @@ def score(text: str) -> str:
     "stackgan first_whole .1%" gives the form of what stands in no column.
 
     Raises:
-        CourseError: no such model or score, or no form for it.
+        CourseError: no such model or score, no median of it, or no form for it.
     """
     name, key, *form = text.split()
     run = dossier(name)
@@ -60,6 +60,8 @@ def score(text: str) -> str:
     if key not in scores:
         raise CourseError(f"{key!r}: {name} has no such score; it has {', '.join(scores)}.")
     known = {column.key: column.form for column in run.protocol.columns(run.config)}
+    if key in known and key not in run.scores["median"]:
+        raise CourseError(f"{key!r}: {name} has no median of it; not every seed was measured.")
     if not form and key not in known:
         raise CourseError(f"{key!r}: stands in no column of {name}; give a form, such as .2f.")
     return format(scores[key], form[0] if form else known[key])
@@ -90,7 +92,7 @@ What `{name}` drew while it learned.
 {losses}
 {run.table()}
 
-{run.protocol.sentence(run.scores["seeds"][0])}
+{run.measured_on}
 
 {made_on(run)}
 

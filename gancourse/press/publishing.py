@@ -186,10 +186,14 @@ def check_lineage(config: Recipe, folder: Path, lineage: Mapping[str, str]) -> N
 
 
 def with_medians(config: Recipe, rows: list[dict]) -> dict:
-    """What scores.json holds: the rows by seed, and the median of each column."""
-    columns = chapters.protocol(config.chapter).columns(config)
+    """What scores.json holds: the rows by seed, and the median of each column.
+
+    A column that came after some of the runs has no median, unless all of them were measured again.
+    """
+    keys = [each.key for each in chapters.protocol(config.chapter).columns(config)]
+    known = [key for key in keys if all(key in row for row in rows)]
     return {
-        "median": {each.key: statistics.median(row[each.key] for row in rows) for each in columns},
+        "median": {key: statistics.median(row[key] for row in rows) for key in known},
         "seeds": sorted(rows, key=lambda row: row["seed"]),
     }
 

@@ -85,4 +85,4 @@ def dossier(name: str):
     made = f"{run.length}, {run.minutes} minutes per seed on {run.hardware}."
     if run.wanted:
         made += f" A short run; still wanted: {run.wanted}."
-    return Markdown(f"{run.table()}\n{made}")
+    return Markdown(f"{run.table()}\n{made} {run.dashes}".rstrip())

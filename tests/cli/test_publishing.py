@@ -9,7 +9,9 @@ import torch
 
 from gancourse import evaluation
 from gancourse.data import Pictures
+from gancourse.metrics import digit_hog
 from gancourse.metrics.digit_cnn import DigitCNN, load
+from gancourse.metrics.digit_hog import DigitHOG
 from tests.cli.shell import mistake, plain
 
 
@@ -41,8 +43,12 @@ def test_a_parameter_that_the_notebook_cannot_take(gancourse, tmp_path, given, w
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("of", "network", "read"),
+    [("digits", DigitCNN, load), ("digits-hog", DigitHOG, digit_hog.load)],
+)
 def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(
-    gancourse, tmp_path, monkeypatch
+    gancourse, tmp_path, monkeypatch, of, network, read
 ):
     """The training of minutes is left out; everything around it runs."""
     asked, seen = [], []
@@ -55,19 +61,21 @@ def test_judge_leaves_out_the_bundled_digits_and_writes_network_and_card(
 
     def fit(images, labels, *, seed):
         seen.append((images[0, 0, 0, 0].item(), len(images), labels.tolist(), seed))
-        return DigitCNN()
+        return network()
 
     monkeypatch.setattr(evaluation.data, "load", full)
-    monkeypatch.setattr(evaluation, "fit", fit)
+    where = {DigitCNN: evaluation, DigitHOG: evaluation.digit_hog}[network]
+    monkeypatch.setattr(where, "fit", fit)
     folder = tmp_path / "new" / "judge"
-    status, out, err = gancourse("judge", "--folder", folder, "--data-root", tmp_path, "--seed", 3)
+    asks = ["judge", "--of", of, "--folder", folder, "--data-root", tmp_path, "--seed", 3]
+    status, out, err = gancourse(*asks)
     assert (status, out, err) == (0, f"{folder / 'model.safetensors'}\n", "")
     options = {"root": tmp_path, "source": "full", "strict": True}
     assert asked == [("digits", "train", options), ("digits", "test", options)]
     assert seen == [(10_000 % 251, 20, [place % 10 for place in range(20)], 3)]
     card = json.loads((folder / "card.json").read_text())
     assert card["seed"] == 3 and 0 <= card["test_accuracy"] <= 1
-    assert load(folder).sha256 == card["sha256"]
+    assert read(folder).sha256 == card["sha256"]
     message = mistake(gancourse("judge", "--folder", folder))
     assert message.startswith(f"{folder}: is not an empty folder"), "a judge is not written over"
     assert len(seen) == 1

@@ -45,6 +45,13 @@ def test_a_game_that_was_trained_against_its_judge_is_not_scored():
     with pytest.raises(CourseError, match="critic='digit-cnn': this network judges chapter gan"):
         evaluation.evaluate(game, n=100, source="bundled")
 
+    class Bought(gan.Config):
+        borrows = {"reader": digits.JUDGES[1]}
+
+    game.config = Bought.at("check", width=4)
+    with pytest.raises(CourseError, match="reader='digit-hog': this network judges chapter gan"):
+        evaluation.evaluate(game, n=100, source="bundled")
+
     class Taught(gan.Config):
         teachers = {"features": digits.JUDGE}
 
@@ -72,6 +79,9 @@ def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
         f"100 samples are compared with {scores['reference_samples']:,} pictures of MNIST" in said
     )
     assert scores["parzen_test"] in said
+    assert scores["readable"] < 0.5 < 0.9 < scores["readable_real"]
+    assert scores["readable_noise"] < scores["readable_overlaid"] < 0.4
+    assert f"{scores['readable_real']:.1%} of real test digits" in said
     json.dumps(scores)
 
 
@@ -200,6 +210,7 @@ def test_an_attribute_is_found_by_the_code_that_reads_it():
 def test_a_published_model_scores_far_better_than_an_untrained_one():
     scores = evaluation.evaluate(models.load("gan"), n=500, source="bundled")
     assert scores["classifier_fid"] < 100
+    assert scores["readable"] > 0.8
     assert scores["coverage"] > 0.2
 
 

@@ -10,6 +10,7 @@ from gancourse.metrics.floors import (
     gridded,
     moved,
     noisy,
+    overlaid,
     spoilt,
     uniform,
     without,
@@ -50,6 +51,21 @@ def test_a_missing_class_is_replaced_by_the_others():
     assert {0, 1, 2, 3, 4, 5, 9} <= set(left.flatten().tolist())
     with pytest.raises(CourseError, match="label=8: all 10 pictures"):
         without(pictures, torch.full((10,), 8), 8)
+
+
+def test_overlaid_pictures_are_means_of_two_of_different_classes():
+    """Picture i is filled with the value of its class, twice a power of two: sums say who met."""
+    labels = torch.arange(200) % 5
+    pictures = (2 ** (labels + 2)).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+    made = overlaid(pictures, labels)
+    assert (made.dtype, made.shape) == (torch.uint8, pictures.shape)
+    partner = 2 * made[:, 0, 0, 0].int() - pictures[:, 0, 0, 0]
+    classes = partner.double().log2() - 2
+    assert (classes != labels).all() and set(classes.tolist()) == {0, 1, 2, 3, 4}
+    assert torch.equal(made, overlaid(pictures, labels))
+    assert not torch.equal(made, overlaid(pictures, labels, seed=1))
+    with pytest.raises(CourseError, match="labels: one class in 200 pictures"):
+        overlaid(pictures, torch.zeros(200))
 
 
 def test_every_row_keeps_n_shape_and_dtype_and_is_seeded():

@@ -15,11 +15,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gancourse.data import digits
+from gancourse.data import digits, fashion
 from gancourse.metrics.codes import best_code, matched, matching_error, spearman
 from gancourse.metrics.conditional import class_coverage, label_accuracy
+from gancourse.metrics.digit_cnn import judge
+from gancourse.metrics.digit_hog import second_judge
 from gancourse.metrics.disentanglement import factor_vae_score, mutual_information_gap
+from gancourse.metrics.floors import blurred, noisy, overlaid, uniform
 from gancourse.metrics.handwriting import slant, stroke_width
+from gancourse.metrics.readable import readable
 
 BOOK = Path(__file__).parents[2] / "book"
 
@@ -55,6 +59,35 @@ def test_the_table_of_labels(page, test_digits):
         assert class_coverage(pictures, asked, *test_digits)["min"] == pytest.approx(
             worst, abs=0.0151
         )
+
+
+class Remembers:
+    """A judge that reads each set of pictures once."""
+
+    def __init__(self, network):
+        self.network, self.known = network, {}
+
+    def probabilities(self, pictures):
+        if id(pictures) not in self.known:
+            self.known[id(pictures)] = self.network.probabilities(pictures)
+        return self.known[id(pictures)]
+
+
+def test_the_table_of_two_judges(page, test_digits):
+    images, labels = test_digits
+    sets = {
+        "2,000 real test digits": images,
+        "the same, with noise of standard deviation 0.1": noisy(images, 0.1),
+        "the same, after a 3 × 3 blur": blurred(images),
+        "means of two different digits": overlaid(images, labels),
+        "clothes": fashion.load("test", source="bundled")["image"],
+        "noise, each pixel drawn uniformly": uniform(images[:500]),
+        "one real digit, 2,000 times": images[:1].expand(20, 1, 28, 28),
+    }
+    first, second = Remembers(judge()), Remembers(second_judge())
+    for name, pictures in sets.items():
+        found = [readable(pictures, judges) for judges in ([first], [second], [first, second])]
+        assert found == pytest.approx(row(page, name), abs=0.0051)
 
 
 def test_the_floors_of_codes(page, test_digits):

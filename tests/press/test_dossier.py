@@ -11,6 +11,7 @@ from gancourse.chapters import cgan, gan
 from gancourse.files import BUNDLED, read_json
 from gancourse.press import dossier
 from gancourse.press.dossier import Dossier, changes, ledger, nearest_scale
+from gancourse.press.publishing import with_medians
 
 
 @pytest.mark.parametrize("name", models.published())
@@ -37,6 +38,23 @@ def test_a_table_has_a_row_per_seed_and_the_medians():
     assert lines[1] == f"|{'---|' * (len(heads) + 1)}"
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1", "| 2", "| median"]
     assert f"| {run.scores['median']['classifier_fid']:.2f} |" in lines[-1]
+
+
+def test_a_score_that_came_later_has_dashes_no_median_and_a_reason():
+    run = Dossier("gan")
+    shown = [column.key for column in run.protocol.columns(run.config)]
+    rows = [dict.fromkeys(shown, 0.5) | row for row in run.scores["seeds"]]
+    run.scores = with_medians(run.config, rows)
+    assert "–" not in run.table() and "A dash" not in run.card()
+    for row in rows[1:]:
+        del row["kid"]
+    run.scores = with_medians(run.config, rows)
+    assert run.scores["median"].keys() == {*shown} - {"kid"}
+    place = shown.index("kid") + 1
+    column = [line.strip("| ").split(" | ")[place] for line in run.table().splitlines()[2:]]
+    assert column == [f"{rows[0]['kid']:.4f}", "–", "–", "–"]
+    said = "A dash: this score (KID) is newer than the runs, and could only be measured where "
+    assert f"{said}the weights are kept, for seed 0." in run.card()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,14 @@ def test_a_score_is_the_median_in_the_form_of_its_column():
     assert pages.score("gan parzen_sigma .3f") == f"{own:.3f}"
 
 
+def test_one_seeds_score_is_not_shown_as_a_median(monkeypatch):
+    run = Dossier("gan")
+    del run.scores["median"]["kid"]
+    monkeypatch.setattr(pages, "dossier", lambda name: run)
+    with pytest.raises(CourseError, match="'kid': gan has no median of it; not every seed was"):
+        pages.score("gan kid")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
