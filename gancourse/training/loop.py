@@ -7,6 +7,7 @@ its own player only, Adam is fused, and nothing waits for the device but a log l
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -248,16 +249,17 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
 def asked_to_stop():
     """An event that Ctrl-C or SIGTERM sets, so that the step under way is finished and saved.
 
-    A second Ctrl-C stops at once. Outside the main thread signals cannot be caught, and the event
-    is never set.
+    A second Ctrl-C stops at once, but not in a process of `accelerate launch`: the launcher hands
+    on a signal that the process got from the terminal or the scheduler as well. Outside the main
+    thread signals cannot be caught, and the event is never set.
     """
-    stop = threading.Event()
+    stop, launched = threading.Event(), "RANK" in os.environ
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def ask(number, frame):
-        if stop.is_set():
+        if stop.is_set() and number == signal.SIGINT and not launched:
             raise KeyboardInterrupt
         stop.set()
 
