@@ -26,8 +26,8 @@ from gancourse.training.loop import learning
 
 ROWS = 8  # of a batch that is played; operations grow with the batch, calls do not
 PEAK = 312e12  # operations a second of an NVIDIA A100 in bfloat16, as its data sheet says
-USED = 0.2  # the fraction of it that convolutions of these sizes reach
-CALL = 1e-5  # seconds from one kernel to the next: small networks wait for these, not for sums
+USED = 0.2  # the fraction of it that is assumed to be used
+CALL = 1e-5  # seconds from one kernel to the next, assumed: small networks wait for these
 HEADS = ("chapter", "form", "steps", "batch", "size", "GFLOP per step", "calls per step", "hours")
 
 
@@ -120,7 +120,7 @@ def table() -> str:
                 " × ".join(map(str, config.shape)),
                 f"{step.flops / 1e9:,.1f}" if step.flops < 1e11 else f"{step.flops / 1e9:,.0f}",
                 f"{step.calls:,}",
-                f"{config.steps * step.seconds / 3600:.1f}",
+                f"{config.steps * step.seconds / 3600:.2g}",
             ]
         )
     return markdown(HEADS, rows)
