@@ -72,6 +72,15 @@ class Dossier:
         return max(1, round(self.summary["seconds"] / 60))
 
     @property
+    def energy(self) -> str:
+        """What the hardware counted: ", 0.12 kWh by the CPU's counters", or ""."""
+        counted = {kind: each for kind, each in self.summary.get("joules", {}).items() if each}
+        parts = [
+            f"{each / 3.6e6:.2g} kWh by the {kind.upper()}'s" for kind, each in counted.items()
+        ]
+        return f", {' and '.join(parts)} counters" if parts else ""
+
+    @property
     def length(self) -> str:
         return f"{self.summary['step']:,} steps of {self.config.batch_size}"
 

@@ -78,8 +78,8 @@ The {player}'s loss, term by term, as weighted.
 """
         for player, picture in charts.items()
     )
-    speed = f"{summary['images_per_second']:,.0f} samples a second"
-    return f"""{run.length} in {run.minutes} minutes on {run.hardware}: {speed}, {memory}.{wanted}
+    speed = f"{summary['images_per_second']:,.0f} samples a second, {memory}{run.energy}"
+    return f"""{run.length} in {run.minutes} minutes on {run.hardware}: {speed}.{wanted}
 
 ```{{figure}} /runs/{name}/film.webp
 :alt: A film of the training of {name}: the same sheet of samples after more and more steps.

@@ -25,7 +25,7 @@ from gancourse.training import checkpoint, hardware
 from gancourse.training.feed import Feed
 from gancourse.training.hardware import Machine
 from gancourse.training.record import Record, alone_in, mean_terms
-from gancourse.training.run import Bar, Log, Look, Progress, Run, Save
+from gancourse.training.run import Bar, Log, Look, Meter, Progress, Run, Save
 
 
 def train(
@@ -63,7 +63,8 @@ def train(
     play = Play(game, handle, machine)
     run = Run(play, data, seed, folder)
     log, look = Log(run, log_every, save_every), Look(run, watch)
-    watchers = log, look, Save(run, save_every), Bar(run, progress)
+    meter, save = Meter(run, log_every, save_every), Save(run, save_every)
+    watchers = log, look, meter, save, Bar(run, progress)
     with alone_in(run.folder if run.is_main else None), asked_to_stop() as stop:
         run.begin()
         batches = iter(Feed(data, run.order, handle.device, machine.workers))

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "book" / "cluster.md").read_text(encoding="utf-8")
 RECIPE = "--scale gpu --source full"
 SMALL = (
-    "--scale check -s form=toy -s steps=1500 -s batch_size=8 -s width=8 -s ema=0.9 "
+    "--scale check -s form=toy -s steps=600 -s batch_size=8 -s width=8 -s ema=0.9 "
     "--checkpoint-every 100000"
 )
 # Both nodes are this machine. A real srun, too, signals the workers as well as their launcher.
@@ -99,7 +99,7 @@ def run(*lines: str) -> None:
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Networks, averages and moments of a finished run of two processes."""
     assert read_json(folder / "config.json")["processes"] == 2
-    assert read_json(folder / "summary.json")["step"] == 1500
+    assert read_json(folder / "summary.json")["step"] == 600
     tensors, _ = checkpoint.latest(folder / "checkpoints")
     return {name: each for name, each in tensors.items() if not name.startswith("random/")}
 
@@ -144,15 +144,15 @@ def test_two_machines_and_slurm_train_as_one_machine_does(tmp_path):
     job = subprocess.Popen(
         ["bash", script], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while not read_metrics(tmp_path / "job"):
         assert job.poll() is None and time.monotonic() < until, job.communicate()[0].decode()
         time.sleep(0.05)
     job.send_signal(signal.SIGTERM)
-    said = job.communicate(timeout=300)[0].decode()
+    said = job.communicate(timeout=600)[0].decode()
     requeued = tmp_path / "requeued.txt"
     assert requeued.read_text().split() == ["requeue", more["SLURM_JOB_ID"]], said
-    assert 0 < read_json(tmp_path / "job" / "summary.json")["step"] < 1500, said
+    assert 0 < read_json(tmp_path / "job" / "summary.json")["step"] < 600, said
 
     done = subprocess.run(["bash", script], cwd=tmp_path, env=env, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr.decode()
