@@ -14,7 +14,7 @@ PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book serve test test-fast notebooks jupyter student colab house figures bench peers bench-upscaling bench-live lint clean build-book
+.PHONY: help environment book serve test test-fast notebooks jupyter student colab house estimates figures bench peers bench-upscaling bench-live lint clean build-book
 
 help:
 	@echo "make book        build the book and say which file to open"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-upscaling   our enlarging beside other programs' (make peers fetches those)"
 	@echo "make bench-live  the engine of the pages beside onnxruntime-web (after make peers)"
 	@echo "make house       draw the picture of the package's rooms again"
+	@echo "make estimates   count again what the papers' sizes would cost on a GPU"
 	@echo "make figures     draw the small pictures of the book's pages again"
 	@echo "make lint        check the code's style"
 	@echo "make clean       remove what was built (not .venv)"
@@ -77,6 +78,9 @@ colab: jupyter
 
 house: environment
 	$(RUN) -c 'from gancourse.press import house; house.draw()'
+
+estimates: environment
+	$(RUN) -c 'from gancourse.press import estimates; estimates.write()'
 
 figures: environment
 	$(RUN) book/figures.py

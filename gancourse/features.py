@@ -174,8 +174,20 @@ def vgg(name: str) -> Vgg:
             f"{VGG19_Weights.IMAGENET1K_V1.url} ({error}); connect to the network once, or give "
             "features=efficientnet-lite0, which is bundled."
         ) from error
+    return cut(layers, name)
+
+
+def cut(layers: nn.Sequential, name: str) -> Vgg:
+    """VGG19's layers up to those of the name."""
     layers = layers[: VGG_LAYERS[name]]
     for layer in layers:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False
     return Vgg(layers)
+
+
+def untrained(name: str) -> Features:
+    """A feature network with random weights, for whoever only wants to count what it does."""
+    from torchvision.models import vgg19
+
+    return cut(vgg19().features, name) if name in VGG_LAYERS else Lite(LITE[name])

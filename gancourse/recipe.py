@@ -75,8 +75,9 @@ class Recipe:
 
     Class attributes:
         chapter: its name in `gancourse.chapters.CHAPTERS`.
-        FORMS: form -> the values in which its full recipe differs from the Config's defaults.
-        SCALES: scale -> form -> the values in which that scale differs from the full recipe.
+        FORMS: form -> the values in which it differs from the Config's defaults.
+        SCALES: scale -> form -> the values in which that scale differs from the form's. Where a
+            data set has a recipe of its own, as "conv fashion" has, it comes on top.
         DEFAULT: the form that `at` takes when none is named.
         OWN: what changes for a reader's own data; empty where it cannot be trained on any.
         takes: what kind of data it learns from, a kind of `gancourse.data.folders.own`.
@@ -166,8 +167,12 @@ class Recipe:
 
     @classmethod
     def at(cls, scale: str = "full", /, form: str | None = None, **changes) -> Self:
-        """The recipe of a form at a scale: "check" (seconds), "class" (minutes) or "full" (hours,
-        or a GPU).
+        """The recipe of a form at a scale.
+
+        Args:
+            scale: "check" (seconds), "class" (minutes), "full" (what made the published weights)
+                or "gpu" (the paper's sizes and steps).
+            changes: outrank the recipe. pictures also chooses it, where there is one for them.
 
         Raises:
             CourseError: an unknown form or scale, or a value that is not allowed.
@@ -178,8 +183,9 @@ class Recipe:
                 raise CourseError(
                     f"{name}={given!r}: not known; choose one of: {', '.join(known)}."
                 )
-        values = {**cls.FORMS[form], **cls.SCALES[scale].get(form, {}), **changes}
-        return cls(form=form, **values)
+        of_form, scaled = cls.FORMS[form], cls.SCALES[scale]
+        of_pictures = scaled.get(f"{form} {changes.get('pictures')}", {})
+        return cls(form=form, **{**of_form, **scaled.get(form, {}), **of_pictures, **changes})
 
     @classmethod
     def read(cls, scale: str, changes: Iterable[str]) -> Self:

@@ -19,7 +19,7 @@ from gancourse.recipe import Recipe, read, setting, spell
 class Tea(Recipe):
     chapter, DEFAULT = "tea", "green"
     FORMS = {"green": {}, "black": {"minutes": 4, "sugar": 2}, "point": {"shape": (5,)}}
-    SCALES = {"sip": {"black": {"minutes": 1}}, "full": {}}
+    SCALES = {"sip": {"black": {"minutes": 1}, "black ice": {"minutes": 2, "milk": 0}}, "full": {}}
 
     form: str = "green"
     shape: tuple[int, ...] = (2, 3)
@@ -43,6 +43,11 @@ def test_a_change_outranks_the_scale_the_scale_the_form_and_the_form_the_default
     assert Tea.at("sip", "black") == Tea("black", minutes=1, sugar=2)
     assert Tea.at("sip", "black", minutes=9).minutes == 9
     assert Tea.at("sip") == Tea(), "a scale need not know every form"
+    assert Tea.at("sip", "black", pictures="ice") == Tea(
+        "black", minutes=2, sugar=2, milk=0, pictures="ice"
+    )
+    assert Tea.at("sip", "black", pictures="ice", milk=0.1).milk == 0.1
+    assert Tea.at("full", "black", pictures="ice").minutes == 4, "has no recipe of its own there"
     assert Tea.FORMS["black"] == {"minutes": 4, "sugar": 2}, "recipes are read, never written"
 
 
@@ -209,11 +214,11 @@ def test_every_chapter_has_every_form_at_every_scale(chapter):
     assert (
         issubclass(config, Recipe) and config.DEFAULT in config.FORMS and config.chapter == chapter
     )
-    assert set(config.SCALES) == {"check", "class", "full"}
+    assert set(config.SCALES) == {"check", "class", "full", "gpu"}
     names = {field.name for field in fields(config)}
     assert set(config.OWN) | set(config.unused) <= names
     for scale, forms in config.SCALES.items():
-        assert set(forms) <= set(config.FORMS), scale
+        assert {each.partition(" ")[0] for each in forms} <= set(config.FORMS), scale
         for form in config.FORMS:
             made = config.at(scale, form)
             assert made.form == form and isinstance(made.options, dict)

@@ -40,10 +40,12 @@ FORMS: dict[str, dict] = {
 # A network a quarter as wide learns at four times the rate. Between the players the ratio
 # stays the authors' 1 to 5.
 SMALL = {"width": 16, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3}
+CLASS = {**SMALL, "steps": 2_000, "ema": 0.998}
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, {**SMALL, "steps": 300, "ema": 0.98}),
-    "class": dict.fromkeys(FORMS, {**SMALL, "steps": 2_000, "ema": 0.998}),
-    "full": {},
+    "class": dict.fromkeys(FORMS, CLASS),
+    "full": dict.fromkeys(FORMS, CLASS),
+    "gpu": {},
 }
 UNPAIRED = [name for name, rules in LOSSES.items() if not rules.pairs]
 

@@ -41,7 +41,7 @@ from gancourse.recipe import Recipe, setting
 
 __all__ = ["Config", "Pix2Pix", "UNet", "jitter", "patch_discriminator", "receptive_field"]
 
-FULL = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "ema": 0.999}
+EMOJI = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "ema": 0.999}
 # Short runs want a larger batch and rate, and then statistics that do not depend on who
 # else is in the batch. The jitter is the paper's, scaled to 64 px; without it a network of
 # width 32 knew its training pairs by heart after 2,000 steps. In the 150 steps of the
@@ -49,11 +49,12 @@ FULL = {"pictures": "emoji", "inputs": 1, "norm": "instance", "batch_size": 4, "
 SHORT = {"shape": (3, 64, 64), "norm": "instance", "patch": 34}
 CHECK = {"lr": 2e-3, "width": 16, "batch_size": 8, "steps": 150, "ema": 0.98, "enlarge": 0}
 CLASS = {"lr": 1e-3, "width": 24, "batch_size": 16, "steps": 1_500, "ema": 0.998, "enlarge": 8}
-FORMS: dict[str, dict] = dict.fromkeys(("unet", "encoder-decoder"), {**FULL, "steps": 58_000})
+FORMS: dict[str, dict] = dict.fromkeys(("unet", "encoder-decoder"), {**EMOJI, "steps": 58_000})
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, {**SHORT, **CHECK}),
     "class": dict.fromkeys(FORMS, {**SHORT, **CLASS}),
-    "full": {},
+    "full": dict.fromkeys(FORMS, {**SHORT, **CLASS, "patch": 16, "steps": 4_000}),
+    "gpu": {},
 }
 # Receptive field of one logit in px -> how many of D's convolutions halve the picture.
 PATCHES = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}

@@ -94,6 +94,13 @@ FORMS: dict[str, dict] = {
     },
 }  # fmt: skip
 SHORT, FEW = {"ema": 0.98}, {"rows": 2_000}
+# The paper takes its encoder from others, so that words and free have no larger recipe.
+PAPERS = {
+    "network": "paper", "loss": "non-saturating", "latent": 100, "condition": 128, "kl": 2.0,
+    "contrast": 0.0, "r1": 0.0, "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "anneal": 0.0,
+    "ema": 0.0, "temperature": 1.0, "width": 128, "width_d": 64, "batch_size": 64,
+    "steps": 82_000,
+}  # fmt: skip
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
         "words": {**FEW, "steps": 60, "batch_size": 128},
@@ -108,6 +115,16 @@ SCALES: dict[str, dict[str, dict]] = {
         "free": {"rows": 6_000, "steps": 400},
     },
     "full": {},
+    "gpu": {
+        "stage1": {**PAPERS, "shape": (3, 64, 64), "resize": False},
+        "stage2": {
+            **PAPERS,
+            "shape": (3, 256, 256),
+            "small": 64,
+            "restore": 0.0,
+            "first": "stage1-gpu",
+        },
+    },
 }
 STAGES, FREE = {"form": ("stage1", "stage2")}, {"form": ("free",)}
 COMPACT = {"network": ("compact",)}

@@ -15,12 +15,13 @@ SEEDS = {"min": 0, "max": 2**32 - 1}  # the feed multiplies it by a million; tor
 Chapter = Annotated[str, typer.Argument(help="A chapter; `gancourse chapters` lists them.")]
 Model = Annotated[str, typer.Argument(help="A published model, or the folder of a run.")]
 Scale = Annotated[
-    Literal["check", "class", "full"],
+    Literal["check", "class", "full", "gpu"],
     typer.Option(
-        help="check: seconds; class: minutes; full: the recipe at the paper's size, which takes "
-        "hours or a GPU."
+        help="check: seconds; class: minutes; full: the recipe that made the published weights, "
+        "minutes to hours on a CPU; gpu: the paper's sizes and steps, which nobody has run yet."
     ),
 ]
+OfNotebook = Literal["check", "class", "full"]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps. Default: cpu.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 Root = Annotated[

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from gancourse.cli.options import SEEDS, Root
+from gancourse.cli.options import SEEDS, OfNotebook, Root
 
 
 def bench(
@@ -95,7 +95,7 @@ def experiment(
         typer.Option(**SEEDS, help="A seed; repeat it for several. Default: 0, 1 and 2."),
     ] = None,
     scale: Annotated[
-        Literal["check", "class", "full"] | None,
+        OfNotebook | None,
         typer.Option(help="A recipe of the chapter, instead of the experiment's own."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps per run.")] = None,

@@ -9,13 +9,19 @@ from typing import Annotated
 
 import typer
 
-from gancourse.cli.options import SEEDS, Chapter, Root, Scale
+from gancourse.cli.options import SEEDS, Chapter, OfNotebook, Root
 from gancourse.files import CourseError
 
 
 def run(
     chapter: Chapter,
-    scale: Scale = "full",
+    scale: Annotated[
+        OfNotebook,
+        typer.Option(
+            help="check: seconds; class: minutes; full: the recipe that made the published "
+            "weights, minutes to hours on a CPU."
+        ),
+    ] = "full",
     parameter: Annotated[
         list[str] | None,
         typer.Option(

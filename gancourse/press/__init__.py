@@ -1,4 +1,4 @@
-"""The press: runs at full scale, dossiers, publishing, experiments and the benchmark."""
+"""The press: dossiers, publishing, experiments, the benchmark, and what gpu recipes would cost."""
 
 from __future__ import annotations
 

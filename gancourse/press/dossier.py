@@ -80,16 +80,23 @@ class Dossier:
         return max(1, round(self.summary["seconds"] / 60))
 
     @property
+    def energy(self) -> str:
+        """What the hardware counted: "0.12 kWh by the CPU's counters", or ""."""
+        counted = {kind: each for kind, each in self.summary.get("joules", {}).items() if each}
+        parts = [
+            f"{each / 3.6e6:.2g} kWh by the {kind.upper()}'s" for kind, each in counted.items()
+        ]
+        return f"{' and '.join(parts)} counters" if parts else ""
+
+    @property
     def length(self) -> str:
         return f"{self.summary['step']:,} steps of {self.config.batch_size}"
 
     @property
     def wanted(self) -> str:
-        """What the run still lacks: "the full recipe, on a GPU", one of the two, or ""."""
-        on_cpu = self.environment["kind"] == "cpu"
-        reduced = nearest_scale(self.config) != "full" or len(changes(self.config)) > 1
-        lacking = ["the full recipe"] * reduced + ["on a GPU" if reduced else "a GPU"] * on_cpu
-        return ", ".join(lacking)
+        """What nobody has trained yet: "the gpu recipe", or "" if this run is that."""
+        smaller = changes(self.config, "gpu").keys() - {"form", "pictures", "split"}
+        return "the gpu recipe" if smaller else ""
 
     @property
     def headline(self) -> str:
@@ -145,7 +152,7 @@ class Dossier:
         config = self.config
         changed = " ".join(f"-s {key}={spell(value)}" for key, value in changes(config).items())
         return (
-            f"gancourse train {config.chapter} --scale {nearest_scale(config)} {changed} "
+            f"gancourse train {config.chapter} --scale full {changed} "
             f"--seed {self.settings['seed']} --source full --folder RUN"
         )
 
@@ -187,7 +194,7 @@ class Dossier:
         return [
             self.name,
             config.chapter,
-            f"{nearest_scale(config)}, {config.form}: {self.length}{''.join(changed)}",
+            f"{config.form}: {self.length}{''.join(changed)}",
             self.hardware,
             str(self.minutes),
             str(len(self.scores["seeds"])),
@@ -206,8 +213,8 @@ def ledger() -> str:
     rows = (Dossier(name).line() for name in models.published())
     return f"""# Ledger of runs
 
-One line per published model. A recipe is named by the scale that it is nearest to, and by what it
-changes there. `full` is the recipe of the paper's size, `class` takes minutes on a laptop.
+One line per published model. `gancourse train CHAPTER --scale full` trains it, with the form and
+the settings that its recipe names. The gpu recipe has the paper's sizes and steps: `--scale gpu`.
 
 {markdown(HEADS, rows)}"""
 
@@ -226,17 +233,13 @@ def cells(columns: Iterable[Column], row: dict) -> list[str]:
     ]
 
 
-def nearest_scale(config: Recipe) -> str:
-    """The scale whose recipe differs least from a Config."""
-    return min(("full", "class", "check"), key=lambda scale: len(changes(config, scale)))
+def changes(config: Recipe, scale: str = "full") -> dict:
+    """The form, and what else makes a Config of the recipe of its form at a scale.
 
-
-def changes(config: Recipe, scale: str | None = None) -> dict:
-    """The form, and every value in which a Config differs from the recipe of its form at a scale.
-
-    Args:
-        scale: by default the nearest one.
+    Other pictures come first, since they may have a recipe of their own.
     """
-    recipe = type(config).at(scale or nearest_scale(config), config.form)
+    kind, form, pictures = type(config), config.form, config.pictures
+    named = {"pictures": pictures} if pictures != kind.at(scale, form).pictures else {}
+    recipe = kind.at(scale, form, **named)
     found = {key: value for key, value in vars(config).items() if value != getattr(recipe, key)}
-    return {"form": config.form, **found}
+    return {"form": form, **named, **found}

@@ -110,12 +110,13 @@ def made_on(run: Dossier) -> str:
         "Time": f"{summary['seconds']:,.0f} seconds",
         "Speed": f"{summary['images_per_second']:,.0f} samples per second",
         "Peak memory": f"{summary['peak_memory'] / 2**20:,.0f} MiB",
+        "Energy": run.energy,
         "Machine": f"{made['device']}, {made['system']}",
         "CPU threads": f"{made['threads']}",
         "Precision": "float32" if made["precision"] == "no" else made["precision"],
         "Software": ", ".join([f"Python {made['python']}", *packages, *cuda]),
     }
-    return markdown(["The run", ""], rows.items())
+    return markdown(["The run", ""], [row for row in rows.items() if row[1]])
 
 
 def notebook_of(run: Dossier) -> str:

@@ -12,7 +12,7 @@ import torch
 from gancourse.files import CourseError
 from gancourse.models import play as play  # notebooks call lesson.play
 
-SCALES = ("check", "class", "full")
+SCALES = ("check", "class", "full")  # what a notebook is written for
 
 
 def scale(given: str = "auto") -> str:
@@ -84,5 +84,5 @@ def dossier(name: str):
     run = Dossier(name)
     made = f"{run.length}, {run.minutes} minutes per seed on {run.hardware}."
     if run.wanted:
-        made += f" A short run; still wanted: {run.wanted}."
+        made += f" Still wanted: {run.wanted}."
     return Markdown(f"{run.table()}\n{made} {run.dashes}".rstrip())

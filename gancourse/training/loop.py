@@ -7,6 +7,7 @@ its own player only, Adam is fused, and nothing waits for the device but a log l
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,7 @@ from gancourse.training import checkpoint, hardware
 from gancourse.training.feed import Feed
 from gancourse.training.hardware import Machine
 from gancourse.training.record import Record, alone_in, mean_terms
-from gancourse.training.run import Bar, Log, Look, Progress, Run, Save
+from gancourse.training.run import Bar, Log, Look, Meter, Progress, Run, Save
 
 
 def train(
@@ -62,7 +63,8 @@ def train(
     play = Play(game, handle, machine)
     run = Run(play, data, seed, folder)
     log, look = Log(run, log_every, save_every), Look(run, watch)
-    watchers = log, look, Save(run, save_every), Bar(run, progress)
+    meter, save = Meter(run, log_every, save_every), Save(run, save_every)
+    watchers = log, look, meter, save, Bar(run, progress)
     with alone_in(run.folder if run.is_main else None), asked_to_stop() as stop:
         run.begin()
         batches = iter(Feed(data, run.order, handle.device, machine.workers))
@@ -248,16 +250,17 @@ def all_stop(handle, stop: threading.Event, may_wait: bool) -> bool:
 def asked_to_stop():
     """An event that Ctrl-C or SIGTERM sets, so that the step under way is finished and saved.
 
-    A second Ctrl-C stops at once. Outside the main thread signals cannot be caught, and the event
-    is never set.
+    A second Ctrl-C stops at once, but not in a process of `accelerate launch`: the launcher hands
+    on a signal that the process got from the terminal or the scheduler as well. Outside the main
+    thread signals cannot be caught, and the event is never set.
     """
-    stop = threading.Event()
+    stop, launched = threading.Event(), "RANK" in os.environ
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def ask(number, frame):
-        if stop.is_set():
+        if stop.is_set() and number == signal.SIGINT and not launched:
             raise KeyboardInterrupt
         stop.set()
 

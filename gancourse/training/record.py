@@ -5,7 +5,7 @@ environment.json   device, precision, versions
 metrics.jsonl      a line of means every so many steps
 samples/           grids of samples from fixed latents, at log-spaced steps
 checkpoints/       see checkpoint.py
-summary.json       seconds, images a second, peak memory
+summary.json       seconds, images a second, peak memory, energy
 .lock              held while a process trains here
 """
 
@@ -39,7 +39,7 @@ class Record:
     Attributes:
         metrics: one dict a line: step, seconds, images_per_second, and the mean of each loss term
             since the line before.
-        summary: step, seconds, images_per_second, peak_memory (bytes) of the whole run.
+        summary: step, seconds, images_per_second, peak_memory (bytes) and joules of the whole run.
         game: the game with its averaged networks in place, ready for `sample`.
     """
 

@@ -1,7 +1,8 @@
 """A run under way, and its watchers: each is begun once, called after every step, and does one
 thing.
 
-Log writes a line of means, Look draws pictures, Save writes checkpoints, Bar shows how far it is.
+Log writes a line of means, Look draws pictures, Meter counts energy, Save writes checkpoints, Bar
+shows how far it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from gancourse.files import CourseError, read_json
 from gancourse.game import Game
-from gancourse.training import checkpoint, hardware
+from gancourse.training import checkpoint, energy, hardware
 from gancourse.training.feed import Order, identity, rows_of
 from gancourse.training.record import Record, log_spaced
 
@@ -47,6 +48,7 @@ class Run:
         order: which rows each coming step sees.
         step: how many steps are done.
         over: no further step will be taken.
+        joules: "cpu" and "gpu" -> the energy of all its training; None where it was not counted.
     """
 
     def __init__(self, play, data, seed: int, folder: str | Path | None):
@@ -64,6 +66,7 @@ class Run:
         rank, processes = self.handle.process_index, self.handle.num_processes
         self.order = Order(rows_of(data), config.batch_size, seed, 0, rank, processes)
         self.step, self.over, self.began = 0, False, 0.0
+        self.joules: dict[str, float | None] = {"cpu": 0.0, "gpu": 0.0}
 
     @property
     def is_main(self) -> bool:
@@ -107,6 +110,7 @@ class Run:
                 )
             self.play.restore(tensors, numbers)
             self.step, seconds = numbers["step"], numbers["seconds"]
+            self.joules = numbers.get("joules", dict.fromkeys(self.joules))
         if self.is_main:
             self.record.rewind(self.step)
         return seconds
@@ -138,6 +142,7 @@ class Run:
             "seconds": round(seconds, 1),
             "images_per_second": round(self.step * self.batch_size / seconds, 1),
             "peak_memory": hardware.peak_memory(self.handle.device),
+            "joules": self.joules,
         }
         if self.is_main:
             record.write("summary", record.summary)
@@ -226,6 +231,21 @@ class Look(Watcher):
                 watcher(Progress(run.step, run.steps, record.metrics, pictures, record.game))
 
 
+class Meter(Watcher):
+    """The run's energy, often enough that no counter comes round in between."""
+
+    def begin(self) -> None:
+        handle = self.run.handle
+        self.counters = energy.counters(handle.device, handle.num_processes)
+
+    def act(self) -> None:
+        for kind, counters in self.counters.items():
+            before = self.run.joules[kind]
+            used = sum(counter.since() for counter in counters)
+            known = counters and before is not None
+            self.run.joules[kind] = round(before + used, 1) if known else None
+
+
 class Save(Watcher):
     """Checkpoints from which the run goes on as if it had not been stopped."""
 
@@ -238,6 +258,7 @@ class Save(Watcher):
             numbers |= {
                 "settings": run.settings,
                 "seconds": run.seconds,
+                "joules": run.joules,
                 "scheduled": run.play.scheduled(run.step - 1),
             }
             checkpoint.save(run.folder / CHECKPOINTS, run.step, tensors, numbers)

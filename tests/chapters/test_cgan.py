@@ -56,7 +56,7 @@ def test_parameter_counts_of_radfords_conditional_networks():
     """5x5 kernels and no bias; 10 more inputs for the label at the door of each layer; 2 a channel
     for BatchNorm.
     """
-    game = Config.at("full", "conv").build()
+    game = Config.at("gpu", "conv").build()
     generator = 110 * 1024 + 2 * 1024 + 1034 * 6272 + 2 * 6272 + 138 * 64 * 25 + 2 * 64 + 74 * 25
     discriminator = 11 * 64 * 25 + 74 * 128 * 25 + 2 * 128 + 6282 * 1024 + 2 * 1024 + 1034 + 1
     assert (count(game.generator), count(game.discriminator)) == (generator, discriminator)
@@ -82,15 +82,10 @@ def test_the_defaults_are_the_papers():
 def test_the_convolutional_recipe_is_the_codes():
     for phase in small().phases():
         assert phase.optimizer(phase.parameters).defaults["lr"] == Config.at("check").lr
-    full = Config.at("full", "conv")
-    assert (full.lr, full.beta1, full.weight_decay, full.batch_size, full.width) == (
-        2e-4,
-        0.5,
-        2.5e-5,
-        128,
-        64,
-    )
-    (phase, _) = full.build().phases()
+    codes = Config.at("gpu", "conv")
+    assert (codes.lr, codes.beta1, codes.weight_decay) == (2e-4, 0.5, 2.5e-5)
+    assert (codes.batch_size, codes.width) == (128, 64)
+    (phase, _) = codes.build().phases()
     assert phase.optimizer(phase.parameters).defaults["weight_decay"] == 2.5e-5
 
 
@@ -330,15 +325,13 @@ def test_bad_questions(given, words):
 # Config
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", cgan.FORMS)
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert isinstance(config, gan.Config) and config.form == form
-    assert (
-        config.steps <= Config.at("full", form).steps
-        and config.width <= Config.at("full", form).width
-    )
+    largest = Config.at("gpu", form)
+    assert config.steps <= largest.steps and config.width <= largest.width
 
 
 @pytest.mark.parametrize(

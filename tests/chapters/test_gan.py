@@ -53,7 +53,7 @@ def play(game: gan.GAN, name: str, **changes) -> dict[str, torch.Tensor]:
 
 def test_parameter_counts_of_the_64_px_dcgan():
     """Radford et al.'s public code: 3,576,704 in G (ngf 64, three channels) and 2,765,568 in D."""
-    game = Config.at("full", "dcgan", shape=(3, 64, 64), dense=0).build()
+    game = Config.at("gpu", "dcgan", shape=(3, 64, 64), dense=0).build()
     assert (count(game.generator), count(game.discriminator)) == (3_576_704, 2_765_568)
 
 
@@ -61,7 +61,7 @@ def test_parameter_counts_of_the_28_px_dcgan():
     """Radford et al.'s networks for MNIST: a full layer of 1024 in G and in D, no bias, 2 a channel
     for BatchNorm.
     """
-    game = Config.at("full", "dcgan").build()
+    game = Config.at("gpu", "dcgan").build()
     convolutions = 128 * 64 * 16 + 64 * 1 * 16
     generator = 100 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 2 * 64 + convolutions
     discriminator = convolutions + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1024 + 1
@@ -539,19 +539,17 @@ def test_latents_that_are_no_tensor():
 # Config
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert config.form == form
-    assert (
-        config.steps <= Config.at("full", form).steps
-        and config.width <= Config.at("full", form).width
-    )
+    largest = Config.at("gpu", form)
+    assert config.steps <= largest.steps and config.width <= largest.width
 
 
-def test_the_full_scale_of_the_paper_is_the_paper():
-    assert Config.at("full", "paper") == Config()
+def test_the_gpu_scale_of_the_paper_is_the_paper():
+    assert Config.at("gpu", "paper") == Config()
 
 
 def test_changes_outrank_the_recipe():

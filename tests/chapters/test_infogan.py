@@ -57,7 +57,7 @@ def test_the_defaults_are_the_codes():
     assert discriminator.optimizer(discriminator.parameters).defaults["lr"] == 2e-4
     assert generator.optimizer(generator.parameters).defaults["lr"] == 1e-3
     assert (config.lr, config.lr_generator, config.beta1) == (2e-4, 1e-3, 0.5)
-    assert Config.at("full") == config
+    assert Config.at("gpu") == config
 
 
 def test_two_turns_two_optimizers_and_q_learns_with_d():
@@ -374,15 +374,13 @@ def test_q_reads_bytes_and_floats_alike_and_refuses_other_sizes():
 # Config
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", infogan.FORMS)
 def test_every_form_has_every_scale(scale, form):
     config = Config.at(scale, form)
     assert config.form == form
-    assert (
-        config.steps <= Config.at("full", form).steps
-        and config.width <= Config.at("full", form).width
-    )
+    largest = Config.at("gpu", form)
+    assert config.steps <= largest.steps and config.width <= largest.width
 
 
 @pytest.mark.parametrize(

@@ -763,12 +763,12 @@ def test_data_that_it_cannot_learn_from(data, words):
 # Config
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", Config.FORMS)
 def test_every_form_has_every_scale(scale, form):
-    config, full = Config.at(scale, form), Config.at("full", form)
+    config, largest = Config.at(scale, form), Config.at("gpu", form)
     assert config.form == form and config.options == {"size": config.shape[1]}
-    assert config.steps <= full.steps and config.width <= full.width
+    assert config.steps <= largest.steps and config.width <= largest.width
     with torch.device("meta"):
         game = replace(config, width=2).build()
         assert (game.generator.skips, game.config.inputs) == (form == "unet", 1)

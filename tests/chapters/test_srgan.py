@@ -1004,12 +1004,12 @@ def test_data_that_it_cannot_learn_from(data, words):
 # Config
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_every_scale(scale, form):
-    config, full = Config.at(scale, form), Config.at("full", form)
+    config, largest = Config.at(scale, form), Config.at("gpu", form)
     assert config.form == form and config.options == {"side": config.shape[1] + 16}
-    assert config.steps <= full.steps and config.width <= full.width
+    assert config.steps <= largest.steps and config.width <= largest.width
     with torch.device("meta"):
         game = config.build()
         assert type(game) is {"srresnet": srgan.SRResNet, "srgan": srgan.SRGAN}[form]
@@ -1043,6 +1043,9 @@ def test_the_defaults_are_the_papers():
     assert (config.lr, config.lr_d, config.beta1, config.beta1_d) == (1e-4, 1e-4, 0.9, 0.9)
     assert (config.blend, config.ema, config.anneal) == (1.0, 0.0, 0.0)
     assert (Config().form, Config().pixel, Config().steps) == ("srresnet", "mse", 1_000_000)
+    assert Config.at("gpu") == Config()
+    game = {"steps": 200_000, "anneal": 0.5, "starts_from": "srresnet-gpu"}
+    assert Config.at("gpu", "srgan") == replace(config, **game)
 
 
 GAME = {"form": "srgan", "network": "compact"}

@@ -434,14 +434,17 @@ def test_the_defaults_are_the_papers():
     assert (config.width, config.width_d, config.condition, config.latent) == (GF, DF, EF, Z)
     assert (config.lr, config.beta1, config.batch_size, config.kl) == (2e-4, 0.5, 64, 2.0)
     assert (config.loss, config.augmentation, config.wrong) == ("non-saturating", True, "true")
+    assert Config.at("gpu") == Config(text="stackgan-words")
+    second = {"form": "stage2", "shape": (3, 256, 256), "first": "stage1-gpu"}
+    assert Config.at("gpu", "stage2") == Config(text="stackgan-words", **second)
 
 
-@pytest.mark.parametrize("scale", ["check", "class", "full"])
+@pytest.mark.parametrize("scale", ["check", "class", "full", "gpu"])
 @pytest.mark.parametrize("form", [*FORMS, "free"])
 def test_every_form_has_every_scale(scale, form):
-    config, full = Config.at(scale, form), Config.at("full", form)
+    config, largest = Config.at(scale, form), Config.at("gpu", form)
     assert config.form == form and config.options["size"] == config.shape[1]
-    assert config.steps <= full.steps
+    assert config.steps <= largest.steps
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 from gancourse import models
 from gancourse.chapters import cgan, gan
-from gancourse.files import BUNDLED, read_json
+from gancourse.files import BUNDLED
 from gancourse.press import dossier
-from gancourse.press.dossier import Dossier, changes, ledger, nearest_scale
+from gancourse.press.dossier import Dossier, changes, ledger
 from gancourse.press.publishing import with_medians
 
 
@@ -73,50 +73,64 @@ def test_the_codes_that_a_card_asks_for_can_be_asked_for(name):
 def test_the_recipe_of_a_card_gives_the_config_that_was_run(name):
     run = Dossier(name)
     (recipe,) = re.findall(r"`gancourse train (.*?)`", run.card())
-    scale = re.search(r"--scale (\S+)", recipe)[1]
+    assert recipe.startswith(f"{run.config.chapter} --scale full ")
     settings = re.findall(r"-s (\S+)", recipe)
-    assert type(run.config).read(scale, settings) == run.config
+    made = type(run.config).read("full", settings)
+    stored = {key: value for key, value in run.settings.items() if key in vars(made)}
+    assert {**made.stored(), **stored} == made.stored(), "as config.json says"
+    assert made == run.config
     assert f"--seed {run.settings['seed']} " in recipe
 
 
-def test_a_config_is_compared_with_the_nearest_scale():
-    config = gan.Config.at("class", "mlp", steps=9)
-    assert nearest_scale(config) == "class"
+def test_full_is_what_was_published():
+    """Besides form and pictures, a command may only say what tells a model from one of its kind."""
+    kinds: dict[tuple, list[set]] = {}
+    for name in models.published():
+        config = Dossier(name).config
+        kind = config.chapter, config.form, config.pictures
+        kinds.setdefault(kind, []).append(changes(config).keys() - {"form", "pictures"})
+    for kind, further in kinds.items():
+        assert further.count(set()) == 1, f"{kind}: one of them is the full recipe"
+
+
+def test_a_config_is_compared_with_a_scale():
+    config = gan.Config.at("full", "mlp", steps=9)
     assert changes(config) == {"form": "mlp", "steps": 9}
-    assert changes(config, "full")["width"] == config.width
+    assert changes(config, "gpu")["width"] == config.width
     assert changes(cgan.Config.at("full")) == {"form": "conv"}
+    clothes = cgan.Config.at("full", pictures="fashion", ema=0.5)
+    assert changes(clothes) == {"form": "conv", "pictures": "fashion", "ema": 0.5}
     settings = {**config.stored(), "seed": 0, "processes": 1, "data": {"rows": 3, "crc32": 5}}
     assert changes(gan.Config.of(settings)) == changes(config), "what the loop added is left out"
 
 
 @pytest.mark.parametrize(
-    ("kind", "scale", "wanted"),
+    ("scale", "pictures", "wanted"),
     [
-        ("cpu", "class", "the full recipe, on a GPU"),
-        ("cuda", "class", "the full recipe"),
-        ("cpu", "full", "a GPU"),
-        ("cuda", "full", ""),
+        ("class", "digits", "the gpu recipe"),
+        ("full", "digits", "the gpu recipe"),
+        ("gpu", "digits", ""),
+        ("gpu", "fashion", ""),
     ],
 )
-def test_what_is_wanted_is_the_full_recipe_and_a_gpu(kind, scale, wanted):
+def test_what_is_wanted_is_the_gpu_recipe(scale, pictures, wanted):
     run = Dossier("gan")
-    run.environment = {**run.environment, "kind": kind}
-    run.config = gan.Config.at(scale, "dcgan")
+    run.config = gan.Config.at(scale, "dcgan", pictures=pictures)
     assert run.wanted == wanted
     assert run.line()[-1] == (wanted or "nothing")
 
 
 def test_one_changed_number_makes_another_recipe():
     run = Dossier("gan")
-    run.config = replace(gan.Config.at("full", "dcgan"), steps=39_999)
-    assert run.wanted.startswith("the full recipe")
+    run.config = replace(gan.Config.at("gpu", "dcgan"), steps=39_999)
+    assert run.wanted == "the gpu recipe"
 
 
 def test_the_ledger_has_a_line_per_model():
     for name in models.published():
         (line,) = [line for line in ledger().splitlines() if line.startswith(f"| {name} |")]
-        cpu = read_json(dossier.DOSSIERS / name / "environment.json")["kind"] == "cpu"
-        assert ("a GPU" in line) == cpu and Dossier(name).headline in line
+        run = Dossier(name)
+        assert run.headline in line and line.endswith(f"| {run.wanted or 'nothing'} |")
 
 
 def test_hardware_is_said_in_words():

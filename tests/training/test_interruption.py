@@ -17,6 +17,7 @@ import torch
 from gancourse.chapters.gan import Config
 from gancourse.files import CourseError
 from gancourse.training import checkpoint, read_metrics
+from gancourse.training.loop import asked_to_stop
 from tests.games import play
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and fork as POSIX has them")
@@ -81,6 +82,21 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
     assert time.monotonic() - began < 5
     assert not (tmp_path / "checkpoints").exists()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@POSIX
+def test_what_a_launcher_or_a_scheduler_sends_again_asks_no_more_than_once(monkeypatch):
+    """Both signal a process of `accelerate launch`; its checkpoint must still be written."""
+    with asked_to_stop() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    monkeypatch.setenv("RANK", "0")
+    with asked_to_stop() as stop:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+        assert stop.is_set()
 
 
 def test_without_a_folder_it_says_that_nothing_was_kept():

@@ -8,7 +8,7 @@ from torch import Tensor
 from gancourse.press.bench import gan
 from gancourse.recipe import Recipe
 
-ROWS = (("conv", "class"), ("conv", "full"))
+ROWS = (("conv", "class"), ("conv", "gpu"))
 
 
 class Plain(gan.Plain):

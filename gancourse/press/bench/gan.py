@@ -9,7 +9,7 @@ from gancourse.game import Batch
 from gancourse.press.bench import PlainForm
 from gancourse.recipe import Recipe
 
-ROWS = (("dcgan", "class"), ("dcgan", "full"), ("mlp", "full"), ("paper", "full"))
+ROWS = (("dcgan", "class"), ("dcgan", "gpu"), ("mlp", "gpu"), ("paper", "gpu"))
 
 
 class Plain(PlainForm):

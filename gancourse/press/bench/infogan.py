@@ -10,7 +10,7 @@ from torch import Tensor
 from gancourse.game import Batch
 from gancourse.press.bench import gan
 
-ROWS = (("digits", "class"), ("digits", "full"))
+ROWS = (("digits", "class"), ("digits", "gpu"))
 
 
 class Plain(gan.Plain):
