@@ -10,7 +10,9 @@ PHOTOS ?= photos
 COLAB ?= $(HOME)/.cache/gancourse-colab
 RUN = "$(VENV)/bin/python"
 # One thread a process: two worker processes on two cores are faster than one with two threads.
-PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
+# Compiled modules are kept even where the shell says otherwise, as images for containers often do: every process
+# that a test starts would compile PyTorch again.
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
