@@ -16,7 +16,6 @@ from gancourse.files import BUNDLED, CourseError
 from gancourse.metrics import colour
 from gancourse.recipe import Recipe
 
-
 FEW = 500  # real pictures: classifiers are trained on them, each pass taking its time
 
 
