@@ -22,7 +22,7 @@ help:
 	@echo "make book        build the book and say which file to open"
 	@echo "make serve       show the book at http://127.0.0.1:$(PORT)/"
 	@echo "make test        every test: package, notebooks, book"
-	@echo "make test-fast   the package's quick tests (a minute)"
+	@echo "make test-fast   the package's quick tests (two to three minutes on two cores)"
 	@echo "make notebooks   run the notebooks again and keep their outputs"
 	@echo "make jupyter     write notebooks for Colab and Jupyter to _build/jupyter"
 	@echo "make student     write notebooks without solutions to _build/student"
