@@ -10,7 +10,9 @@ PHOTOS ?= photos
 COLAB ?= $(HOME)/.cache/gancourse-colab
 RUN = "$(VENV)/bin/python"
 # One thread a process: two worker processes on two cores are faster than one with two threads.
-PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
+# Compiled modules are kept even where the shell says otherwise, as images for containers often do: every process
+# that a test starts would compile PyTorch again.
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile
 NOTEBOOKS = notebooks/*.ipynb
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ help:
 	@echo "make book        build the book and say which file to open"
 	@echo "make serve       show the book at http://127.0.0.1:$(PORT)/"
 	@echo "make test        every test: package, notebooks, book"
-	@echo "make test-fast   the package's quick tests (a minute)"
+	@echo "make test-fast   the package's quick tests (two to three minutes on two cores)"
 	@echo "make notebooks   run the notebooks again and keep their outputs"
 	@echo "make jupyter     write notebooks for Colab and Jupyter to _build/jupyter"
 	@echo "make student     write notebooks without solutions to _build/student"

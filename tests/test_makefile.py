@@ -158,7 +158,7 @@ def test_touching_the_settings_costs_nothing(checkout):
 
 def wait_for_the_end_of(group: int) -> None:
     """Until the last process of a group that was killed is gone: a kill is not waited for."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True)
         alive = [line.split() for line in listed.stdout.splitlines()]
@@ -174,7 +174,7 @@ def test_an_install_cut_short_is_started_over(checkout):
         ["make", "environment"], start_new_session=True, stderr=subprocess.DEVNULL, **where
     )
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while "pip" not in checkout.calls():
             assert time.monotonic() < until, "pip was never called"
             time.sleep(0.02)

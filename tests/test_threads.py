@@ -4,7 +4,9 @@ once.
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ import torch
 from gancourse import models
 from gancourse.chapters import CHAPTERS
 
+THREADS = 4
 SEEDS = [0, 1, 2, 3] * 6
 # A form of each chapter, and those whose dropout stays on when they draw.
 FIND = ("words", "free")  # forms that draw nothing: they find pictures
@@ -34,9 +37,15 @@ def test_the_same_seed_gives_the_same_picture_in_threads(chapter, form, shared):
     alone = {seed: game.sample(2, seed=seed) for seed in set(SEEDS)}
     # To enlarge a photo, or to find one, takes no dice: its seed changes nothing.
     assert torch.equal(alone[0], alone[1]) == (chapter == "srgan" or form in FIND)
-    games = [game if shared else small(chapter, form) for _ in SEEDS]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda game, seed: game.sample(2, seed=seed), games, SEEDS))
+    free, own = SimpleQueue(), threading.local()
+    for _ in range(THREADS):
+        free.put(game if shared else small(chapter, form))
+
+    def begin():
+        own.game = free.get_nowait()
+
+    with ThreadPoolExecutor(THREADS, initializer=begin) as pool:
+        together = list(pool.map(lambda seed: own.game.sample(2, seed=seed), SEEDS))
     wrong = [
         seed
         for seed, found in zip(SEEDS, together, strict=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 
 from gancourse import evaluation
 from gancourse.chapters import protocol, stackgan
 from gancourse.data import scenes
-from gancourse.evaluation import readers
+from gancourse.evaluation import Where, readers
 from gancourse.evaluation.stackgan import most_frequent, probe, right_words
 from gancourse.files import CourseError
 from tests.readers import Dictionary
@@ -17,12 +19,20 @@ ROWS = 300
 CONFIG = stackgan.Config.at("full", "stage1", shape=(3, 64, 64), rows=ROWS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once():
+    """Every evaluation asks for the same scenes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "load", cache(scenes.load))
+        yield
+
+
 class Drawer:
     """Draws what a sentence says, as well as the data do, or another sentence's picture."""
 
     def __init__(self, deaf: bool = False):
         self.config, self.deaf = CONFIG, deaf
-        parts = [scenes.load(split, size=64, n=ROWS) for split in ("train", "test")]
+        parts = [Where().load(CONFIG, split) for split in ("train", "test")]
         self.known = {
             text: image
             for part in parts

@@ -41,13 +41,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
+from gancourse.live.bench import served
 from tests.live import toybook
 from tests.live.browsing import CHROMIUM, Browsing, find_chromium, find_firefox
 from tests.live.firefox import Firefox
@@ -107,27 +107,10 @@ def visit(browser):
     visits.close()
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args) -> None:
-        pass
-
-
 @pytest.fixture(scope="package")
 def serve():
-    servers = {}
-
-    def address(folder: Path) -> str:
-        if folder not in servers:
-            handler = partial(QuietHandler, directory=str(folder))
-            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-            servers[folder] = server
-        return f"http://127.0.0.1:{servers[folder].server_port}"
-
-    yield address
-    for server in servers.values():
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as servers:
+        yield cache(lambda folder: servers.enter_context(served(folder)))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import math
 import re
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -46,19 +47,21 @@ def row(page: str, start: str) -> list[float]:
 
 def test_the_table_of_labels(page, test_digits):
     train = digits.load("train", source="bundled")
-    images, labels = train["image"], train["label"]
-    learnt = torch.stack([images[labels == digit][0] for digit in range(10)])[labels]
+    labels = train["label"]
+    learnt = torch.stack([(labels == digit).nonzero()[0, 0] for digit in range(10)])[labels]
     shuffled = labels[torch.randperm(8000, generator=torch.Generator().manual_seed(0))]
-    for name, pictures, asked in (
-        ("real training digits", images, labels),
+    # The judge looks at each picture once, however often it stands in the table.
+    seen, real = (judge().features(x) for x in (train["image"], test_digits[0]))
+    read, known = judge().labels(train["image"]), SimpleNamespace(labels=lambda read: read)
+    for name, rows, asked in (
+        ("real training digits", slice(None), labels),
         ("one real picture per digit, 800 times each", learnt, labels),
-        ("real training digits, labels shuffled", images, shuffled),
+        ("real training digits, labels shuffled", slice(None), shuffled),
     ):
         accuracy, _, worst = row(page, name)
-        assert label_accuracy(pictures, asked) == pytest.approx(accuracy, abs=0.0051)
-        assert class_coverage(pictures, asked, *test_digits)["min"] == pytest.approx(
-            worst, abs=0.0151
-        )
+        assert label_accuracy(read[rows], asked, known) == pytest.approx(accuracy, abs=0.0051)
+        found = class_coverage(seen[rows], asked, real, test_digits[1])
+        assert found["min"] == pytest.approx(worst, abs=0.0151)
 
 
 class Remembers:

@@ -49,15 +49,21 @@ def run(folder: Path, *, seed: int = 0, **changes) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    return [run(place / f"run-{seed}", seed=seed) for seed in (0, 1)]
+
+
 @pytest.fixture
-def small(repository, monkeypatch):
+def small(repository, two_runs, monkeypatch):
     """Two runs of one recipe in a repository of their own; all that is measured scores 1."""
     scores = dict.fromkeys([each.key for each in columns(gan.Config())], 1.0)
     counts = {"samples": 10, "reference_samples": 20, "neighbourhood_samples": 10, "k": 5}
     row = {**scores, **counts, "reference": "digits", "parzen_test": "test", "seed": 0}
     monkeypatch.setattr(publishing, "evaluate", lambda game, **how: dict(row))
     monkeypatch.setattr(data, "load", lambda *names, **how: DIGITS)
-    return repository, [run(repository / f"run-{seed}", seed=seed) for seed in (0, 1)]
+    return repository, [shutil.copytree(each, repository / each.name) for each in two_runs]
 
 
 def test_publishing_leaves_a_model_that_loads_and_a_dossier(small):

@@ -136,6 +136,7 @@ def test_training_keeps_each_run_and_goes_on(digits, tmp_path, monkeypatch):
         return play(config, pictures, **wanted, progress=False)
 
     monkeypatch.setattr(experiment, "play", counted)
+    monkeypatch.setattr(experiment, "SAMPLES", 100)
     runs = experiment.run(TINY, [0], tmp_path)
     assert played == [(True, 0), (False, 0)]
     assert read_json(tmp_path / "labels.json")["runs"] == runs
