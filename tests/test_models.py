@@ -211,7 +211,7 @@ def test_settings_become_a_config_again():
 
 
 def test_what_the_loop_added_is_no_part_of_the_config():
-    config = Config.at("check", "mlp", width=9)
+    config = Config.at("full", "mlp", width=9)
     settings = {"chapter": "gan", **json.loads(json.dumps(vars(config))), "seed": 0, "processes": 1}
     noted = {**settings, "data": {"rows": 3, "crc32": 5}}
     assert configure(noted) == config

@@ -83,7 +83,7 @@ def sentence(row: Mapping) -> str:
             f"of {row['reference']}; recall, density and coverage use "
             f"{row['neighbourhood_samples']:,} of each and k = {row['k']}."
         )
-    if "readable" in row:
+    if "readable_real" in row:
         said.append(
             "A sample is readable if two judges who differ in kind see the same digit in it and "
             f"each is more than {SURE:.0%} sure: {row['readable_real']:.1%} of real test digits, "

@@ -834,7 +834,7 @@ def test_a_loaded_game_needs_no_features(second):
     game = models.load(second)
     assert set(game.borrowed) == {"first"}
     assert game.upscale(photo(5, 6)).shape == (1, 3, 20, 24)
-    assert game.config.blend == Config.FORMS["srgan"]["blend"]
+    assert game.config.blend == Config.at("full", "srgan").blend
 
 
 def test_a_changed_regression_is_refused_when_the_run_goes_on(tmp_path):

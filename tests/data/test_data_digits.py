@@ -64,7 +64,7 @@ def test_load_by_name():
     )
     with pytest.raises(
         CourseError,
-        match="digits, stacked, fashion, faces, faces-micah, sprites, scenes, portraits, emoji, "
+        match="digits, stacked, fashion, faces, faces-micah, sprites, scenes, portraits, emoji, drawings, "
         "photos, set5, kodak24, grid, ring, spiral",
     ):
         data.load("cats")

@@ -198,7 +198,10 @@ def test_the_time_of_folded_solutions_counts(repository, runs):
     made.cells.append(new_code_cell("answer = 42", execution_count=4, metadata=tagged))
     nbformat.write(made, path)
     small, _ = notebooks.kept(path, runs[:1])
-    assert small.metadata.papermill.duration == 119.5 and "in 120 seconds" in small.cells[1].source
+    assert (
+        small.metadata["papermill"]["duration"] == 119.5
+        and "in 120 seconds" in small.cells[1].source
+    )
 
 
 def test_nothing_is_kept_for_a_run_that_is_not_published(repository, runs):

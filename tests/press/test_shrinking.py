@@ -211,17 +211,18 @@ def test_a_notebook_that_stays_too_large_is_refused_with_its_largest_cell(monkey
 
 # --- places of the machine ---
 
+HOME, USERS, ROOT = "/home" + "/ann", "/Users" + "/ann", "/root" + "/venv"
 SAID = [
     f"kept in {FOLDER}/srgan, and not in {FOLDER}-2",
     f"PosixPath('{FOLDER}')",
     f'{{"root": "{DATA}/photos"}}',
-    "/home/ann/.cache/torch/model.pt is missing",
-    "'/home/ann/my holiday photos/beach.jpg'",
-    "see file:///home/ann/x/report.html",
-    "/Users/ann/lab/x.py:12: UserWarning",
-    "(/root/venv/lib/python3.11/site-packages/torch/nn.py)",
-    "/tmp/ipykernel_31/12.py",
-    r"C:\Users\ann\lab\x.py",
+    f"{HOME}/.cache/torch/model.pt is missing",
+    f"'{HOME}/my holiday photos/beach.jpg'",
+    f"see file://{HOME}/x/report.html",
+    f"{USERS}/lab/x.py:12: UserWarning",
+    f"({ROOT}/lib/python3.11/site-packages/torch/nn.py)",
+    "/tmp/" + "ipykernel_31/12.py",
+    "C:\\" + r"Users\ann\lab\x.py",
     r"PATH='D:\\data of ann\\pictures\\a.png'",
     "--root=/scratch/ann/other",
     "<td>/work/ann/pictures</td>",
@@ -232,7 +233,7 @@ def test_no_absolute_path_of_the_machine_remains():
     told = [printed(f"{text}\n") for text in SAID]
     told += [shown({"text/plain": text, "text/html": f"<p>{text}</p>"}) for text in SAID]
     told += [shown({"text/markdown": "\n\n".join(SAID)})]
-    notebook = executed(*told, photo="/home/ann/my photos/cat.png", source=f"open('{FOLDER}/a')")
+    notebook = executed(*told, photo=f"{HOME}/my photos/cat.png", source=f"open('{FOLDER}/a')")
     text = nbformat.writes(shrinking.small(notebook))
     for secret in ("ann", "scratch", "gpfs", "/root", "Users", "holiday", "ipykernel_", "/home"):
         assert secret not in text, secret
