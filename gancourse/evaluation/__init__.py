@@ -86,7 +86,7 @@ def train_judge(
     It learns from MNIST's training digits 10,000 to 59,999. The first 10,000 are the ones that
     the course bundles, so no bundled digit that it is asked about was in its training data. About
     eight minutes on one CPU core. `second` trains the second judge, which differs in kind, on the
-    same digits; about a minute.
+    same digits; about two minutes.
 
     Returns:
         The path of its weights.

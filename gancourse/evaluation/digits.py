@@ -11,7 +11,7 @@ from gancourse.evaluation.protocol import Column, Where
 from gancourse.metrics.digit_cnn import judge
 from gancourse.metrics.digit_hog import second_judge
 from gancourse.metrics.digits import digit_scores
-from gancourse.metrics.floors import overlaid, uniform
+from gancourse.metrics.floors import flat, overlaid, uniform
 from gancourse.metrics.parzen import parzen
 from gancourse.metrics.readable import SURE, readable
 from gancourse.recipe import Recipe
@@ -53,12 +53,13 @@ def legibility(samples: Tensor, config: Recipe, seed: int, where: Where) -> dict
 
 @lru_cache(maxsize=2)
 def limits_of_reading(config: Recipe, seed: int, where: Where) -> dict:
-    """The ceiling and two floors of `READABLE`, computed once for a table of seeds."""
+    """The ceiling and three floors of `READABLE`, computed once for a table of seeds."""
     test = where.load(config, "test")
     return {
         "readable_real": readable(test["image"]),
         "readable_overlaid": readable(overlaid(test["image"], test["label"], seed)),
         "readable_noise": readable(uniform(test["image"][:1000], seed)),
+        "readable_grey": readable(flat()),
     }
 
 
@@ -87,8 +88,8 @@ def sentence(row: Mapping) -> str:
         said.append(
             "A sample is readable if two judges who differ in kind see the same digit in it and "
             f"each is more than {SURE:.0%} sure: {row['readable_real']:.1%} of real test digits, "
-            f"{row['readable_overlaid']:.1%} of means of two different ones, and "
-            f"{row['readable_noise']:.1%} of noise."
+            f"{row['readable_overlaid']:.1%} of means of two different ones, "
+            f"{row['readable_noise']:.1%} of noise, and {row['readable_grey']:.1%} of flat grey."
         )
     if "parzen_test" in row:
         said.append(f"The Parzen log-likelihood is that of {row['parzen_test']}.")

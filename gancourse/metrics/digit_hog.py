@@ -3,8 +3,9 @@
 The first judge, `digit_cnn`, learned its filters from clean digits, and calls noise a digit with
 full confidence. This one differs from it in everything that could lead both astray together: fixed
 filters instead of learned ones (histograms of oriented gradients, Dalal & Triggs 2005), digits bent
-instead of shifted, and blends of two digits, of which it is told how much each counts (mixup, Zhang
-et al. 2018). Its confidence is calibrated on digits that it has not learned from (Guo et al. 2017).
+instead of shifted, and pictures that it is told to be unsure of: blends of two digits (after mixup,
+Zhang et al. 2018), flat grey and noise (Lee et al. 2018). Its confidence is calibrated on digits
+that it has not learned from (Guo et al. 2017).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from gancourse.metrics.digit_reader import DigitReader, restore, rounded
 FOLDER = BUNDLED / "weights" / "digit-hog"
 DIRECTIONS = 8
 CELLS = 7  # a side: 4 px each, of which neighbours share a pixel
+FAINT = 0.2  # a rise below this, in ink per two pixels, has no vote: grain is not a stroke
+EMPTY = 12  # in training, one picture without a digit for so many digits
 HELD_OUT = 2_000  # pictures that calibrate and do not teach
 
 
@@ -51,19 +54,24 @@ class DigitHOG(DigitReader):
         return self.body(self.histograms(self._given(images) / 2 + 0.5)) / self.temperature
 
     def histograms(self, ink: Tensor) -> Tensor:
-        """How much ink (N, 1, 28, 28), 0..1, rises in each direction, by cell: (N, 392) >= 0."""
-        framed = F.pad(ink, [1] * 4)
+        """How much ink (N, 1, 28, 28), 0..1, rises in each direction, by cell: (N, 392) >= 0.
+
+        Rises count by what they exceed `FAINT` by. The picture's edge is no stroke either: beyond
+        it the last pixel goes on, so a picture of one grey has no rises at all.
+        """
+        framed = F.pad(ink, [1] * 4, mode="replicate")
         right = framed[..., 1:-1, 2:] - framed[..., 1:-1, :-2]
         down = framed[..., 2:, 1:-1] - framed[..., :-2, 1:-1]
-        rises = F.conv2d(torch.cat([right, down], 1), self.compass).relu()  # (N, 8, 28, 28)
+        rises = F.conv2d(torch.cat([right, down], 1), self.compass)  # (N, 8, 28, 28)
+        rises = (rises - FAINT).relu()
         return F.avg_pool2d(rises, 6, stride=4, padding=1).flatten(1).sqrt()
 
 
-def bent(ink: Tensor, generator: torch.Generator, strength: float = 0.08) -> Tensor:
+def bent(ink: Tensor, generator: torch.Generator, strength: float = 0.06) -> Tensor:
     """Pictures (N, 1, 28, 28), each pulled smoothly out of shape at 4 x 4 points of its own.
 
-    `strength` is the standard deviation of a point's move, in half widths of the picture: about a
-    pixel. Moves that agree shift, turn, shear or stretch; others bend strokes.
+    `strength` is the standard deviation of a point's move, in half widths of the picture: just
+    under a pixel. Moves that agree shift, turn, shear or stretch; others bend strokes.
     """
     points = strength * torch.randn(len(ink), 2, 4, 4, generator=generator)
     moves = F.interpolate(points, ink.shape[2:], mode="bicubic", align_corners=True)
@@ -72,16 +80,34 @@ def bent(ink: Tensor, generator: torch.Generator, strength: float = 0.08) -> Ten
 
 
 def blended(ink: Tensor, told: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Half of a batch blended with others, told by how much: pictures and probabilities (N, 10)."""
-    half = len(ink) // 2
-    others = torch.randint(len(ink), (half,), generator=generator)
-    part = torch.rand(half, 1, generator=generator)
+    """A sixth of a batch blended with others: pictures, and probabilities (N, 10), half for each.
 
-    def mix(x: Tensor) -> Tensor:
-        own = part.view(-1, *[1] * (x.ndim - 1))
-        return torch.cat([own * x[:half] + (1 - own) * x[others], x[half:]])
+    Of the first digit 40 to 60 % shows, of the other the rest.
+    """
+    count = len(ink) // 6
+    others = torch.randint(len(ink), (count,), generator=generator)
+    part = 0.4 + 0.2 * torch.rand(count, 1, 1, 1, generator=generator)
+    mixed = part * ink[:count] + (1 - part) * ink[others]
+    truth = (told[:count] + told[others]) / 2
+    return torch.cat([mixed, ink[count:]]), torch.cat([truth, told[count:]])
 
-    return mix(ink), mix(told)
+
+def grainy(ink: Tensor, generator: torch.Generator, most: float = 0.15) -> Tensor:
+    """Pictures (N, 1, 28, 28) with noise, of a standard deviation of its own up to `most` each.
+
+    It is `most` times the square of a uniform number, so that half of them have a quarter or less.
+    """
+    sigma = most * torch.rand(len(ink), 1, 1, 1, generator=generator).square()
+    return (ink + sigma * torch.randn(ink.shape, generator=generator)).clamp(0, 1)
+
+
+def empty(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 1, 28, 28) without a digit, and probabilities (N, 10), a tenth for each.
+
+    One grey each, with anything from no grain to noise that hides it.
+    """
+    grey = torch.rand(count, 1, 1, 1, generator=generator).expand(-1, 1, 28, 28)
+    return grainy(grey, generator, most=0.6), torch.full((count, 10), 0.1)
 
 
 def fit(
@@ -89,13 +115,14 @@ def fit(
     labels: Tensor,
     *,
     seed: int = 0,
-    epochs: int = 12,
+    epochs: int = 18,
     batch_size: int = 125,
     rate: float = 5e-3,
     watch: Callable[[int, float], None] | None = None,
 ) -> DigitHOG:
     """Train the second judge with cross-entropy, AdamW and a one-cycle rate, then calibrate it.
 
+    Digits are bent, blended and made grainy; pictures without a digit come between them.
     The last pictures, at most 2,000 or a tenth, are held out for the calibration. Weights are
     rounded to float16, as they are stored. A minute or two of one CPU core for 50,000 pictures.
 
@@ -121,7 +148,9 @@ def fit(
             for rows in torch.randperm(len(ink), generator=generator).split(batch_size):
                 moved = bent(ink[rows].float() / 255, generator)
                 seen, truth = blended(moved, told[rows], generator)
-                loss = F.cross_entropy(hog(2 * seen - 1), truth)
+                blank, unknown = empty(-(-len(rows) // EMPTY), generator)
+                seen = torch.cat([grainy(seen, generator), blank])
+                loss = F.cross_entropy(hog(2 * seen - 1), torch.cat([truth, unknown]))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -137,7 +166,7 @@ def calibrate(hog: DigitHOG, images: Tensor, labels: Tensor) -> DigitHOG:
     """Choose, in place, the temperature at which the labels of unseen pictures are likeliest.
 
     Dividing the logits by a number changes no reading, only the confidence in it (Guo et al. 2017,
-    section 4.2). Half of the training pictures are blends, so without this it is too low.
+    section 4.2). Many training pictures are blends or grainy, so without this it is too low.
     """
     hog.temperature.fill_(1)
     logits = hog._in_batches(hog, images, 250)

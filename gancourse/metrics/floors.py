@@ -69,6 +69,11 @@ def uniform(like: Tensor, seed: int = 0) -> Tensor:
     return torch.randint(256, like.shape, dtype=torch.uint8, generator=generator)
 
 
+def flat() -> Tensor:
+    """One picture of digits' size per grey level, black to white: (256, 1, 28, 28) uint8."""
+    return torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 28, 28)
+
+
 def spoilt(images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, Tensor]:
     """The rows of the table of floors: pictures (N, C, H, W) uint8, and degraded in four ways."""
     return {

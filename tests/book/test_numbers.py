@@ -79,7 +79,7 @@ def test_the_ceiling_of_reading_is_the_dossiers_and_can_be_passed(page):
     assert f"it is .{1000 * row['readable_real']:.0f} for all 10,000 test digits" in page
     assert row["readable"] > row["readable_real"], "as the page says of InfoGAN"
     card = (BUNDLED / "weights" / "digit-hog" / "README.md").read_text(encoding="utf-8")
-    for key in ("real", "overlaid", "noise"):
+    for key in ("real", "overlaid", "noise", "grey"):
         assert f"| {100 * row[f'readable_{key}']:.1f} % |" in card
 
 

@@ -83,7 +83,9 @@ def test_evaluate_gives_plain_numbers_and_says_what_they_were_measured_on():
     assert scores["parzen_test"] in said
     assert scores["readable_real"] > 0.9
     assert scores["readable_noise"] < scores["readable_overlaid"] < 0.4
+    assert scores["readable_grey"] < 0.05 and scores["readable"] < 0.05, "no strokes, no digits"
     assert f"{scores['readable_real']:.1%} of real test digits" in said
+    assert f"{scores['readable_grey']:.1%} of flat grey" in said
     json.dumps(scores)
 
 

@@ -2,15 +2,26 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import one_hot
+from torch.nn.functional import nll_loss, one_hot
 
 from gancourse.data import digits
 from gancourse.files import CourseError, read_json
 from gancourse.metrics import digit_hog
 from gancourse.metrics.digit_cnn import judge
-from gancourse.metrics.digit_hog import DigitHOG, bent, blended, calibrate, fit, load, second_judge
+from gancourse.metrics.digit_hog import (
+    FAINT,
+    DigitHOG,
+    bent,
+    blended,
+    calibrate,
+    empty,
+    fit,
+    grainy,
+    load,
+    second_judge,
+)
 from gancourse.metrics.digit_reader import accuracy, publish
-from gancourse.metrics.floors import uniform
+from gancourse.metrics.floors import flat, uniform
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +60,16 @@ def test_it_does_not_call_noise_a_digit_as_the_first_judge_does(test_digits):
 
 
 def test_its_confidence_is_how_often_it_is_right(test_digits):
-    """Within a point, over all digits; without the calibration it is further off."""
+    """Within a point, over all digits; with a higher or lower temperature they are less likely."""
     images, labels = test_digits
-    hog = second_judge()
-    probability, read = hog.probabilities(images).max(1)
+    found = second_judge().probabilities(images)
+    probability, read = found.max(1)
     right = (read == labels).double().mean().item()
-    off = abs(probability.mean().item() - right)
-    logits = hog.probabilities(images).log() * hog.temperature
-    assert off < 0.01 and off < abs(logits.softmax(1).amax(1).mean().item() - right) / 2
+    assert probability.mean().item() == pytest.approx(right, abs=0.01)
+    colder, own, hotter = (
+        nll_loss((found.log() / t).log_softmax(1), labels) for t in (0.7, 1, 1.4)
+    )
+    assert own < colder and own < hotter
 
 
 def test_a_histogram_says_where_ink_rises_in_which_direction():
@@ -65,12 +78,21 @@ def test_a_histogram_says_where_ink_rises_in_which_direction():
     ink[..., 14:] = 1
     found = DigitHOG().histograms(ink).view(8, 7, 7)
     assert found.shape == (8, 7, 7) and found.min() == 0
-    middle = found[:, 3, 1:6]  # far from the frame, where ink ends too
+    middle = found[:, 3, 1:6]
     assert (middle.sum(0) > 0).tolist() == [False, False, True, False, False]
     assert middle[:, 2].argmax() == 0, "to the right"
     assert found[[2, 3, 4, 5, 6], 3, 2:5].max() < 1e-3, "not up, not down, not to the left"
     turned = DigitHOG().histograms(ink.transpose(2, 3)).view(8, 7, 7)
     assert torch.allclose(turned[2], found[0].t(), atol=1e-3), "downward after a turn"
+
+
+def test_faint_rises_and_the_edge_of_the_picture_have_no_vote():
+    assert DigitHOG().histograms(flat() / 255).max() == 0
+    ink = torch.zeros(1, 1, 28, 28)
+    ink[..., 14:] = 0.9 * FAINT
+    assert DigitHOG().histograms(ink).max() == 0
+    ink[..., 14:] = 1.1 * FAINT
+    assert DigitHOG().histograms(ink).max() > 0
 
 
 def test_bent_pictures_keep_their_ink_and_differ(test_digits):
@@ -83,14 +105,39 @@ def test_bent_pictures_keep_their_ink_and_differ(test_digits):
     assert torch.allclose(still, ink, atol=1e-4)
 
 
-def test_a_blend_is_told_as_it_is_made():
-    """Picture i is filled with the value i and told so: the mean value must be what is told."""
-    value = torch.arange(10.0)
-    ink, told = value.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), one_hot(torch.arange(10), 10).float()
+def test_a_blend_is_told_to_be_half_of_each():
+    """Picture i is filled with the value i and told so: the mean value lies around what is told."""
+    value = torch.arange(60.0)
+    ink, told = value.view(-1, 1, 1, 1).expand(-1, 1, 28, 28), one_hot(torch.arange(60), 60).float()
     seen, truth = blended(ink, told, torch.Generator().manual_seed(0))
-    assert torch.allclose(seen.mean((1, 2, 3)), truth @ value, atol=1e-4)
-    assert torch.equal(seen[5:], ink[5:]), "the other half stays"
-    assert (truth[:5].amax(1) < 1).sum() >= 3
+    assert torch.equal(seen[10:], ink[10:]) and torch.equal(truth[10:], told[10:]), (
+        "the others stay"
+    )
+    mixed = 0
+    for picture, says, own in zip(seen[:10], truth[:10], value[:10], strict=True):
+        assert says.sum() == 1 and says[int(own)] >= 0.5
+        (other,) = set(says.nonzero().flatten().tolist()) - {int(own)} or {int(own)}
+        if other != own:
+            part = ((picture.mean() - other) / (own - other)).item()
+            assert says[other] == 0.5 and 0.4 <= part <= 0.6
+            mixed += 1
+    assert mixed >= 8
+
+
+def test_grain_differs_from_picture_to_picture_and_stays_in_range():
+    grey = torch.full((200, 1, 28, 28), 0.5)
+    spread = (grainy(grey, torch.Generator().manual_seed(0)) - grey).std((1, 2, 3))
+    assert spread.min() < 0.02 and 0.13 < spread.max() < 0.16
+    black = grainy(torch.zeros(5, 1, 28, 28), torch.Generator().manual_seed(0), most=3)
+    assert black.min() == 0 and black.max() == 1
+
+
+def test_empty_pictures_are_told_to_be_any_digit():
+    ink, told = empty(200, torch.Generator().manual_seed(0))
+    assert ink.shape == (200, 1, 28, 28) and ink.min() >= 0 and ink.max() <= 1
+    assert torch.equal(told, torch.full((200, 10), 0.1))
+    mean, spread = ink.mean((1, 2, 3)), ink.std((1, 2, 3))
+    assert mean.min() < 0.2 and mean.max() > 0.8 and spread.min() < 0.03 and spread.max() > 0.3
 
 
 def test_training_learns_and_reports(trained, test_digits):

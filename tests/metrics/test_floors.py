@@ -7,6 +7,7 @@ from gancourse.files import CourseError
 from gancourse.metrics.floors import (
     blurred,
     filled,
+    flat,
     gridded,
     moved,
     noisy,
@@ -26,6 +27,13 @@ def test_noise_has_the_sigma_it_says_and_is_cut_off():
     assert noisy(torch.zeros_like(GREY), 0.1).float().mean() == pytest.approx(
         25.5 / (2 * torch.pi) ** 0.5, rel=0.05
     )
+
+
+def test_flat_pictures_are_of_one_grey_each_and_of_every_grey():
+    pictures = flat()
+    assert pictures.shape == (256, 1, 28, 28) and pictures.dtype == torch.uint8
+    assert torch.equal(pictures.amin((1, 2, 3)), pictures.amax((1, 2, 3)))
+    assert torch.equal(pictures[:, 0, 0, 0], torch.arange(256, dtype=torch.uint8))
 
 
 def test_the_blur_is_a_mean_of_nine():

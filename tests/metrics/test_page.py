@@ -22,7 +22,7 @@ from gancourse.metrics.conditional import class_coverage, label_accuracy
 from gancourse.metrics.digit_cnn import judge
 from gancourse.metrics.digit_hog import second_judge
 from gancourse.metrics.disentanglement import factor_vae_score, mutual_information_gap
-from gancourse.metrics.floors import blurred, noisy, overlaid, uniform
+from gancourse.metrics.floors import blurred, flat, noisy, overlaid, uniform
 from gancourse.metrics.handwriting import slant, stroke_width
 from gancourse.metrics.readable import readable
 
@@ -85,6 +85,7 @@ def test_the_table_of_two_judges(page, test_digits):
         "means of two different digits": overlaid(images, labels),
         "clothes": fashion.load("test", source="bundled")["image"],
         "noise, each pixel drawn uniformly": uniform(images[:500]),
+        "flat grey, one picture for each of 256 levels": flat(),
         "one real digit, 2,000 times": images[:1].expand(20, 1, 28, 28),
     }
     first, second = Remembers(judge()), Remembers(second_judge())

@@ -8,7 +8,7 @@ from gancourse.files import CourseError
 from gancourse.metrics import readable as module
 from gancourse.metrics.digit_cnn import judge
 from gancourse.metrics.digit_hog import second_judge
-from gancourse.metrics.floors import overlaid, uniform
+from gancourse.metrics.floors import flat, noisy, overlaid, uniform
 from gancourse.metrics.readable import readable
 
 
@@ -61,6 +61,18 @@ def test_real_digits_are_readable_and_what_is_none_is_not():
         "one judge alone is sure of more"
     )
     assert readable(uniform(test["image"][:200])) < 0.02
+
+
+def test_flat_grey_is_no_digit_with_faint_noise_or_without():
+    """What an untrained generator draws."""
+    assert readable(flat()) < 0.05
+    for sigma in (0.01, 0.05, 0.1):
+        assert readable(noisy(flat(), sigma)) < 0.05
+
+
+def test_a_digit_stays_readable_under_noise_that_a_person_hardly_sees():
+    test = digits.load("test", source="bundled").take(400, seed=0)
+    assert readable(noisy(test["image"], 0.1)) > 0.8
 
 
 def test_one_good_picture_repeated_is_perfect():
