@@ -221,7 +221,7 @@ def test_an_attribute_is_found_by_the_code_that_reads_it():
 def test_a_published_model_scores_far_better_than_an_untrained_one():
     scores = evaluation.evaluate(models.load("gan"), n=500, source="bundled")
     assert scores["classifier_fid"] < 100
-    assert scores["readable"] > 0.8
+    assert scores["readable"] > 0.7
     assert scores["coverage"] > 0.2
 
 
