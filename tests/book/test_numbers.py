@@ -7,9 +7,13 @@ import statistics
 
 import numpy as np
 import pytest
+import torch
 
-from gancourse.data import scenes
+import gancourse
+from gancourse import data
+from gancourse.data import portraits, scenes
 from gancourse.files import BUNDLED, DOSSIERS, NOTEBOOKS, read_json
+from gancourse.metrics import attribute_cnn
 from gancourse.models import published
 from gancourse.press import running
 from gancourse.press.dossier import Dossier
@@ -199,3 +203,35 @@ def test_there_are_as_many_scenes_as_the_chapter_says():
     (said,) = re.findall(r"more than ([\d,]+) combinations", notebook)
     said = int(said.replace(",", ""))
     assert said < combinations < 1.1 * said
+
+
+@pytest.mark.slow
+def test_what_is_said_of_round_blue_glasses_holds():
+    """The one held-out combination of faces that is not drawn."""
+    test, judge = data.load("portraits", "test"), attribute_cnn.load("portrait-cnn")
+    names = list(portraits.ATTRIBUTES)
+    kind, colour = (names.index(name) for name in ("glasses", "frame"))
+    asked = {"glasses": "round", "frame": "blue"}
+    value = [portraits.ATTRIBUTES[name].index(word) for name, word in asked.items()]
+    said = test["said"][:, [kind, colour]]
+    apart = (said == torch.tensor(value)).all(1)
+    other = (said[:, 0] > 0) & (said[:, 1] >= 0) & ~apart
+    right = {}
+    for name, rows in {"apart": apart, "other": other}.items():
+        few = test.select(rows.nonzero()[:, 0][:210])
+        read = judge.read(gancourse.load("stackgan-faces").sample(text=few["caption"], seed=0))
+        right[name] = (read[:, [kind, colour]] == few["said"][:, [kind, colour]]).all(1)
+        if name == "apart":
+            none = portraits.ATTRIBUTES["glasses"].index("none")
+            assert (read[:, kind] == none).double().mean() > 0.5, "most wear no glasses at all"
+    assert len(right["apart"]) == 210 and abs(right["apart"].sum() - 6) <= 3, "another CPU rounds"
+    assert right["other"].double().mean() > 0.99
+
+
+def test_what_is_said_of_the_second_stage_holds():
+    """Nearer to real pictures by a fifth and a third, and a little further from the sentence."""
+    (row,) = Dossier("stackgan").scores["seeds"]
+    assert row["frechet"] < 0.8 * row["first_frechet"]
+    assert row["frechet_train"] < 2 / 3 * row["first_frechet_train"]
+    assert row["first_mean"] - 0.02 < row["mean"] < row["first_mean"] and row["mean"] > 0.95
+    assert row["whole"] > 2 / 3
