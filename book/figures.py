@@ -591,7 +591,9 @@ def equal_time():
         return [before + minutes(name, at["step"]) for at in seen], [at["mean"] for at in seen]
 
     curves = {label: curve(name) for label, name in COMPARED.items()}
-    return lines("minutes of one CPU thread", "attributes that are right", curves)
+    plate = lines("minutes of one CPU thread", "attributes right", curves)
+    plate.axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return plate
 
 
 @cache

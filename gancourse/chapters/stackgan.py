@@ -101,6 +101,7 @@ PAPERS = {
     "ema": 0.0, "temperature": 1.0, "width": 128, "width_d": 64, "batch_size": 64,
     "steps": 82_000,
 }  # fmt: skip
+FACES = {"text": "stackgan-faces-words"}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
         "words": {**FEW, "steps": 60, "batch_size": 128},
@@ -114,7 +115,10 @@ SCALES: dict[str, dict[str, dict]] = {
         "stage2": {**SHORT, "steps": 400},
         "free": {"rows": 6_000, "steps": 400},
     },
-    "full": {},
+    "full": {
+        "stage1 portraits": {**FACES, "steps": 6_000},
+        "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1", "steps": 2_000},
+    },
     "gpu": {
         "stage1": {**PAPERS, "shape": (3, 64, 64), "resize": False},
         "stage2": {

@@ -13,8 +13,13 @@ from gancourse.data.sources import Pictures
 from gancourse.files import DOSSIERS, CourseError, read_json
 from gancourse.press import bench, chapters_in, experiments, of_chapter
 
-KEPT = {"gan": "regularisation", "cgan": "labels", "infogan": "variants", "pix2pix": "ablations"}
-UNRUN = {"stackgan"}  # takes an hour and a half, and has no place in the book yet
+KEPT = {
+    "gan": "regularisation",
+    "cgan": "labels",
+    "infogan": "variants",
+    "stackgan": "time",
+    "pix2pix": "ablations",
+}
 
 
 def gancourse(*arguments: str) -> str:
@@ -59,9 +64,7 @@ def test_a_chapter_without_a_file_is_refused_with_those_that_have_one(command):
 
 
 def test_every_experiment_is_found():
-    found = chapters_in(experiments.__name__)
-    assert [name for name in found if name not in UNRUN] == list(KEPT)
-    assert set(found) == KEPT.keys() | UNRUN
+    assert chapters_in(experiments.__name__) == list(KEPT)
 
 
 def test_an_experiment_is_given_what_was_asked_and_its_own_recipe_otherwise(monkeypatch, tmp_path):
