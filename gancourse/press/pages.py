@@ -150,7 +150,8 @@ def draw(run: Dossier, folder: Path) -> dict[str, str]:
     for player, file in files.items():
         of_player = [name for name in names if name.startswith(f"{player}/")]
         with replacing(folder / file) as temporary:
-            temporary.write_bytes(curves(metrics, of_player[: len(LINES)]).png())
+            chart = curves(metrics, of_player[: len(LINES)], ylabel="loss, term by term")
+            temporary.write_bytes(chart.png())
     write_text(stamp, now)
     return files
 
