@@ -235,3 +235,8 @@ def test_what_is_said_of_the_second_stage_holds():
     assert row["frechet_train"] < 2 / 3 * row["first_frechet_train"]
     assert row["first_mean"] - 0.02 < row["mean"] < row["first_mean"] and row["mean"] > 0.95
     assert row["whole"] > 2 / 3
+
+
+def test_what_is_said_of_the_distance_of_held_out_faces_holds():
+    (row,) = Dossier("stackgan-faces").scores["seeds"]
+    assert round(row["frechet_real"]) == 136 and row["frechet"] < row["frechet_real"]
