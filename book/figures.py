@@ -25,6 +25,9 @@ from gancourse.data.toy import ring
 from gancourse.files import DOSSIERS, read_json
 from gancourse.metrics import cheats, floors, handwriting
 from gancourse.metrics.codes import matched
+from gancourse.metrics.digit_cnn import judge
+from gancourse.metrics.digit_hog import second_judge
+from gancourse.metrics.readable import SURE
 from gancourse.press.experiments import stackgan as stackgan_runs
 from gancourse.show.style import BLUE, INK, MUTED, REAL, VERMILION, Plate, house
 from gancourse.show.toy import draw_points
@@ -758,6 +761,17 @@ def counted():
             )
         axes.axis("off")
     return plate
+
+
+@figure
+def two_judges():
+    test = digits("test")
+    pictures = test["image"]
+    found = [each().probabilities(pictures).amax(1) for each in (judge, second_judge)]
+    sure = (torch.stack(found) > SURE).sum(0)
+    rows = {"both judges are sure": pictures[sure == 2], "one of them is": pictures[sure == 1]}
+    rows["the means of two digits"] = floors.overlaid(pictures, test["label"], 0)
+    return show.compare({name: row[:10] for name, row in rows.items()}, scale=1)
 
 
 @figure

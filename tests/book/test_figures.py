@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
+NOTEBOOKS = BOOK.parent / "notebooks"
 FOLDER = BOOK / "assets" / "figures"
 SHOWN = re.compile(r"!\[([^\]]*)\]\(assets/figures/([\w-]+)\.webp\)")
 CARD = re.compile(r":img-top: assets/figures/([\w-]+)\.webp\n:img-alt: (.+)")
@@ -34,7 +35,9 @@ def drawn() -> set[str]:
 
 def test_every_figure_has_a_function_and_a_place():
     files = {path.stem for path in FOLDER.iterdir()}
-    assert files == drawn() == {name for _, name, _ in on_pages()}
+    notebooks = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS.glob("*.ipynb"))
+    in_chapters = re.findall(r"assets/figures/([\w-]+)\.webp", notebooks)
+    assert files == drawn() == {name for _, name, _ in on_pages()} | set(in_chapters)
     assert len(files) > 40
 
 

@@ -91,7 +91,9 @@ def test_curves_are_drawn_once_and_again_when_the_run_is_another(tmp_path, monke
     assert files == {player: f"infogan-{player}.png" for player in ("discriminator", "generator")}
     before = [(tmp_path / file).read_bytes() for file in files.values()]
     drawn = []
-    monkeypatch.setattr(pages, "curves", lambda metrics, names: drawn.append(names) or Plate())
+    monkeypatch.setattr(
+        pages, "curves", lambda metrics, names, **how: drawn.append(names) or Plate()
+    )
     assert pages.draw(run, tmp_path) == files and not drawn
     write_text(tmp_path / "infogan.sha256", "of another run")
     pages.draw(run, tmp_path)
