@@ -584,14 +584,13 @@ def equal_time():
     runs = read_json(DOSSIERS / "stackgan" / "time.json")["runs"]
     found = {run["row"]: run for run in runs if run["seed"] == 0}
 
-    def minutes(name: str, step: int) -> float:
-        return step * found[name]["seconds_per_step"] / 60
+    def own(name: str) -> float:
+        return stackgan_runs.own_minutes(found[name])
 
     def curve(name: str) -> tuple[list[float], list[float]]:
-        first = stackgan_runs.ROWS[name].first
-        before = minutes(first, found[first]["steps"]) if first else 0.0
-        seen = found[name]["curve"]
-        return [before + minutes(name, at["step"]) for at in seen], [at["mean"] for at in seen]
+        end, seen = stackgan_runs.minutes(name, own), found[name]["curve"]
+        left = [own(name) * (1 - at["step"] / found[name]["steps"]) for at in seen]
+        return [end - each for each in left], [at["mean"] for at in seen]
 
     curves = {label: curve(name) for label, name in COMPARED.items()}
     plate = lines("minutes of one CPU thread", "attributes right", curves)

@@ -58,7 +58,7 @@ CHAPTERS: dict[str, Chapter] = {
 }
 # command -> the published model that it works with by default
 STUDIO = {"draw": "stackgan", "colour": "pix2pix", "upscale": "srgan"}
-ANY_WORDS = "stackgan-free"  # the encoder of words that a vocabulary lacks, once it is published
+ANY_WORDS = "stackgan-free"  # the published encoder of words that a vocabulary lacks
 
 
 def chapter(name: str | None) -> Chapter:

@@ -67,8 +67,8 @@ def publish(
     notebook: Annotated[
         Path | None,
         typer.Option(
-            help="The executed notebook that made the first run. Default: the one that "
-            "`gancourse run` left beside it, if it made the run."
+            help="The executed notebook that made the first run. Default: notebook.ipynb beside "
+            "it, where `gancourse run` leaves it."
         ),
     ] = None,
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gancourse.data.sources import About, Pictures, bundled, one_of
-from gancourse.data.svg import rasterize
+from gancourse.data.svg import rasterize, require_size
 from gancourse.files import CourseError
 
 SPLITS = ("test",)
@@ -64,11 +64,7 @@ def load(
     """
     one_of("split", split, SPLITS, "drawings")
     one_of("source", source, SOURCES, "drawings")
-    if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
-        raise CourseError(
-            f"size={size!r}: not a number of pixels that drawings are rendered at; "
-            f"give {SIZES[0]} to {SIZES[1]}, such as 64, 128 or 256."
-        )
+    require_size(size, SIZES, "drawings")
     listed = [(hand, name) for hand, names in NAMES.items() for name in names]
     drawn = [rasterize(path(name).read_text(encoding="utf-8"), size) for _, name in listed]
     pictures = torch.from_numpy(np.stack([np.asarray(each.convert("L")) for each in drawn]))

@@ -22,8 +22,7 @@ from tqdm import tqdm
 from gancourse import files
 from gancourse.data.sources import About, CourseWarning, Pictures, bundled, one_of
 from gancourse.data.sources import root as data_root
-from gancourse.data.svg import rasterize
-from gancourse.files import CourseError
+from gancourse.data.svg import rasterize, require_size
 
 SPLITS = ("train", "test")
 SOURCES = ("auto", "bundled", "full")
@@ -77,11 +76,7 @@ def load(
     """
     one_of("split", split, SPLITS, "emoji")
     one_of("source", source, SOURCES, "emoji")
-    if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
-        raise CourseError(
-            f"size={size!r}: not a number of pixels that emoji are rendered at; "
-            f"give {SIZES[0]} to {SIZES[1]}, such as 64, 128 or 256."
-        )
+    require_size(size, SIZES, "emoji")
     listed = index(split)
     number = {name: i for i, name in enumerate(concepts())}
     rendered = torch.from_numpy(_cached(split, len(listed), size, data_root(root) / "openmoji"))

@@ -56,6 +56,16 @@ def begins(contents: bytes) -> bool:
     return bare.startswith(b"\x1f\x8b") or bool(re.match(rb"[\xef\xbb\xbf\xff\xfe\s]*<", bare))
 
 
+def require_size(size: int, sizes: tuple[int, int], what: str) -> None:
+    """Raise a CourseError unless `size` is a number of pixels between the two of `sizes`."""
+    least, most = sizes
+    if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= most:
+        raise CourseError(
+            f"size={size!r}: not a number of pixels that {what} are rendered at; give {least} to "
+            f"{most}, such as 64, 128 or 256."
+        )
+
+
 def rasterize(svg: str, size: int) -> Image.Image:
     """An SVG drawing on white, RGB, its longer side `size`. Raises ValueError when it is no SVG."""
     import resvg_py

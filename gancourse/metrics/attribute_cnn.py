@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from gancourse.files import BUNDLED, CourseError, read_json, replacing, sha256, verify, write_json
 from gancourse.metrics.inputs import as_uint8
+from gancourse.metrics.teaching import teach
 
 SIDE = 64  # px of what it sees; other sizes are resampled
 FEATURES = 128
@@ -113,22 +114,14 @@ def fit(
         torch.manual_seed(seed)
         cnn = AttributeCNN(values)
     optimizer = torch.optim.Adam(cnn.parameters(), lr=rate)
-    steps = epochs * -(-len(pictures) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    for epoch in range(epochs):
-        cnn.train()
-        total = 0.0
-        for rows in torch.randperm(len(pictures), generator=generator).split(batch_size):
-            part = soften(pictures[rows], generator)
-            pairs = zip(cnn(part), facts[rows].t(), strict=True)
-            loss = sum(cross_entropy(logits, true, ignore_index=-1) for logits, true in pairs)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(rows)
-        if watch:
-            watch(epoch + 1, total / len(pictures))
+
+    def loss(rows: Tensor) -> Tensor:
+        part = soften(pictures[rows], generator)
+        pairs = zip(cnn(part), facts[rows].t(), strict=True)
+        return sum(cross_entropy(logits, true, ignore_index=-1) for logits, true in pairs)
+
+    how = {"rate": rate, "epochs": epochs, "batch_size": batch_size, "watch": watch}
+    teach(cnn, optimizer, loss, len(pictures), generator=generator, **how)
     return set_unit(cnn, pictures[:4_000]).eval().requires_grad_(False)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gancourse.files import BUNDLED
 from gancourse.metrics.digit_reader import DigitReader, accuracy, publish, restore
+from gancourse.metrics.teaching import teach
 
 __all__ = ["DigitCNN", "accuracy", "fit", "judge", "load", "publish"]
 
@@ -107,21 +108,13 @@ def fit(
         torch.manual_seed(seed)  # initial weights and dropout
         cnn = DigitCNN().to(device)
         optimizer = torch.optim.Adam(cnn.parameters(), lr=rate)
-        steps = epochs * -(-len(images) // batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-        for epoch in range(epochs):
-            cnn.train()
-            total = torch.zeros((), device=device)
-            for chosen in torch.randperm(len(images), generator=generator).split(batch_size):
-                pictures = shifted(images[chosen], shift, generator).to(device)
-                loss = F.cross_entropy(cnn(pictures), labels[chosen].to(device))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.detach() * len(chosen)
-            if watch:
-                watch(epoch + 1, total.item() / len(images))
+
+        def loss(rows: Tensor) -> Tensor:
+            pictures = shifted(images[rows], shift, generator).to(device)
+            return F.cross_entropy(cnn(pictures), labels[rows].to(device))
+
+        how = {"rate": rate, "epochs": epochs, "batch_size": batch_size, "watch": watch}
+        teach(cnn, optimizer, loss, len(images), generator=generator, **how)
     return set_unit(cnn, images[:10_000]).eval().requires_grad_(False)
 
 

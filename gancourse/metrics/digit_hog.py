@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gancourse.files import BUNDLED
 from gancourse.metrics.digit_reader import DigitReader, restore, rounded
+from gancourse.metrics.teaching import teach
 
 FOLDER = BUNDLED / "weights" / "digit-hog"
 DIRECTIONS = 8
@@ -140,24 +141,16 @@ def fit(
         torch.manual_seed(seed)  # initial weights and dropout
         hog = DigitHOG()
         optimizer = torch.optim.AdamW(hog.parameters(), lr=rate, weight_decay=0.01)
-        steps = epochs * -(-len(ink) // batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-        for epoch in range(epochs):
-            hog.train()
-            total = 0.0
-            for rows in torch.randperm(len(ink), generator=generator).split(batch_size):
-                moved = bent(ink[rows].float() / 255, generator)
-                seen, truth = blended(moved, told[rows], generator)
-                blank, unknown = empty(-(-len(rows) // EMPTY), generator)
-                seen = torch.cat([grainy(seen, generator), blank])
-                loss = F.cross_entropy(hog(2 * seen - 1), torch.cat([truth, unknown]))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(rows)
-            if watch:
-                watch(epoch + 1, total / len(ink))
+
+        def loss(rows: Tensor) -> Tensor:
+            moved = bent(ink[rows].float() / 255, generator)
+            seen, truth = blended(moved, told[rows], generator)
+            blank, unknown = empty(-(-len(rows) // EMPTY), generator)
+            seen = torch.cat([grainy(seen, generator), blank])
+            return F.cross_entropy(hog(2 * seen - 1), torch.cat([truth, unknown]))
+
+        how = {"rate": rate, "epochs": epochs, "batch_size": batch_size, "watch": watch}
+        teach(hog, optimizer, loss, len(ink), generator=generator, **how)
     return rounded(calibrate(hog, images[others], labels[others])).requires_grad_(False)
 
 

@@ -123,9 +123,8 @@ class Run:
         changed = checkpoint.differences({**before, **free}, {**self.settings, **free})
         if changed:
             raise CourseError(
-                f"{self.folder}: holds a run with other settings or data; "
-                "continue with the same ones, or choose another "
-                "folder.\n  " + "\n  ".join(changed)
+                f"{self.folder}: holds a run with other settings or data; continue with the same "
+                "ones, or choose another folder.\n  " + "\n  ".join(changed)
             )
         for name, weights in self.settings["lineage"].items():
             if before["lineage"].get(name) != weights:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-WEIGHT = 2.8e6  # bytes, gzip: what a page may weigh before its figure wakes
+WEIGHT = 2.5e6  # bytes, gzip: what a page may weigh before its figure wakes
 GROWTH = 40  # CSS px that a figure may grow or shrink by when it wakes, on a desktop
 SHIFT = 0.05  # layout shift score while a reader scrolls by; what Google calls good is below 0.1
 FOCUSABLE = (

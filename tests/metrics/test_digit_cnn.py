@@ -22,12 +22,6 @@ from gancourse.metrics.digit_cnn import (
 
 
 @pytest.fixture(scope="module")
-def test_digits():
-    pictures = digits.load("test", source="bundled")
-    return pictures["image"], pictures["label"]
-
-
-@pytest.fixture(scope="module")
 def trained():
     """A judge after two epochs on 1,000 digits, and the losses it reported."""
     pictures, losses = digits.load("train", source="bundled"), []

@@ -25,12 +25,6 @@ from gancourse.metrics.floors import flat, uniform
 
 
 @pytest.fixture(scope="module")
-def test_digits():
-    pictures = digits.load("test", source="bundled")
-    return pictures["image"], pictures["label"]
-
-
-@pytest.fixture(scope="module")
 def trained():
     """A second judge after three epochs on 1,000 digits, and the losses it reported."""
     pictures, losses = digits.load("train", source="bundled"), []

@@ -34,12 +34,6 @@ def page():
     return " ".join((BOOK / "metrics.md").read_text(encoding="utf-8").split())
 
 
-@pytest.fixture(scope="module")
-def test_digits():
-    found = digits.load("test", source="bundled")
-    return found["image"], found["label"]
-
-
 def row(page: str, start: str) -> list[float]:
     (found,) = re.findall(rf"\| {re.escape(start)} \|([^A-Za-z]*?)\| ?(?:\||$|!|[A-Z])", page)
     return [float(cell) for cell in found.split("|")]

@@ -174,6 +174,17 @@ def seconds(config: stackgan.Config, pictures: Pictures) -> float:
     return (time.process_time() - start) / TRIED
 
 
+def own_minutes(run: dict) -> float:
+    """Processor time of a run, without that of its Stage I."""
+    return run["steps"] * run["seconds_per_step"] / 60
+
+
+def minutes(row: str, own: Callable[[str], float]) -> float:
+    """Those of a row and of its Stage I; `own`: a row's alone."""
+    first = ROWS[row].first
+    return own(row) + (minutes(first, own) if first else 0)
+
+
 def page(config: stackgan.Config, runs: Sequence[dict]) -> str:
     """A line per row in Markdown, medians over the seeds; minutes are those of all its stages."""
     seeds = sorted({run["seed"] for run in runs})
@@ -182,17 +193,13 @@ def page(config: stackgan.Config, runs: Sequence[dict]) -> str:
     def median(name: str, measure: Callable[[dict], float]) -> float:
         return statistics.median(measure(run) for run in found[name])
 
-    def minutes(name: str) -> float:
-        own = median(name, lambda run: run["steps"] * run["seconds_per_step"] / 60)
-        return own + (minutes(ROWS[name].first) if ROWS[name].first else 0)
-
     def at_the_end(name: str, key: str) -> float:
         return median(name, lambda run: run["curve"][-1][key])
 
     rows = [
         [
             name,
-            f"{minutes(name):.0f}",
+            f"{minutes(name, lambda row: median(row, own_minutes)):.0f}",
             f"{median(name, lambda run: run['steps']):,.0f}",
             *(format(at_the_end(name, key), form) for key, form in MEASURES.items()),
         ]
