@@ -1,4 +1,6 @@
-"""The press: dossiers, publishing, experiments, the benchmark, and what gpu recipes would cost."""
+"""The press: runs and their notebooks, dossiers, publishing, experiments, the benchmark, and what
+gpu recipes would cost.
+"""
 
 from __future__ import annotations
 

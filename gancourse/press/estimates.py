@@ -127,5 +127,5 @@ def table() -> str:
 
 
 def write() -> None:
-    """Write the table of this checkout anew."""
+    """Write the table of this checkout again."""
     write_text(DOSSIERS / "ESTIMATES.md", table())
