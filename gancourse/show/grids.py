@@ -27,6 +27,7 @@ from gancourse.show.style import (
 )
 
 GAP = 2  # picture pixels between neighbours
+MARGIN = 12  # pixels about a sheet
 
 
 def to_bytes(images) -> np.ndarray:
@@ -123,24 +124,29 @@ def grid(
     Args:
         columns: pictures per row; by default the sheet is nearly square.
         caption: what the figure shows, with seed, step and scale.
-        labels: N short texts, one below each picture.
+        labels: N short texts, one below each picture, wrapped to its width.
         scale: screen pixels per picture pixel, an integer.
 
     Raises:
         CourseError: pictures, columns, labels or scale that cannot be drawn.
     """
     images = as_array(images)
-    below = GAP if labels is None else line_height(scale)
-    sheet = tile(images, columns, gap=(below, GAP))
-    rows, columns = shape_of_sheet(len(images), columns)
-    alt = f"A sheet of {len(images)} pictures, {rows} by {columns}."
-    plate = plate_of(sheet, scale, caption, alt)
     labels = labels.tolist() if hasattr(labels, "tolist") else labels
     if labels is not None and len(labels) != len(images):
         raise CourseError(
             f"labels: {len(labels)} for {len(images)} pictures; give one per picture."
         )
-    height, width = images.shape[2:]
+    below, line = GAP, line_height(scale)
+    rows, columns = shape_of_sheet(len(images), columns)
+    if labels is not None:
+        height, width = images.shape[2:]
+        points = lettering(plate_width(columns * (width + GAP) + GAP, scale))
+        labels = [wrapped(str(label), width * scale / DPI, points) for label in labels]
+        more = max((label.count("\n") for label in labels), default=0)
+        below = line + more * math.ceil(1.3 * points * DPI / 72 / scale)
+    sheet = tile(images, columns, gap=(below, GAP))
+    alt = f"A sheet of {len(images)} pictures, {rows} by {columns}."
+    plate = plate_of(sheet, scale, caption, alt)
     for index, label in enumerate(labels or ()):
         row, column = divmod(index, columns)
         middle = GAP + column * (width + GAP) + width / 2
@@ -148,7 +154,7 @@ def grid(
             plate,
             middle,
             GAP + row * (height + below) + height + below / 2,
-            str(label),
+            label,
             ha="center",
         )
     return plate
@@ -218,13 +224,22 @@ def line_height(scale: int) -> int:
     return math.ceil(1.6 * TEXT * DPI / 72 / scale)
 
 
+def plate_width(wide: int, scale: int) -> int:
+    """Pixels of a figure whose sheet is `wide` picture pixels wide."""
+    return max(wide * scale + 2 * MARGIN, 300)
+
+
+def lettering(width: float) -> float:
+    """Points of small letters in a figure of so many pixels; wide ones are shown smaller."""
+    return SMALL * max(1.0, width / DPI / WIDTH)
+
+
 def plate_of(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Plate:
     """A figure of `sheet`, without resampling, and the caption below."""
     line_height(scale)
-    margin, least = 12, 300  # pixels
     high, wide = sheet.shape[0] * scale, sheet.shape[1] * scale
-    width = max(wide + 2 * margin, least)
-    points = SMALL * max(1.0, width / DPI / WIDTH)  # wide sheets are shown smaller
+    width, margin = plate_width(sheet.shape[1], scale), MARGIN
+    points = lettering(width)
     text = wrapped(caption, (width - 2 * margin) / DPI, points) if caption else ""
     foot = round(len(text.splitlines()) * 1.4 * points * DPI / 72) + (margin // 2 if text else 0)
     height = high + 2 * margin + foot
@@ -247,7 +262,7 @@ def plate_of(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Pl
 
 def write_on(plate: Plate, x: float, y: float, text: str, **how) -> None:
     """Write text on a sheet at picture pixel (x, y)."""
-    points = SMALL * max(1.0, plate.get_figwidth() / WIDTH)
+    points = lettering(plate.get_figwidth() * DPI)
     with house():
         plate.axes[0].text(x, y, text, va="center", color=INK, fontsize=points, **how)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
 from gancourse import show
 from gancourse.files import CourseError
-from gancourse.show.grids import shape_of_sheet, to_bytes
+from gancourse.show.grids import GAP, shape_of_sheet, to_bytes
 from gancourse.show.style import DPI, PANEL
 
 BACK = np.array([round(255 * c) for c in to_rgb(PANEL)], np.uint8)
@@ -112,6 +114,20 @@ def test_grid_draws_each_pixel_as_a_square_of_whole_pixels(scale, caption):
     np.testing.assert_array_equal(
         picture[12 : 12 + sheet.shape[0], 12 : 12 + sheet.shape[1]], sheet
     )
+
+
+def test_long_labels_are_wrapped_and_touch_no_picture_and_no_neighbour():
+    texts = ["a surprised person with a blue bob, wearing a red polo shirt", "one"] * 2
+    plate = show.grid(digits(4, size=64), columns=2, labels=texts, scale=3)
+    renderer = FigureCanvasAgg(plate).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in plate.axes[0].texts]
+    assert len(boxes) == 4 and boxes[0].height > 1.8 * boxes[1].height
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    sheet = plate.axes[0].get_window_extent(renderer)
+    scale = sheet.width / (2 * (64 + GAP) + GAP)
+    for box in boxes:  # below its own row of pictures and above the next
+        above = (sheet.y1 - box.y1) / scale % (sheet.height / scale / 2)
+        assert above >= 64 and above + box.height / scale <= sheet.height / scale / 2 + GAP
 
 
 def test_grid_makes_room_for_labels_and_caption():
