@@ -153,9 +153,10 @@ def grid(
         write_on(
             plate,
             middle,
-            GAP + row * (height + below) + height + below / 2,
+            GAP + row * (height + below) + height + 0.2 * line,
             label,
             ha="center",
+            va="top",
         )
     return plate
 
@@ -260,11 +261,11 @@ def plate_of(sheet: np.ndarray, scale: int, caption: str | None, alt: str) -> Pl
     return plate
 
 
-def write_on(plate: Plate, x: float, y: float, text: str, **how) -> None:
+def write_on(plate: Plate, x: float, y: float, text: str, va: str = "center", **how) -> None:
     """Write text on a sheet at picture pixel (x, y)."""
     points = lettering(plate.get_figwidth() * DPI)
     with house():
-        plate.axes[0].text(x, y, text, va="center", color=INK, fontsize=points, **how)
+        plate.axes[0].text(x, y, text, va=va, color=INK, fontsize=points, **how)
 
 
 def png(image: Image.Image) -> bytes:
