@@ -16,7 +16,8 @@ from gancourse.show.style import INK, PANEL, as_array
 WIDE = 480  # pixels; smaller frames are enlarged by an integer factor to about this width
 STILL = 4.0  # grey levels; opening frames that differ less from the first on average show the same
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
-LARGEST = 1_500_000  # bytes of a film without loss
+LARGEST = 600_000  # bytes: what a page can bear, which has other pictures too
+QUALITIES = (80, 70, 60, 50, 40)  # of the encoder; the first whose film is no larger
 
 
 def film(
@@ -73,9 +74,12 @@ def film(
         how |= {"format": FORMATS[path.suffix.lower()], "method": 4}
         # Enlarged pixels must stay sharp, unless the file would be too large for a page. Of other
         # frames the encoder chooses the smaller form.
-        pictures[0].save(temporary, **how, lossless=times > 1, allow_mixed=times == 1, quality=80)
-        if times > 1 and temporary.stat().st_size > LARGEST:
-            pictures[0].save(temporary, **how, quality=70)
+        forms = [{"lossless": times > 1, "allow_mixed": times == 1, "quality": QUALITIES[0]}]
+        forms += [{"quality": quality} for quality in QUALITIES if how["format"] == "WEBP"]
+        for form in forms:
+            pictures[0].save(temporary, **how, **form)
+            if temporary.stat().st_size <= LARGEST:
+                break
     return path
 
 

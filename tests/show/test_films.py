@@ -4,6 +4,8 @@ file.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
@@ -11,6 +13,8 @@ from PIL import Image, ImageSequence
 from gancourse import show
 from gancourse.files import CourseError
 from gancourse.show import films
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def frames(count=5, size=40):
@@ -87,7 +91,15 @@ def test_a_film_of_enlarged_noise_gives_up_sharpness_for_a_size_that_a_page_can_
     noise = [(slope + random.normal(0, 6, (60, 60, 3))).astype(np.uint8) for _ in range(4)]
     sharp = show.film(noise, tmp_path / "sharp.webp").stat().st_size
     monkeypatch.setattr(films, "LARGEST", sharp - 1)
-    assert show.film(noise, tmp_path / "small.webp").stat().st_size < 0.7 * sharp
+    small = show.film(noise, tmp_path / "small.webp").stat().st_size
+    assert small < 0.7 * sharp
+    monkeypatch.setattr(films, "LARGEST", small - 1)
+    assert show.film(noise, tmp_path / "smaller.webp").stat().st_size < small
+
+
+def test_no_published_film_is_too_large_for_a_page():
+    found = {path: path.stat().st_size for path in (ROOT / "runs").glob("*/film.webp")}
+    assert found and [path for path, size in found.items() if size > films.LARGEST] == []
 
 
 @pytest.mark.parametrize(
