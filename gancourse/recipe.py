@@ -217,6 +217,13 @@ class Recipe:
         }
         return cls(**{name: value for name, value in values.items() if name in known})
 
+    @classmethod
+    def completed(cls, settings: Mapping[str, Any]) -> dict:
+        """What a run's config.json holds, with the settings that the course has gained since. Their
+        defaults do what it did before it had them.
+        """
+        return {**cls.of(settings).stored(), **settings}
+
     def stored(self) -> dict:
         """This Config as a run's config.json holds it: plain values, and the chapter's name."""
         values = asdict(self).items()

@@ -119,8 +119,10 @@ class Run:
         """Raise a CourseError unless the folder's run was this one, but for its length and for what
         only changes the pictures that are drawn.
         """
-        free = dict.fromkeys(["steps", "lineage", *self.play.game.config.drawing()])
-        changed = checkpoint.differences({**before, **free}, {**self.settings, **free})
+        config = self.play.game.config
+        free = dict.fromkeys(["steps", "lineage", *config.drawing()])
+        known = config.completed(before)
+        changed = checkpoint.differences({**known, **free}, {**self.settings, **free})
         if changed:
             raise CourseError(
                 f"{self.folder}: holds a run with other settings or data; continue with the same "

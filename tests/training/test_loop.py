@@ -203,6 +203,22 @@ def test_resume_refuses_other_data_of_the_same_shape_and_shows_both(tmp_path, po
     assert play(line_game(), again, 4, tmp_path).summary["step"] == 4
 
 
+def test_a_run_older_than_a_setting_goes_on_with_its_default(tmp_path, pictures):
+    whole = build(steps=4)
+    play(whole, pictures, 4, tmp_path / "whole")
+    play(build(steps=4), pictures, 2, tmp_path / "old")
+    (path,) = (tmp_path / "old" / "checkpoints").glob("*/state.json")
+    state = json.loads(path.read_text())
+    del state["settings"]["r2"], state["settings"]["gradient_penalty"]
+    path.write_text(json.dumps(checkpoint.sealed(state)))
+
+    with pytest.raises(CourseError, match="\n  r2: 0.0 in the checkpoint, 1.0 now$"):
+        play(build(steps=4, r2=1.0), pictures, 4, tmp_path / "old")
+    again = build(steps=4)
+    assert play(again, pictures, 4, tmp_path / "old").summary["step"] == 4
+    assert same(weights(again), weights(whole))
+
+
 def test_a_longer_run_is_the_same_run(tmp_path, pictures):
     play(build(steps=2), pictures, 2, tmp_path)
     record = play(build(steps=4), pictures, 4, tmp_path)
