@@ -832,6 +832,18 @@ def factors():
 
 
 @figure
+def rows():
+    clothes = data.load("fashion", "test", source="bundled")["image"][:8] / 127.5 - 1
+    grain = torch.randn(clothes.shape, generator=torch.Generator().manual_seed(0))
+    rows = {
+        "real": clothes,
+        "brighter rows": clothes + 16 / 127.5 * (torch.arange(28) % 2)[:, None],
+        "grain": clothes + 16 / 127.5 * grain,
+    }
+    return show.compare({name: each.clamp(-1, 1) for name, each in rows.items()}, scale=2)
+
+
+@figure
 def pots_of_paint():
     given, true = emoji()["input"][[5, 20, 60, 90, 140]], emoji()["target"]
     return show.compare(

@@ -18,7 +18,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, normalize
 
 from gancourse.chapters.stackgan_networks import (
     Augmentation,
@@ -116,7 +116,7 @@ SCALES: dict[str, dict[str, dict]] = {
         "free": {"rows": 6_000, "steps": 400},
     },
     "full": {
-        "stage1 portraits": {**FACES, "steps": 6_000},
+        "stage1 portraits": {**FACES, "steps": 4_500, "between": 1.0},
         "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1", "steps": 2_000},
     },
     "gpu": {
@@ -188,6 +188,9 @@ class Config(Recipe):
     )
     contrast: float = setting(
         0.0, "weight of telling pairs of a batch apart", least=0, only=COMPACT
+    )
+    between: float = setting(
+        0.0, "weight of G's pictures halfway between two sentences", least=0, only=COMPACT
     )
     r1: float = setting(0.0, "weight of D's slope on real pictures", least=0, only=COMPACT)
     temperature: float = setting(
@@ -346,6 +349,12 @@ class StageOne(Game):
         if config.contrast:
             apart = tell_apart(d.agreement(seen, text), batch["wrong"])
             terms["contrast"] = config.contrast * apart
+        if config.between:
+            mean = between(text)
+            latent = gaussian_latents(len(mean), self.latent_size, device=mean.device)
+            made, _ = self.draw(mean, latent)
+            fooled = self.rules.generator(d(d.picture(made), mean), None)
+            terms["between"] = config.between * sum(fooled.values())
         if config.augmentation and config.kl:
             terms["kl"] = config.kl * batch["kl"]
         return terms
@@ -401,6 +410,16 @@ class StageOne(Game):
 
     def preview(self) -> Tensor:
         return self.sample(KEPT)
+
+
+def between(text: Tensor) -> Tensor:
+    """Vectors (N, T) -> vectors halfway between two neighbours, as long as they, (N / 2, T).
+
+    Nobody has pictures of these, but D can say whether one would fit (Reed et al. 2016,
+    arXiv 1605.05396, section 4.3).
+    """
+    pairs = (text + text.roll(1, 0))[::2]
+    return normalize(pairs, dim=1) * text.shape[1] ** 0.5
 
 
 def spoiled(pictures: Tensor, side: int) -> Tensor:

@@ -13,6 +13,7 @@ from gancourse.evaluation.protocol import YOURS, Column, Protocol, Where
 from gancourse.files import CourseError
 from gancourse.game import Game, require_rows
 from gancourse.metrics import conditional
+from gancourse.metrics.chequers import chequers
 from gancourse.metrics.codes import fit_reader
 from gancourse.metrics.digit_cnn import accuracy, fit
 from gancourse.metrics.inputs import as_uint8
@@ -44,7 +45,7 @@ class Labels(Protocol):
             digits.READABLE,
             *digits.DISTANCES,
         ),
-        "fashion": BY_A_CLASSIFIER,
+        "fashion": (*BY_A_CLASSIFIER, Column("chequers", "chequers", ".2f")),
         YOURS: BY_A_CLASSIFIER,
     }
     judges = digits.JUDGES
@@ -70,6 +71,7 @@ class Labels(Protocol):
             **scores,
             "label_accuracy": conditional.label_accuracy(samples, asked, reader),
             "judge_on_real": accuracy(reader, test["image"], test["label"]),
+            "chequers": chequers(samples, test["image"]),
             "labels_test": f"{test.name}, {len(test):,} ({test.source})",
         }
 

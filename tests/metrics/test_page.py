@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from gancourse.data import digits, fashion
+from gancourse.metrics.chequers import chequers
 from gancourse.metrics.codes import best_code, matched, matching_error, spearman
 from gancourse.metrics.conditional import class_coverage, label_accuracy
 from gancourse.metrics.digit_cnn import judge
@@ -86,6 +87,20 @@ def test_the_table_of_two_judges(page, test_digits):
     for name, pictures in sets.items():
         found = [readable(pictures, judges) for judges in ([first], [second], [first, second])]
         assert found == pytest.approx(row(page, name), abs=0.0051)
+
+
+def test_the_table_of_chequers(page):
+    clothes = [fashion.load(split, source="bundled")["image"][:1000] for split in ("train", "test")]
+    scaled, second = clothes[0] / 127.5 - 1, (torch.arange(28) % 2)[:, None] / 127.5
+    grain = torch.randn(scaled.shape, generator=torch.Generator().manual_seed(0)) / 127.5
+    for name, added in (
+        ("real pictures", 0),
+        ("every second row brighter by 4 of 256 grey levels", 4 * second),
+        ("by 16", 16 * second),
+        ("grain with a deviation of 16 grey levels", 16 * grain),
+    ):
+        found = chequers((scaled + added).clamp(-1, 1), clothes[1])
+        assert [found] == pytest.approx(row(page, name), abs=0.0051)
 
 
 def test_the_floors_of_codes(page, test_digits):
