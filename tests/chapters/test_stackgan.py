@@ -577,6 +577,31 @@ def test_terms_of_each_turn():
     assert game.generator_loss(shared).keys() == {"fake"}
 
 
+def test_halfway_between_two_sentences():
+    text = encoder().read(scenes()["caption"][:5])
+    halfway = stackgan.between(text)
+    assert halfway.shape == (3, 16)
+    assert torch.allclose(halfway.norm(dim=1), text.norm(dim=1)[:3], rtol=1e-4)
+    for i, (a, b) in enumerate([(0, 4), (2, 1), (4, 3)]):
+        near = [torch.cosine_similarity(halfway[i], text[j], dim=0) for j in (a, b)]
+        assert torch.allclose(*near, atol=1e-5) and near[0] > 0
+    assert torch.allclose(stackgan.between(text[:1]), text[:1], rtol=1e-4)  # no neighbour
+
+
+def test_pictures_between_two_sentences_teach_the_generator_and_no_one_else():
+    batch = {**scenes().columns, "image": scenes()["image"] / 127.5 - 1}
+    game = stage_one(between=2.0)
+    terms = game.generator_loss(game.share(batch))
+    assert terms.keys() == {"fake", "kl", "between"}
+    terms["between"].backward()
+    moved = [
+        any(each.grad is not None and each.grad.any() for each in network.parameters())
+        for network in (game.generator, game.borrowed["text"])
+    ]
+    assert moved == [True, False]
+    assert game.discriminator_loss(game.share(batch)).keys() == {"real", "fake", "wrong"}
+
+
 def test_the_papers_loss_weighs_wrong_and_fake_half_each():
     game = stage_one()
     zero = stage_one()
