@@ -44,7 +44,10 @@ CLASS = {**SMALL, "steps": 2_000, "ema": 0.998}
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, {**SMALL, "steps": 300, "ema": 0.98}),
     "class": dict.fromkeys(FORMS, CLASS),
-    "full": dict.fromkeys(FORMS, CLASS),
+    "full": {
+        **dict.fromkeys(FORMS, CLASS),
+        "faces": {**CLASS, "continuous": 8, "steps": 8_000, "anneal": 4_000},
+    },
     "gpu": {},
 }
 UNPAIRED = [name for name, rules in LOSSES.items() if not rules.pairs]
