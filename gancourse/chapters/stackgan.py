@@ -116,7 +116,7 @@ SCALES: dict[str, dict[str, dict]] = {
         "free": {"rows": 6_000, "steps": 400},
     },
     "full": {
-        "stage1 portraits": {**FACES, "steps": 4_500, "between": 1.0},
+        "stage1 portraits": {**FACES, "steps": 6_000},
         "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1", "steps": 2_000},
     },
     "gpu": {
