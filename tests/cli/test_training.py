@@ -149,8 +149,8 @@ def test_checkpoints_lie_a_step_apart_or_more(gancourse, tmp_path, wide):
         ("cgan", ["label=8,0"], {"label": [8, 0, 8, 0]}),
         (
             "infogan-faces",
-            ["category=1,0", "continuous=0.5,-1,0,0"],
-            {"category": (1, 0), "continuous": (0.5, -1.0, 0.0, 0.0)},
+            ["category=1,0", "continuous=0.5,-1,0,0,0,0,0,1"],
+            {"category": (1, 0), "continuous": (0.5, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)},
         ),
     ],
 )

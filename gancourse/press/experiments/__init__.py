@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from gancourse import chapters
 from gancourse.files import CourseError, read_json, write_json, write_text
 
 SEEDS = (0, 1, 2)
@@ -42,7 +43,10 @@ def keep(
         CourseError: the runs in the file have another recipe.
     """
     kept = read_json(file) if file.is_file() else {"recipe": recipe, "runs": []}
-    if kept["recipe"] != recipe:
+    known = kept["recipe"]
+    if "chapter" in known:  # it may be older than a setting
+        known = chapters.chapter(known["chapter"]).config.completed(known)
+    if known != recipe:
         raise CourseError(
             f"{file}: holds runs of another recipe; give another --folder, or delete the file."
         )

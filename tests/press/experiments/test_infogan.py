@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gancourse.chapters import infogan
-from gancourse.files import CourseError, read_json
+from gancourse.files import CourseError, read_json, write_json
 from gancourse.press.experiments import infogan as experiment
 
 TINY = infogan.Config.at("class", "faces", width=2, steps=2, batch_size=8)
@@ -47,6 +47,10 @@ def test_each_run_is_trained_once_and_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "play", lambda *given, **how: pytest.fail("trained again"))
     assert experiment.run(TINY, [4], tmp_path) == runs
     assert "| 2, 2, 2 | 0 | 1 | 4 |" in (tmp_path / "variants.md").read_text(encoding="utf-8")
+    older = read_json(tmp_path / "variants.json")
+    del older["recipe"]["deviation"]  # as if the setting had come after the runs
+    write_json(tmp_path / "variants.json", older)
+    assert experiment.run(TINY, [4], tmp_path) == runs
     longer = infogan.Config.at("class", "faces", width=2, steps=3, batch_size=8)
     with pytest.raises(CourseError, match="variants.json: holds runs of another recipe"):
         experiment.run(longer, [4], tmp_path)
