@@ -15,7 +15,7 @@ from torch import Tensor
 from gancourse.game import Game
 from gancourse.live.program import Program, program
 
-LEAST = 512  # numbers of a matrix that is worth rounding
+LEAST = 1024  # numbers of a matrix that is worth rounding; last layers of few colours stay exact
 REUSE = ("affine", "relu", "leaky_relu", "prelu", "tanh", "sigmoid", "exp", "at_least", "above")
 SHARES = ("reshape", "unsqueeze", "noise")  # their results may lie in the memory of what they read
 
