@@ -66,6 +66,7 @@ __all__ = [
     "StateEncoder",
     "WordEncoder",
     "Words",
+    "between",
     "mismatch",
     "spoiled",
     "tell_apart",
@@ -413,7 +414,8 @@ class StageOne(Game):
 
 
 def between(text: Tensor) -> Tensor:
-    """Vectors (N, T) -> vectors halfway between two neighbours, as long as they, (N / 2, T).
+    """Vectors (N, T) -> those halfway between two neighbours, as long as they, (N / 2, T),
+    rounded up where N is odd.
 
     Nobody has pictures of these, but D can say whether one would fit (Reed et al. 2016,
     arXiv 1605.05396, section 4.3).

@@ -2,7 +2,8 @@
 
 A transposed convolution whose kernel the stride does not divide paints every second row or column
 with more of its weights (Odena et al. 2016, "Deconvolution and checkerboard artifacts"), and one
-whose kernel it does divide can learn to.
+whose kernel it does divide can learn to. This is for small pictures, many at a time; for photos,
+`gancourse.metrics.restoration.grid_energy` compares each with its own original.
 """
 
 from __future__ import annotations
