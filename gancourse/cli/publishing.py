@@ -71,6 +71,12 @@ def publish(
             "it, where `gancourse run` leaves it."
         ),
     ] = None,
+    keep_seeds: Annotated[
+        bool,
+        typer.Option(
+            "--keep-seeds", help="Keep the scores of other seeds that stand in its dossier."
+        ),
+    ] = False,
 ) -> None:
     """Measure runs of one recipe, and put weights, card, dossier, film and the executed notebook
     into this checkout.
@@ -86,7 +92,9 @@ def publish(
     if path := notebook or executed.beside(first):
         finished(first)  # what is missing is said of the run, not of its notebook
         made, _ = notebooks.kept(path, [first])
-    scores = into_this_checkout(name, folders, root=data_root, n=n, notebook=made)
+    scores = into_this_checkout(
+        name, folders, root=data_root, n=n, notebook=made, keep_seeds=keep_seeds
+    )
     typer.echo(json.dumps(scores["median"], indent=2))
 
 

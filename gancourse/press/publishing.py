@@ -50,6 +50,7 @@ def publish(
     n: int = 10_000,
     also: Sequence[str] = (),
     notebook: NotebookNode | None = None,
+    keep_seeds: bool = False,
 ) -> dict:
     """Score a model's runs, one folder per seed, and publish the first of them.
 
@@ -64,6 +65,7 @@ def publish(
         also: networks to publish besides those that drawing needs, such as "discriminator".
         notebook: the executed notebook that made the first run, checked and made small (see
             `executed` and `shrinking`); None if no notebook did.
+        keep_seeds: the scores of other seeds, which its dossier has, stay beside the new ones.
 
     Returns:
         {"median": {score: value}, "seeds": [a result of `evaluate` per seed]}.
@@ -71,11 +73,13 @@ def publish(
     Raises:
         CourseError: no model can have this name; a run is unfinished, was trained on a reader's
             own data or not on its recipe's full data, or depends on weights that are not
-            published; the runs differ in more than their seed; the full data cannot be had.
+            published; the runs differ in more than their seed, or from the dossier whose seeds
+            are to be kept; the full data cannot be had.
     """
     check_name(name)
     settings = [finished(folder) for folder in folders]
     config = one_recipe(settings)
+    others = rows_of_others(name, config, settings) if keep_seeds else []
     where = Where(root, source="full", strict=True)
     check_data(config, folders, settings, where)
     for folder, each in zip(folders, settings, strict=True):
@@ -85,7 +89,7 @@ def publish(
         {**evaluate(game, n=n, root=root, source="full", strict=True), "seed": each["seed"]}
         for game, each in zip(games, settings, strict=True)
     ]
-    scores = with_medians(config, rows)
+    scores = with_medians(config, rows + others)
 
     dossier, first = Dossier(name), Path(folders[0])
     write_dossier(dossier, first, scores)
@@ -144,6 +148,24 @@ def one_recipe(settings: Sequence[dict]) -> Recipe:
             "recipe."
         )
     return recipes[0][0]
+
+
+def rows_of_others(name: str, config: Recipe, settings: Sequence[dict]) -> list[dict]:
+    """The scores of seeds that a model's dossier has and that are not published now.
+
+    Raises:
+        CourseError: the model has no dossier, or its recipe is another one.
+    """
+    standing = Dossier(name)
+    if not standing.folder.is_dir():
+        raise CourseError(f"keep_seeds: {name} has no dossier yet; publish all its seeds at once.")
+    if standing.config != config:
+        raise CourseError(
+            f"keep_seeds: the seeds in the dossier of {name} were trained by another recipe; train "
+            "them again, and give their folders too."
+        )
+    new = {each["seed"] for each in settings}
+    return [row for row in standing.scores["seeds"] if row["seed"] not in new]
 
 
 def check_data(

@@ -92,6 +92,30 @@ def test_the_first_folders_weights_are_published_and_the_table_goes_by_seed(smal
     assert "--seed 1" in card and "The weights are those of seed 1." in card
 
 
+def test_other_seeds_of_the_dossier_are_kept_when_asked_for(small, monkeypatch):
+    place, (first, second) = small
+    publishing.publish("tiny", [first, second])
+    other = {**read_json(place / "runs" / "tiny" / "scores.json")["seeds"][0], "coverage": 0.5}
+    monkeypatch.setattr(publishing, "evaluate", lambda game, **how: dict(other))
+    scores = publishing.publish("tiny", [second], keep_seeds=True)
+    assert [(row["seed"], row["coverage"]) for row in scores["seeds"]] == [(0, 1.0), (1, 0.5)]
+    assert scores["median"]["coverage"] == 0.75
+    assert read_json(place / "runs" / "tiny" / "scores.json") == scores
+    assert [row["seed"] for row in publishing.publish("tiny", [second])["seeds"]] == [1]
+
+
+def test_seeds_of_another_recipe_are_not_kept(small, tmp_path):
+    place, (first, _) = small
+    with pytest.raises(CourseError, match="tiny has no dossier yet; publish all its seeds"):
+        publishing.publish("tiny", [first], keep_seeds=True)
+    publishing.publish("tiny", [first])
+    before = everything(place)
+    wider = run(tmp_path / "wider", seed=1, width=5)
+    with pytest.raises(CourseError, match="by another recipe; train them again"):
+        publishing.publish("tiny", [wider], keep_seeds=True)
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
 def test_only_what_drawing_needs_is_published_and_what_was_asked_for(small):
     place, folders = small
     shelf = place / "data" / "weights" / "tiny"
