@@ -176,12 +176,14 @@ def gallery_pix2pix():
 def own_drawings():
     game = load("pix2pix")
     ours = data.load("drawings", "test", **game.config.options)["input"]
-    one, mean = as_uint8(game.translate(ours)), as_uint8(colouring.calm(game, ours))
+    one, mean = game.translate(ours).cpu(), colouring.calm(game, ours)
+    even = colouring.evened(mean, ours)
     rows = {}
     for hand, part in (("by script", slice(0, 10)), ("as by mouse", slice(10, 20))):
         rows[hand] = colours(ours[part])
-        rows[f"{hand}: one answer"] = one[part]
-        rows[f"{hand}: the mean of eight views"] = mean[part]
+        rows[f"{hand}: one answer"] = as_uint8(one[part])
+        rows[f"{hand}: the mean of eight views"] = as_uint8(mean[part])
+        rows[f"{hand}: one colour for each region"] = as_uint8(even[part])
     return show.compare(rows, scale=1)
 
 

@@ -139,6 +139,13 @@ def colour(
     seed: Annotated[
         int, typer.Option(**SEEDS, help="Seed of the noise; another may choose other colours.")
     ] = 0,
+    even: Annotated[
+        bool,
+        typer.Option(
+            "--even/--as-painted",
+            help="What lines enclose gets one colour, or stays as the network paints it.",
+        ),
+    ] = True,
     device: Device = None,
     force: Force = False,
 ) -> None:
@@ -152,7 +159,7 @@ def colour(
     places = batch.plan(drawings, output, suffix="-coloured", force=force)
     game = load(model, device)
     colouring.check(game)
-    batch.run(lambda path: colouring.colour(game, path, size=size, seed=seed), places)
+    batch.run(lambda path: colouring.colour(game, path, size=size, seed=seed, even=even), places)
 
 
 def upscale(

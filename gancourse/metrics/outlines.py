@@ -41,6 +41,26 @@ def outside(line_art: Tensor, gap: int = GAP) -> Tensor:
     return torch.from_numpy(np.stack(found))
 
 
+def enclosed(line_art: Tensor) -> Tensor:
+    """The regions that lines enclose: (N, H, W) int64, 0 where there is none, else a number each.
+
+    A region is paper without the smooth edges of lines, joined by steps up, down, left or right. It
+    is enclosed unless it touches the border of the picture; no gap counts as closed.
+
+    Args:
+        line_art: (N, 1, H, W), uint8 or float in [-1, 1], black on white.
+
+    Raises:
+        CourseError: line art of another shape or range.
+    """
+    found = []
+    for each in _levels(line_art):
+        regions, _ = label(each >= FREE)
+        border = [regions[0], regions[-1], regions[:, 0], regions[:, -1]]
+        found.append(np.where(np.isin(regions, np.concatenate(border)), 0, regions))
+    return torch.from_numpy(np.stack(found)).long()
+
+
 def spill(pictures: Tensor, line_art: Tensor, gap: int = GAP) -> Tensor:
     """The fraction of each picture's colour that lies outside the outlines: (N,) float64, 0..1.
 
@@ -56,7 +76,7 @@ def spill(pictures: Tensor, line_art: Tensor, gap: int = GAP) -> Tensor:
     Raises:
         CourseError: shapes that do not match, or values out of range.
     """
-    colours, levels = _lab(pictures, line_art)
+    colours, levels = in_lab(pictures, line_art)
     chroma = colours[:, 1:].norm(dim=1).double() * torch.from_numpy(levels >= FREE)
     chroma[chroma < 1] = 0  # one level of rounding in 255
     out = (chroma * outside(line_art, gap)).sum((1, 2))
@@ -66,8 +86,8 @@ def spill(pictures: Tensor, line_art: Tensor, gap: int = GAP) -> Tensor:
 def unevenness(pictures: Tensor, line_art: Tensor) -> Tensor:
     """How far pixels lie from the mean colour of their region, in Lab units: (N,) float64.
 
-    A region is paper that lines enclose, without their smooth edges. The distances are averaged
-    over all pixels of all regions of a picture. 2 is about the least that an eye sees in areas that
+    The regions are those of `enclosed`. The distances are averaged over all pixels of all regions
+    of a picture. 2 is about the least that an eye sees in areas that
     touch. True pictures are not at 0, since some areas are shaded in two tones. NaN where nothing
     is enclosed.
 
@@ -78,17 +98,31 @@ def unevenness(pictures: Tensor, line_art: Tensor) -> Tensor:
     Raises:
         CourseError: shapes that do not match, or values out of range.
     """
-    colours, levels = _lab(pictures, line_art)
+    colours, _ = in_lab(pictures, line_art)
     found = []
-    for picture, each in zip(colours.double(), levels, strict=True):
-        regions, n = label(each >= FREE)
-        border = [regions[0], regions[-1], regions[:, 0], regions[:, -1]]
-        inside = torch.from_numpy(~np.isin(regions, [0, *np.concatenate(border)]))
-        which, pixels = torch.from_numpy(regions)[inside].long(), picture[:, inside]
+    for picture, regions in zip(colours.double(), enclosed(line_art), strict=True):
+        inside, n = regions > 0, int(regions.max())
+        which, pixels = regions[inside], picture[:, inside]
         count = which.bincount(minlength=n + 1).clamp_min(1)
         mean = torch.zeros(3, n + 1, dtype=torch.float64).index_add_(1, which, pixels) / count
         found.append((pixels - mean[:, which]).norm(dim=0).mean())
     return torch.stack(found)
+
+
+def in_lab(pictures: Tensor, line_art: Tensor) -> tuple[Tensor, np.ndarray]:
+    """The pictures in Lab (N, 3, H, W), and the grey levels of the line art (N, H, W).
+
+    Raises:
+        CourseError: shapes that do not match, or values out of range.
+    """
+    pictures, levels = as_uint8(pictures, "pictures").cpu(), _levels(line_art)
+    wanted = (len(levels), 3, *levels.shape[1:])
+    if pictures.shape != wanted:
+        raise CourseError(
+            f"pictures.shape={tuple(pictures.shape)}: the line art asks for {wanted}; give one "
+            "colour picture for each drawing, of its size."
+        )
+    return lab(pictures), levels
 
 
 def _reached(ink: np.ndarray, wider: int) -> np.ndarray:
@@ -113,15 +147,3 @@ def _levels(line_art: Tensor) -> np.ndarray:
             "give one grey channel."
         )
     return line_art[:, 0].numpy()
-
-
-def _lab(pictures: Tensor, line_art: Tensor) -> tuple[Tensor, np.ndarray]:
-    """The pictures in Lab (N, 3, H, W), and the grey levels of the line art (N, H, W)."""
-    pictures, levels = as_uint8(pictures, "pictures").cpu(), _levels(line_art)
-    wanted = (len(levels), 3, *levels.shape[1:])
-    if pictures.shape != wanted:
-        raise CourseError(
-            f"pictures.shape={tuple(pictures.shape)}: the line art asks for {wanted}; give one "
-            "colour picture for each drawing, of its size."
-        )
-    return lab(pictures), levels

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from gancourse import models, text
 from gancourse.data import scenes
 from gancourse.live.figures import figure, pix2pix, stackgan
-from gancourse.studio.colouring import VIEWS, calm, painted
+from gancourse.studio.colouring import VIEWS, calm, evened, painted
 
 SCRIPTS = Path(__file__).parents[2] / "book" / "assets" / "live"
 # A page without a page: enough of the kit for a script to register its figure.
@@ -249,6 +250,27 @@ def test_the_script_takes_the_mean_of_views_as_the_studio_does(node, counted):
     expected = calm(Crooked(), lines)
     assert (found.view_as(expected) - expected).abs().max() < 1e-5
     assert (expected - Crooked().translate(lines)).abs().max() > 0.1
+
+
+def test_the_script_gives_each_region_the_colour_that_the_studio_gives_it(node, counted):
+    lines = torch.tensor([whole for whole, _ in counted], dtype=torch.uint8).view(-1, 1, 64, 64)
+    dice = torch.Generator().manual_seed(0)
+    wide = torch.rand(len(lines), 3, 4, 4, generator=dice)
+    blotched = interpolate(2 * wide - 1, size=64, mode="bicubic").clamp(-1, 1)
+    expected = evened(blotched, lines)
+    body = """
+        return given.map(({ colours, seen }) => {
+          const output = { data: Float32Array.from(colours), shape: [1, 3, 64, 64] };
+          return [...figure.evened(output, Uint8Array.from(seen)).data];
+        });
+    """
+    given = [
+        {"colours": picture.flatten().tolist(), "seen": line.flatten().tolist()}
+        for picture, line in zip(blotched, lines, strict=True)
+    ]
+    found = torch.tensor(node("colouring.js", body, given)).view_as(expected)
+    assert (found - expected).abs().max() < 1e-4
+    assert (expected - blotched).abs().mean() > 0.05
 
 
 # --- both

@@ -8,6 +8,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from gancourse.chapters import gan, pix2pix
 from gancourse.files import CourseError
+from gancourse.metrics.outlines import enclosed, unevenness
 from gancourse.studio import colouring
 
 YELLOW = (252, 234, 43)
@@ -176,3 +177,61 @@ def test_each_view_has_noise_of_its_own(game):
     first, again = (colouring.calm(game, lines, seed=seed) for seed in (0, 0))
     assert torch.equal(first, again)
     assert not torch.equal(first, colouring.calm(game, lines, seed=1))
+
+
+def rooms() -> torch.Tensor:
+    """Two rooms side by side and an open one below, with walls of two pixels: (1, 1, 32, 32)."""
+    lines = torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
+    lines[..., 4:16, 4:28] = 0
+    lines[..., 6:14, 6:15] = lines[..., 6:14, 17:26] = 255
+    lines[..., 16:, 4:6] = lines[..., 16:, 26:28] = 0
+    return lines
+
+
+def test_what_a_line_encloses_gets_the_colour_of_most_of_its_pixels():
+    lines = rooms()
+    made = (lines.float() / 127.5 - 1).repeat(1, 3, 1, 1)
+    left, right, below = (..., slice(6, 14), slice(6, 15)), (..., slice(6, 14), slice(17, 26)), 20
+    red, blue = (torch.tensor(each).view(3, 1, 1) for each in ([1.0, -1, -1], [-1.0, -1, 1]))
+    made[left], made[right] = red, blue
+    made[..., 6:14, 6:9], made[..., 6:14, 17:20] = blue, red  # a third votes for the other colour
+    made[..., below : below + 2, 10:20] = red
+    even = colouring.evened(made, lines)
+    assert torch.allclose(even[left], red.expand(1, 3, 8, 9))
+    assert torch.allclose(even[right], blue.expand(1, 3, 8, 9))
+    outside = enclosed(lines)[0] == 0
+    assert torch.equal(even[..., outside], made[..., outside]), "neither lines nor open rooms"
+
+
+def test_colours_that_are_alike_vote_together():
+    """In noise no two pixels agree; a mean of all would still be brown."""
+    lines = rooms()
+    made, dice = torch.zeros(1, 3, 32, 32), torch.Generator().manual_seed(0)
+    yellow = torch.tensor([0.9, 0.8, -0.8]).view(3, 1, 1)
+    room = made[..., 6:14, 6:15]
+    room[:] = yellow + 0.02 * torch.randn(1, 3, 8, 9, generator=dice)
+    room[..., :3] = -0.9  # a third is black
+    even = colouring.evened(made, lines)[..., 6:14, 6:15]
+    assert torch.allclose(even, yellow.expand_as(even), atol=0.03)
+
+
+def test_large_regions_are_even_too():
+    lines = torch.full((1, 1, 64, 64), 255, dtype=torch.uint8)
+    lines[..., 1, 1:-1] = lines[..., -2, 1:-1] = 0
+    lines[..., 1:-1, 1] = lines[..., 1:-1, -2] = 0
+    made = torch.linspace(-0.9, 0.9, 64).expand(1, 3, 64, 64)
+    assert (enclosed(lines) > 0).sum() > 4 * colouring.VOTES
+    assert unevenness(colouring.evened(made, lines), lines).item() < 1e-3 < unevenness(made, lines)
+
+
+def test_a_drawing_is_even_unless_asked_otherwise(drawing):
+    game = Blotched()
+    even, painted = (colouring.colour(game, drawing, size=64, even=e) for e in (True, False))
+    assert even.tobytes() == colouring.colour(game, drawing, size=64).tobytes()
+    middle = (28, 28, 36, 36)
+    assert [len(each.crop(middle).getcolors()) > 1 for each in (even, painted)] == [False, True]
+
+
+def test_pictures_of_other_drawings_are_refused():
+    with pytest.raises(CourseError, match=r"pictures.shape=\(1, 3, 16, 32\): .* asks for"):
+        colouring.evened(torch.zeros(1, 3, 16, 32), rooms())

@@ -8,6 +8,8 @@
 
 const { element, row, button, choice, drag, canvas, paint, soon, inTurn, random } = Live;
 const NEAR = 0.9; // how white a pixel is that no line touches, of 1
+const PAPER = 250; // grey levels from here are no line and no line's smooth edge
+const ALIKE = 12, VOTES = 500; // Lab units between colours that vote together; colours that stand for election
 const STEP = 2, FINE = 0.5; // how far an arrow key moves the pen, in units; with Shift
 const SHOWN = 576; // pixels of a large picture's side
 
@@ -134,9 +136,68 @@ function calm(network, seen, views, side, uniform) {
   return { data: total, shape: [3, side, side] };
 }
 
+// ---------------------------------------------------------------- one colour for each region
+
+/** A colour in Lab, of red, green and blue in [-1, 1], as a picture of bytes would hold them. */
+function inLab(colour) {
+  const [r, g, b] = colour.map((v) => Math.round((v + 1) * 127.5) / 255)
+    .map((v) => v > 0.04045 ? ((v + 0.055) / 1.055) ** 2.4 : v / 12.92);
+  const [x, y, z] = [
+    (0.412453 * r + 0.35758 * g + 0.180423 * b) / 0.950456,
+    0.212671 * r + 0.71516 * g + 0.072169 * b,
+    (0.019334 * r + 0.119193 * g + 0.950227 * b) / 1.088754,
+  ].map((v) => v > (6 / 29) ** 3 ? Math.cbrt(v) : v * (29 / 6) ** 2 / 3 + 4 / 29);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+/** The places of each region of paper that lines enclose: what no step joins to the border. */
+function enclosed(seen, side) {
+  const met = Uint8Array.from(seen, (level) => Number(level < PAPER)), regions = [];
+  for (let start = 0; start < met.length; start++) {
+    if (met[start]) continue;
+    const region = [start];
+    let open = false; // does it reach the border?
+    met[start] = 1;
+    for (const p of region) { // which grows meanwhile
+      const x = p % side, y = Math.floor(p / side);
+      open ||= x === 0 || y === 0 || x === side - 1 || y === side - 1;
+      const steps = [[x > 0, p - 1], [x < side - 1, p + 1], [y > 0, p - side], [y < side - 1, p + side]];
+      for (const [there, next] of steps) {
+        if (!there || met[next]) continue;
+        met[next] = 1;
+        region.push(next);
+      }
+    }
+    if (!open) regions.push(region.sort((a, b) => a - b));
+  }
+  return regions;
+}
+
+/**
+ * A picture (3, side, side) in [-1, 1] in which all that a line encloses has one colour: the one that
+ * most of its pixels are near (`evened` in gancourse/studio/colouring.py). `seen` is the line art.
+ */
+function evened({ data, shape }, seen) {
+  const side = shape.at(-1), area = side * side, made = data.slice();
+  for (const region of enclosed(seen, side)) {
+    const voters = region.map((p) => inLab([data[p], data[area + p], data[2 * area + p]]));
+    const every = Math.floor(voters.length / VOTES) + 1;
+    let elected = [];
+    for (let i = 0; i < voters.length; i += every) {
+      const close = region.filter((_, k) => Math.hypot(...voters[i].map((v, c) => v - voters[k][c])) < ALIKE);
+      if (close.length > elected.length) elected = close;
+    }
+    for (let c = 0; c < 3; c++) {
+      const mean = elected.reduce((sum, p) => sum + data[c * area + p], 0) / elected.length;
+      for (const p of region) made[c * area + p] = mean;
+    }
+  }
+  return { data: made, shape };
+}
+
 // ---------------------------------------------------------------- the figure
 
-Live.figure("colouring", Object.assign(wake, { sheetOf, grown, calm })); // these can be tried without a page
+Live.figure("colouring", Object.assign(wake, { sheetOf, grown, calm, evened })); // these can be tried without a page
 
 function wake(stage, { models, data, root }) {
   const { units, width, seen: across } = data;
@@ -199,7 +260,8 @@ function wake(stage, { models, data, root }) {
       seen ??= sheet.seen();
       const { uniform } = random(1000 * state.seed + i);
       const views = state.drawing ? data.views.slice(0, 1) : data.views; // one follows the pen more closely
-      outputs[i] = calm(models.pix2pix, seen, views, across, uniform);
+      const made = calm(models.pix2pix, seen, views, across, uniform);
+      outputs[i] = state.drawing ? made : evened(made, seen);
       colours[i] ??= canvas(across, across, "");
       paint(colours[i], grown(outputs[i], seen));
     }

@@ -15,7 +15,7 @@ from gancourse import models
 from gancourse.data.line_art import STROKE
 from gancourse.live.figures import Figure
 from gancourse.show.style import MUTED, Plate, house
-from gancourse.studio.colouring import VIEWS, calm, painted
+from gancourse.studio.colouring import VIEWS, calm, evened, painted
 
 Point = tuple[float, float]
 Stroke = list[Point]
@@ -182,7 +182,8 @@ def still() -> Image.Image:
     """The figure where it starts: the first example, coloured, and other opinions on it."""
     game, ink = models.load("pix2pix"), drawn(next(iter(EXAMPLES.values())))
     small, large = reduced(ink, game.config.shape[1]), reduced(ink, SIDE // 2)
-    answers = [painted(calm(game, small, seed=seed), small, large) for seed in range(OPINIONS)]
+    answers = (calm(game, small, seed=seed) for seed in range(OPINIONS))
+    answers = [painted(evened(each, small), small, large) for each in answers]
     pictures = [np.asarray(((each[0] + 1) / 2).permute(1, 2, 0)) for each in answers]
     paper = np.asarray(large[0, 0, ..., None].expand(-1, -1, 3)) / 255
     plate = Plate(width=7, height=5.35, layout=None)
