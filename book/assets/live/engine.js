@@ -714,6 +714,7 @@ function open(program, weights, { kinds = ["fused", "simd"] } = {}) {
 
 return {
   open,
+  bytesOf,
   map: (shape, data = new Float32Array(areaOf(shape))) => map(shape, data),
   source: liveEngine.toString(),
 };

@@ -178,10 +178,9 @@ function pixelsOf(image, width, height) {
 
 /** A bundled crop: what the course shrunk it to, and the crop itself. */
 async function bundled({ low, height, width, original, ...rest }) {
-  const bytes = Uint8Array.from(atob(low), (letter) => letter.charCodeAt(0));
   const image = element("img", { src: original });
   await image.decode();
-  return { ...rest, low: fromBytes(bytes, height, width), original: pixelsOf(image, SCALE * width, SCALE * height) };
+  return { ...rest, low: fromBytes(Live.engine.bytesOf(low), height, width), original: pixelsOf(image, SCALE * width, SCALE * height) };
 }
 
 /** A reader's photo, brought to 640 px and shrunk to a quarter; one of 160 px or less is taken as it is. */

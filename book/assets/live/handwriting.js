@@ -1,5 +1,5 @@
 // Chapter 2: one latent for all ten labels. A pad moves it along two axes that Python has found in the
-// latent (gancourse/live/figures/cgan.py), and a slider mixes two labels.
+// latent (gancourse/live/figures/cgan.py), for all labels or for each, and a slider mixes two labels.
 (function () {
 "use strict";
 
@@ -7,6 +7,7 @@ const { element, row, button, slider, select, pad, canvas, paint, soon, random }
 const LABELS = 10, CLOTH = 0.15; // what is brighter, of white, belongs to the piece of clothing
 
 const oneHot = (k) => Float32Array.from({ length: LABELS }, (_, i) => Number(i === k));
+const between = (a, b, share) => a.map((value, i) => (1 - share) * value + share * b[i]);
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -14,6 +15,14 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 function without(vector, direction) {
   const share = dot(vector, direction) / dot(direction, direction);
   return vector.map((value, i) => value - share * direction[i]);
+}
+
+/** The two axes of each label, from whole numbers of one byte: ten pairs, or one that they share. */
+function pairs(text, finest, length) {
+  const whole = new Int8Array(Live.engine.bytesOf(text).buffer);
+  const vector = (i) => Float32Array.from(whole.subarray(i * length, (i + 1) * length), (value) => value * finest);
+  const count = whole.length / (2 * length);
+  return Array.from({ length: LABELS }, (_, k) => [2 * (k % count), 2 * (k % count) + 1].map(vector));
 }
 
 // ---------------------------------------------------------------- what the axes are called after
@@ -65,30 +74,31 @@ const KINDS = {
 // ---------------------------------------------------------------- the figure
 
 function wake({ measures, units, again, says }, stage, { models, data, root }) {
-  const [network] = Object.values(models), { labels, names, axes, reach } = data;
-  const second = without(axes[1], axes[0]); // the axes need not be at right angles
+  const [network] = Object.values(models), { labels, names, reach } = data;
+  const axes = pairs(data.axes, data.finest, data.latent.length);
   const dice = random(1);
   const state = { hand: Float32Array.from(data.latent), asked: data.asked, other: data.other, mixture: 0 };
   let outputs = [], output; // the ten, and the large picture
 
-  /** The latent where the knob is. No number in it leaves [-1, 1], where those of the training lay. */
-  const latent = () => state.hand.map((value, i) => {
-    const moved = value + reach * (control.x * axes[0][i] + control.y * axes[1][i]);
-    return Math.max(-1, Math.min(1, moved));
-  });
-  const mixed = () => {
-    const other = oneHot(state.other);
-    return oneHot(state.asked).map((value, i) => (1 - state.mixture) * value + state.mixture * other[i]);
-  };
+  /** Where the knob is, for a label; in the middle, the hand has nothing along the label's axes. No number leaves
+   * [-1, 1], where those of the training lay. */
+  function latent(k) {
+    const [first, second] = axes[k]; // which need not be at right angles
+    const middle = without(without(state.hand, first), without(second, first));
+    const moved = (value, i) => value + reach * (control.x * first[i] + control.y * second[i]);
+    return middle.map((value, i) => Math.max(-1, Math.min(1, moved(value, i))));
+  }
+  const mixed = () => between(oneHot(state.asked), oneHot(state.other), state.mixture);
   const inWords = () => {
     const part = Math.round(100 * state.mixture), asked = labels[state.asked], other = labels[state.other];
     return part ? `${100 - part} % ${asked}, ${part} % ${other}` : asked;
   };
 
   const draw = soon(() => {
-    const z = latent();
-    outputs = labels.map((_, k) => network.run({ latent: z, label: oneHot(k) }));
+    const latents = labels.map((_, k) => latent(k));
+    outputs = latents.map((z, k) => network.run({ latent: z, label: oneHot(k) }));
     outputs.forEach((each, k) => paint(tiles[k].firstChild, each));
+    const z = between(latents[state.asked], latents[state.other], state.mixture);
     output = state.mixture ? network.run({ latent: z, label: mixed() }) : outputs[state.asked];
     paint(large, output);
     large.setAttribute("aria-label", `Generated picture, asked for: ${inWords()}`);
@@ -118,8 +128,7 @@ function wake({ measures, units, again, says }, stage, { models, data, root }) {
   const other = select("Mix with", labels.map((label, k) => [label, k]), (k) => set({ other: k }), state.other);
   const mixture = slider("How much of it", { format: (v) => percent(100 * v) }, (v) => set({ mixture: v }));
 
-  /** Another latent, with nothing in it along the two axes: these are the pad's. */
-  const renew = () => set({ hand: without(without(dice.uniforms(state.hand.length), axes[0]), second) });
+  const renew = () => set({ hand: dice.uniforms(state.hand.length) });
   const middle = () => { control.set(0, 0); set({ mixture: 0 }); };
 
   stage.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,7 +19,7 @@ from gancourse.metrics.handwriting import slant
 from gancourse.show.grids import tile
 from gancourse.show.style import FIELD, MUTED, RULE, VERMILION, Plate, house
 
-SAMPLES = 3000  # that the axes are found from
+SAMPLES = 3000  # that a pair of axes is found from
 CLOTH = 0.15  # of white: what is brighter belongs to the piece of clothing, the rest is background
 
 
@@ -51,6 +52,8 @@ class Hand:
     Attributes:
         model: a published network with ten labels.
         measures: name -> a number for each picture; across the pad, and up.
+        shared: the ten labels have the same two axes. Else each has its own: what makes a dress
+            brighter does not do so to a shoe.
         reach: how far the pad's edges lie from its middle along the axes. A latent drawn from the
             prior has a standard deviation of .58 along any of them.
         labels: in words.
@@ -60,6 +63,7 @@ class Hand:
 
     model: str
     measures: dict[str, Callable[[Tensor], Tensor]]
+    shared: bool
     reach: float
     labels: tuple[str, ...]
     asked: int
@@ -69,13 +73,21 @@ class Hand:
 
 HANDS = {
     "handwriting": Hand(
-        "cgan", {"slant": slant, "ink": ink}, 2.0, tuple("0123456789"), asked=4, other=9, seed=7
+        "cgan",
+        {"slant": slant, "ink": ink},
+        shared=True,
+        reach=2.0,
+        labels=tuple("0123456789"),
+        asked=4,
+        other=9,
+        seed=7,
     ),
     "clothes": Hand(
         "cgan-fashion",
         {"brightness": brightness, "size": size},
-        1.4,
-        tuple(NAMES),
+        shared=False,
+        reach=1.4,
+        labels=tuple(NAMES),
         asked=3,
         other=8,
         seed=7,
@@ -85,59 +97,77 @@ HANDS = {
 
 @cache
 def axes(name: str) -> Tensor:
-    """Two directions of length 1 in the latent, (2, 100), for the measures of a figure.
+    """Two directions of length 1 in the latent for the measures of a figure, for each label.
 
     A measure is regressed on the latent, over samples of all labels, and taken relative to the mean
     and spread of its label. Each axis is then turned until the other measure's slope along it is 0.
+
+    Returns:
+        (10, 2, 100), where shared axes are ten times the same.
     """
     hand = HANDS[name]
-    z = uniform_latents(SAMPLES, 100, torch.Generator().manual_seed(0))
-    pictures = models.load(hand.model).sample(latent=z, label=torch.arange(SAMPLES) % 10)
-    z = z.double()
+    n = SAMPLES if hand.shared else 10 * SAMPLES
+    z = uniform_latents(n, 100, torch.Generator().manual_seed(0))
+    pictures = models.load(hand.model).sample(latent=z, label=torch.arange(n) % 10)
+    z = z.double().view(-1, 10, 100).transpose(0, 1)  # by label
     slopes = []
     for measure in hand.measures.values():
-        values = measure(pictures).view(-1, 10)  # a column for each label
-        values = ((values - values.mean(0)) / values.std(0)).flatten()
-        slopes.append(unit(torch.linalg.lstsq(z, values[:, None]).solution[:, 0]))
+        values = measure(pictures).view(-1, 10).T
+        values = (values - values.mean(1, keepdim=True)) / values.std(1, keepdim=True)
+        if hand.shared:
+            slope = torch.linalg.lstsq(z.flatten(0, 1), values.flatten()[:, None]).solution
+            slope = slope.expand(10, -1, -1)
+        else:
+            slope = torch.linalg.lstsq(z, values[..., None]).solution
+        slopes.append(unit(slope[..., 0]))
     first, second = slopes
-    return torch.stack([without(first, second), without(second, first)])
+    return torch.stack([without(first, second), without(second, first)], 1)
 
 
-def unit(vector: Tensor) -> Tensor:
-    return vector / vector.norm()
+def unit(vectors: Tensor) -> Tensor:
+    return vectors / vectors.norm(dim=-1, keepdim=True)
 
 
-def without(vector: Tensor, other: Tensor) -> Tensor:
-    """The direction that `vector` has at right angles to `other`, of length 1."""
-    other = unit(other)
-    return unit(vector - other * (vector @ other))
+def without(vectors: Tensor, others: Tensor) -> Tensor:
+    """The direction that each vector has at right angles to its other one, of length 1."""
+    return unit(flattened(vectors, unit(others)))
+
+
+def flattened(vectors: Tensor, directions: Tensor) -> Tensor:
+    """What is left of vectors when they have nothing along directions of length 1."""
+    return vectors - (vectors * directions).sum(-1, keepdim=True) * directions
 
 
 def neutral(name: str, z: Tensor) -> Tensor:
-    """Latents (N, 100) without what they have along a figure's two axes: the pad's middle."""
-    first, second = axes(name)
-    for direction in first, without(second, first):
-        z = z - (z @ direction)[:, None] * direction
-    return z
+    """Latents (N, 100), for each label without what they have along its two axes: (N, 10, 100)."""
+    first, second = axes(name).unbind(1)
+    return flattened(flattened(z[:, None], first), without(second, first))
 
 
 def moved(name: str, z: Tensor, x: float, y: float) -> Tensor:
-    """Latents (N, 100) at the place (x, y) of the pad, both -1..1, within the prior's box."""
-    to = torch.tensor([x, y], dtype=torch.float64) @ axes(name)
-    return (z + HANDS[name].reach * to).clamp(-1, 1).float()
+    """Latents (N, 100) at the place (x, y) of the pad, both -1..1: (N, 10, 100), one per label.
+
+    They stay within the prior's box. (0, 0) is the pad's middle.
+    """
+    hand, place = HANDS[name], torch.tensor([x, y], dtype=torch.float64)
+    to = torch.einsum("a,kad->kd", place, axes(name))
+    return (neutral(name, z) + hand.reach * to).clamp(-1, 1).float()
 
 
 def start(name: str) -> Tensor:
     """The latent that a figure begins with, (1, 100)."""
-    z = uniform_latents(1, 100, torch.Generator().manual_seed(HANDS[name].seed)).double()
-    return neutral(name, z)
+    return uniform_latents(1, 100, torch.Generator().manual_seed(HANDS[name].seed)).double()
 
 
 def data(name: str) -> dict:
     hand = HANDS[name]
+    own = axes(name)[:1] if hand.shared else axes(name)
+    finest = own.abs().max() / 127
+    whole = (own / finest).round().to(torch.int8)
     return {
         "names": list(hand.measures),
-        "axes": axes(name).round(decimals=4).tolist(),
+        "axes": base64.b64encode(whole.numpy().tobytes()).decode(),  # one pair, or one per label
+        "finest": round(finest.item(), 7),
         "latent": start(name)[0].round(decimals=4).tolist(),
         "reach": hand.reach,
         "labels": list(hand.labels),
@@ -149,8 +179,8 @@ def data(name: str) -> dict:
 def still(name: str) -> Image.Image:
     """The pad with its knob a little off the middle, the label asked for, and all ten."""
     hand, place = HANDS[name], (0.4, 0.2)
-    z = moved(name, start(name), *place)
-    pictures = models.load(hand.model).sample(latent=z.expand(10, -1), label=torch.arange(10))
+    z = moved(name, start(name), *place)[0]
+    pictures = models.load(hand.model).sample(latent=z, label=torch.arange(10))
     plate = Plate(width=7, height=3.9, layout=None)
     across, up = hand.measures
     with house():
