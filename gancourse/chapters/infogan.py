@@ -41,12 +41,14 @@ FORMS: dict[str, dict] = {
 # stays the authors' 1 to 5.
 SMALL = {"width": 16, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3}
 CLASS = {**SMALL, "steps": 2_000, "ema": 0.998}
+LONGER = {**CLASS, "steps": 8_000, "anneal": 4_000}
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, {**SMALL, "steps": 300, "ema": 0.98}),
     "class": dict.fromkeys(FORMS, CLASS),
     "full": {
         **dict.fromkeys(FORMS, CLASS),
-        "faces": {**CLASS, "continuous": 8, "steps": 8_000, "anneal": 4_000},
+        "faces": {**LONGER, "continuous": 8},
+        "sprites": LONGER,
     },
     "gpu": {},
 }
