@@ -87,9 +87,8 @@ def unevenness(pictures: Tensor, line_art: Tensor) -> Tensor:
     """How far pixels lie from the mean colour of their region, in Lab units: (N,) float64.
 
     The regions are those of `enclosed`. The distances are averaged over all pixels of all regions
-    of a picture. 2 is about the least that an eye sees in areas that
-    touch. True pictures are not at 0, since some areas are shaded in two tones. NaN where nothing
-    is enclosed.
+    of a picture. 2 is about the least that an eye sees in areas that touch. True pictures are not
+    at 0, since some areas are shaded in two tones. NaN where nothing is enclosed.
 
     Args:
         pictures: (N, 3, H, W), uint8 or float in [-1, 1].

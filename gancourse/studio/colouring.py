@@ -96,13 +96,14 @@ def evened(pictures: Tensor, drawings: Tensor) -> Tensor:
     the lines and their smooth edges.
 
     Args:
-        pictures: (N, 3, s, s) in [-1, 1], what a translator made of the drawings.
+        pictures: (N, 3, s, s), uint8 or float in [-1, 1], what a translator made of the drawings.
         drawings: (N, 1, s, s) uint8, black on white.
 
     Raises:
         CourseError: shapes that do not match, or values out of range.
     """
-    made, (in_colour, _) = pictures.cpu().clone(), in_lab(pictures, drawings)
+    in_colour, _ = in_lab(pictures, drawings)
+    made = pictures.cpu() / 127.5 - 1 if pictures.dtype == torch.uint8 else pictures.cpu().clone()
     for picture, colours, regions in zip(made, in_colour, enclosed(drawings), strict=True):
         for number in regions.unique()[1:]:  # 0 is what no line encloses
             region = regions == number

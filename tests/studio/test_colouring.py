@@ -201,6 +201,8 @@ def test_what_a_line_encloses_gets_the_colour_of_most_of_its_pixels():
     assert torch.allclose(even[right], blue.expand(1, 3, 8, 9))
     outside = enclosed(lines)[0] == 0
     assert torch.equal(even[..., outside], made[..., outside]), "neither lines nor open rooms"
+    as_stored = ((made + 1) * 127.5).round().byte()
+    assert torch.allclose(colouring.evened(as_stored, lines), even, atol=0.01)
 
 
 def test_colours_that_are_alike_vote_together():
