@@ -17,7 +17,7 @@ WIDE = 480  # pixels; smaller frames are enlarged by an integer factor to about 
 STILL = 4.0  # grey levels; opening frames that differ less from the first on average show the same
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 LARGEST = 600_000  # bytes: what a page can bear, which has other pictures too
-QUALITIES = (80, 70, 60, 50, 40)  # of the encoder; the first whose film is no larger
+QUALITIES = (80, 70, 60, 50, 40, 20, 0)  # of the encoder; the first whose film is no larger
 
 
 def film(
