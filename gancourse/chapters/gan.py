@@ -89,7 +89,7 @@ class Config(Recipe):
     the point where neither can gain, and as the rates fall, so does the circle.
     `moved`: the discriminator sees every picture, real or generated, turned and shifted at
     random by so much (see `random_affine`), and cannot learn the real ones by heart (Zhao
-    et al. 2020). The generator learns through the move, and not to move.
+    et al. 2020, 2006.10738). The generator's gradient passes through the move.
     """
 
     chapter, FORMS, SCALES, DEFAULT = "gan", FORMS, SCALES, "dcgan"
