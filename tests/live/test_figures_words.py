@@ -199,23 +199,28 @@ def test_the_script_counts_ink_as_python_does(counted):
         assert pieces == expected, example["name"]
 
 
+def by_the_script(node, function: str, pictures: torch.Tensor, lines: torch.Tensor) -> torch.Tensor:
+    """What a function of the script makes of pictures (N, 3, 64, 64) and their line art."""
+    body = f"""
+        return given.map(({{ colours, seen }}) => {{
+          const output = {{ data: Float32Array.from(colours), shape: [1, 3, 64, 64] }};
+          return [...figure.{function}(output, Uint8Array.from(seen)).data];
+        }});
+    """
+    given = [
+        {"colours": picture.flatten().tolist(), "seen": line.flatten().tolist()}
+        for picture, line in zip(pictures, lines, strict=True)
+    ]
+    return torch.tensor(node("colouring.js", body, given)).view_as(pictures)
+
+
 def test_the_script_grows_colours_as_the_studio_does(node, counted):
     lines = torch.tensor([whole for whole, _ in counted], dtype=torch.uint8).view(-1, 1, 64, 64)
     colours = torch.rand(len(lines), 3, 64, 64, generator=torch.Generator().manual_seed(0))
     colours = (2.2 * colours - 1.1).clamp(-1, 1)
     plain = torch.full_like(lines, 255)
     expected = painted(colours, lines, plain)
-    body = """
-        return given.map(({ colours, seen }) => {
-          const output = { data: Float32Array.from(colours), shape: [1, 3, 64, 64] };
-          return [...figure.grown(output, Uint8Array.from(seen)).data];
-        });
-    """
-    given = [
-        {"colours": picture.flatten().tolist(), "seen": line.flatten().tolist()}
-        for picture, line in zip(colours, lines, strict=True)
-    ]
-    found = torch.tensor(node("colouring.js", body, given)).view_as(expected)
+    found = by_the_script(node, "grown", colours, lines)
     assert (found - expected).abs().max() < 1e-4
 
 
@@ -258,17 +263,7 @@ def test_the_script_gives_each_region_the_colour_that_the_studio_gives_it(node, 
     wide = torch.rand(len(lines), 3, 4, 4, generator=dice)
     blotched = interpolate(2 * wide - 1, size=64, mode="bicubic").clamp(-1, 1)
     expected = evened(blotched, lines)
-    body = """
-        return given.map(({ colours, seen }) => {
-          const output = { data: Float32Array.from(colours), shape: [1, 3, 64, 64] };
-          return [...figure.evened(output, Uint8Array.from(seen)).data];
-        });
-    """
-    given = [
-        {"colours": picture.flatten().tolist(), "seen": line.flatten().tolist()}
-        for picture, line in zip(blotched, lines, strict=True)
-    ]
-    found = torch.tensor(node("colouring.js", body, given)).view_as(expected)
+    found = by_the_script(node, "evened", blotched, lines)
     assert (found - expected).abs().max() < 1e-4
     assert (expected - blotched).abs().mean() > 0.05
 
