@@ -37,7 +37,6 @@ from gancourse.layers import (
     dcgan_init,
     gaussian_latents,
     halvings,
-    random_affine,
     uniform_init,
 )
 from gancourse.losses import LOSSES, penalties
@@ -77,7 +76,6 @@ SCALES: dict[str, dict[str, dict]] = {
     "gpu": {},
 }
 OF_DCGAN, BY_SGD, BY_ADAM = ({"form": ["dcgan"]}, {"optimizer": ["sgd"]}, {"optimizer": ["adam"]})
-BY_CONV = {"form": ["dcgan", "conv"]}
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,6 @@ class Config(Recipe):
     `dense` is 1024 in DCGAN's own networks for MNIST, and 0 in the paper's figure.
     `anneal` lets the rates fall to 0 at the end: at constant rates two players circle
     the point where neither can gain, and as the rates fall, so does the circle.
-    `moved`: the discriminator sees every picture, real or generated, turned and shifted at
-    random by so much (see `random_affine`), and cannot learn the real ones by heart (Zhao
-    et al. 2020, 2006.10738). The generator's gradient passes through the move.
     """
 
     chapter, FORMS, SCALES, DEFAULT = "gan", FORMS, SCALES, "dcgan"
@@ -115,7 +110,6 @@ class Config(Recipe):
     r1: float = setting(0.0, "weight of the penalty on real samples", least=0)
     r2: float = setting(0.0, "weight of the penalty on fake samples", least=0)
     gradient_penalty: float = setting(0.0, "weight of WGAN-GP's penalty", least=0)
-    moved: float = setting(0.0, "how far D's pictures are moved", least=0, below=2, only=BY_CONV)
 
     def __post_init__(self):
         super().__post_init__()
@@ -298,10 +292,6 @@ class GAN(Game):
         z = gaussian_latents(len(real), self.config.latent, device=real.device)
         return self.generator(z)
 
-    def seen(self, x: Tensor) -> Tensor:
-        """Samples as the discriminator gets them: as they are, or moved at random."""
-        return random_affine(x, self.config.moved) if self.config.moved else x
-
     def judge(self, x: Tensor, batch: Batch) -> Tensor:
         """Logits (N,) for real or generated samples.
 
@@ -314,12 +304,12 @@ class GAN(Game):
         with torch.no_grad():  # the generator is not playing: no graph through it
             fake = self.fake(batch)
         judge = partial(self.judge, batch=batch)
-        terms = self.rules.discriminator(judge(self.seen(real)), judge(self.seen(fake)))
+        terms = self.rules.discriminator(judge(real), judge(fake))
         return terms | penalties(judge, real, fake, **self.penalties)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        fake = self.judge(self.seen(self.fake(batch)), batch)
-        real = self.judge(self.seen(batch[self.key]), batch) if self.rules.pairs else None
+        fake = self.judge(self.fake(batch), batch)
+        real = self.judge(batch[self.key], batch) if self.rules.pairs else None
         return self.rules.generator(fake, real)
 
     def drawing(self) -> Drawing:

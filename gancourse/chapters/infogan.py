@@ -72,7 +72,7 @@ class Config(gan.Config):
 
     chapter, FORMS, SCALES, DEFAULT = "infogan", FORMS, SCALES, "digits"
     OWN = {"shape": (3, 64, 64), "block": 1}
-    unused = ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every", "moved")
+    unused = ("r1", "r2", "gradient_penalty", "weight_decay", "generator_every")
 
     form: str = "digits"
     latent: int = 62

@@ -338,26 +338,6 @@ def test_loss_at_chance_is_2_ln_2():
     assert game.generator_loss(batch_of(game))["fake"].item() == pytest.approx(math.log(2))
 
 
-def test_the_discriminator_sees_every_picture_moved_and_the_generator_learns_through_it():
-    game, seen = small("dcgan", moved=1.0).train(), []
-    game.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    batch = batch_of(game)
-    batch["image"] = torch.full_like(batch["image"], 1.0)  # no move leaves this as it is
-    play(game, "discriminator")
-    real, fake = seen
-    assert len({each.sum().item() for each in real}) == len(real), "each by a draw of its own"
-    assert fake.shape == real.shape
-    play(game, "generator")
-    assert all(parameter.grad.abs().sum() > 0 for parameter in game.generator.parameters())
-
-
-def test_unmoved_pictures_are_seen_as_they_are_and_draw_no_random_numbers():
-    game = small("dcgan")
-    picture, before = batch_of(game)["image"], torch.get_rng_state()
-    assert game.seen(picture) is picture
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 @pytest.mark.parametrize(
     ("number", "term"), [("r1", "r1"), ("r2", "r2"), ("gradient_penalty", "slope")]
 )
@@ -623,8 +603,6 @@ def test_a_config_cannot_be_changed_behind_a_games_back():
             "anneal=10: optimizer='sgd' does not use it; leave it out, or choose optimizer=adam",
         ),
         ({"r1": float("nan")}, "r1=nan: out of range"),
-        ({"form": "dcgan", "moved": 2.0}, "moved=2.0: out of range"),
-        ({"form": "toy", "moved": 0.5}, "moved=0.5: form='toy' does not use it"),
         *(
             (
                 {"shape": shape},

@@ -150,6 +150,8 @@ function inLab(colour) {
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 
+const squared = ([l, a, b], [m, c, d]) => (l - m) ** 2 + (a - c) ** 2 + (b - d) ** 2; // distance
+
 /** The places of each region of paper that lines enclose: what no step joins to the border. */
 function enclosed(seen, side) {
   const met = Uint8Array.from(seen, (level) => Number(level < PAPER)), regions = [];
@@ -184,7 +186,7 @@ function evened({ data, shape }, seen) {
     const every = Math.floor(voters.length / VOTES) + 1;
     let elected = [];
     for (let i = 0; i < voters.length; i += every) {
-      const close = region.filter((_, k) => Math.hypot(...voters[i].map((v, c) => v - voters[k][c])) < ALIKE);
+      const close = region.filter((_, k) => squared(voters[i], voters[k]) < ALIKE ** 2);
       if (close.length > elected.length) elected = close;
     }
     for (let c = 0; c < 3; c++) {
