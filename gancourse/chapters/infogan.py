@@ -42,11 +42,12 @@ FORMS: dict[str, dict] = {
 SMALL = {"width": 16, "batch_size": 64, "lr": 8e-4, "lr_generator": 4e-3}
 CLASS = {**SMALL, "steps": 2_000, "ema": 0.998}
 LONGER = {**CLASS, "steps": 8_000, "anneal": 4_000}
+HINTED = {"augment": 1.0, "unmoved": 1, "deviation": 0.5}  # see Config
 SCALES: dict[str, dict[str, dict]] = {
     "check": dict.fromkeys(FORMS, {**SMALL, "steps": 300, "ema": 0.98}),
     "class": dict.fromkeys(FORMS, CLASS),
     "full": {
-        **dict.fromkeys(FORMS, CLASS),
+        "digits": {**CLASS, **HINTED, "steps": 3_500, "anneal": 500},
         "faces": {**LONGER, "continuous": 8},
         "sprites": LONGER,
     },

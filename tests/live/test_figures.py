@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -51,3 +53,28 @@ def test_it_bears_being_touched(visit, book, page, name, width):
     visited.wake(name)
     wrong = checks.nameless(visited, name) + checks.controls(visited, name)
     assert wrong + checks.poke(visited, name) == []
+
+
+def test_enlarging_is_stopped_goes_on_and_starts_again(visit, book):
+    """By one button, which keeps the focus: the work ends when it ends, wherever the reader is."""
+    visited = visit(book / "notebooks" / "05_srgan.html", home=book)
+    visited.wake("enlarging")
+    page, figure = visited.page, visited.figure("enlarging")
+    bar, button = figure.locator(".live-work progress"), figure.locator(".live-work button")
+    done = partial(bar.evaluate, "(bar) => bar.value")
+
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.inner_text() == "Go on"
+    before = done()
+    visited.settle(1000)
+    assert done() == before < bar.evaluate("(bar) => bar.max")
+    page.keyboard.press("Enter")
+    assert button.inner_text() == "Stop"
+    page.wait_for_function(
+        "document.querySelector('#live-enlarging .live-work button').textContent === 'Again'"
+    )
+    assert button.evaluate("(button) => document.activeElement === button && !button.disabled")
+    page.keyboard.press("Enter")
+    assert button.inner_text() == "Stop" and done() == 0
+    assert checks.unsettled(visited) == []

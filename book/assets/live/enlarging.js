@@ -281,15 +281,20 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
   // The work, and how far it is.
   const bar = element("progress", { max: 1, value: 0, attr: { "aria-label": "Enlarged so far" } });
   const said = element("span", { attr: { role: "status" } });
-  const stop = button("Stop", () => (state.stopped ? go() : halt()));
   const works = () => state.todo.length > 0;
+  // Never disabled: a button must not die under the finger, or under the focus, when the work ends.
+  const stop = button("Stop", () => {
+    if (!works()) show({ ...state.picture, at: [state.x, state.y] });
+    else if (state.stopped) go();
+    else halt();
+  });
   function tell() {
     const all = state.done + state.todo.length;
     bar.max = all || 1;
     bar.value = state.done;
     root.setAttribute("aria-busy", String(works() && !state.stopped));
-    stop.disabled = !works();
-    stop.textContent = works() && state.stopped ? "Go on" : "Stop";
+    if (!works()) stop.textContent = "Again";
+    else stop.textContent = state.stopped ? "Go on" : "Stop";
     const [, , h, w] = state.picture.low.shape;
     const sizes = `${w} × ${h} px to ${SCALE * w} × ${SCALE * h}`;
     if (state.error) said.textContent = state.error;
