@@ -28,6 +28,14 @@ def scale(given: str = "auto") -> str:
     return chosen
 
 
+def trial(scale: str) -> str:
+    """The scale of a run that is not the published one: no larger than "class".
+
+    A notebook at full scale makes a published model once, and tries out much beside it.
+    """
+    return min(scale, "class", key=SCALES.index)
+
+
 def quote(*things):
     """The source of functions and classes, under the name of their file, as Markdown for a page."""
     from IPython.display import Markdown

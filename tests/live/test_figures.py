@@ -64,6 +64,7 @@ def test_enlarging_is_stopped_goes_on_and_starts_again(visit, book):
     done = partial(bar.evaluate, "(bar) => bar.value")
 
     button.focus()
+    figure.evaluate("(root) => root.live.show(root.live.state.picture)")  # all is still to do
     page.keyboard.press("Enter")
     assert button.inner_text() == "Go on"
     before = done()

@@ -30,6 +30,10 @@ def test_a_given_scale_outranks_the_environment(monkeypatch):
         lesson.scale("tiny")
 
 
+def test_what_is_tried_beside_the_published_run_is_smaller():
+    assert [lesson.trial(scale) for scale in lesson.SCALES] == ["check", "class", "class"]
+
+
 def test_play_is_decided_by_its_seed_alone():
     points = ring().sample(300, 0)
     samples = []

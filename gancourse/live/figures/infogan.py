@@ -45,10 +45,10 @@ KNOBS = {
     # Names by matching on 2,000 training digits, and by rank correlation (chapter 3's Explore).
     "codes": Knobs(
         "infogan",
-        [("", tuple("8621530479"))],
-        ["slant", "stroke width"],
-        category=(7,),
-        sweep={"slant at -1": ((7,), (-1, 0)), "slant at 1": ((7,), (1, 0))},
+        [("", tuple("5382417906"))],
+        ["slant, right to left", "strokes, thick to thin"],
+        category=(4,),
+        sweep={"slant at -1": ((4,), (-1, 0)), "slant at 1": ((4,), (1, 0))},
     ),
     # What separates faces best: an AUC of .94 for glasses, .78 for hats and .75 for hair. Where
     # colours are named, it is by rank correlation with those of the place.
@@ -101,7 +101,7 @@ FIGURES = {
     "codes": Figure(
         still=partial(still, "codes"),
         alt="Two rows of eight generated 4s, from the same noises. With the code for slant at -1 "
-        "they all lean to the left, and at 1 to the right.",
+        "they all lean to the right, and at 1 to the left.",
         models=("infogan",),
         data=partial(data, "codes"),
     ),
