@@ -37,6 +37,7 @@ from gancourse.layers import (
     uniform_init,
     uniform_latents,
 )
+from gancourse.losses import LOSSES, Terms
 from gancourse.recipe import setting
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "weight_decay": 2.5e-5}
@@ -64,12 +65,15 @@ CONDITIONS = ("one-hot", "embedding", "projection")
 
 @dataclass(frozen=True)
 class Config(gan.Config):
-    """Chapter 1's numbers with those of the paper's section 4.1, and two more.
+    """Chapter 1's numbers with those of the paper's section 4.1, and three more.
 
     `condition` is how "conv" is given the label. one-hot: as in the paper. embedding: a
     learned vector of 50 numbers (shared by all layers, Brock et al. 2019, section 3).
     projection: the discriminator compares a picture's features with a vector for each
     class (Miyato & Koyama 2018); the generator's label stays one-hot.
+
+    `mismatched`: D also sees real pictures under wrong labels, and must refuse them (Reed
+    et al. 2016, section 4.2). Then what could be of another class pays less.
     """
 
     chapter, FORMS, SCALES, DEFAULT = "cgan", FORMS, SCALES, "conv"
@@ -80,6 +84,20 @@ class Config(gan.Config):
     condition: str = setting(
         "one-hot", "how the label joins", choices=CONDITIONS, only={"form": ["conv"]}
     )
+    mismatched: float = setting(0.0, "weight of real pictures under wrong labels", least=0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.mismatched and self.classes < 2:
+            raise CourseError(
+                f"mismatched={self.mismatched}, classes=1: no label could be wrong; give "
+                "mismatched=0, or more classes."
+            )
+        if self.mismatched and LOSSES[self.loss].pairs:
+            raise CourseError(
+                f"mismatched={self.mismatched}, loss={self.loss!r}: this loss has no verdict "
+                "on one picture alone; give mismatched=0, or another loss."
+            )
 
     def build(self) -> CGAN:
         """The game with fresh weights, drawn from torch's global random state."""
@@ -302,6 +320,20 @@ class CGAN(gan.GAN):
 
     def judge(self, x: Tensor, batch: Batch) -> Tensor:
         return self.discriminator(x, batch["label"])
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        terms, weight = super().discriminator_loss(batch), self.config.mismatched
+        if weight:
+            wrong = batch | {"label": self.mislabel(batch["label"])}
+            logits = self.judge(batch["image"], wrong)
+            refused = self.rules.discriminator(logits, logits)["fake"]
+            terms["mismatched"] = weight * refused
+        return terms
+
+    def mislabel(self, label: Tensor) -> Tensor:
+        """For each label one of the others, all equally likely."""
+        classes = self.config.classes
+        return (label + torch.randint_like(label, 1, classes)) % classes
 
     def preview(self) -> Tensor:
         """A column for each class."""

@@ -171,7 +171,10 @@ def rows_of_others(name: str, config: Recipe, settings: Sequence[dict]) -> list[
 def check_data(
     config: Recipe, folders: Sequence[Path], settings: Sequence[dict], where: Where
 ) -> None:
-    """Raise a CourseError unless the runs were trained on all of a data set that the course has."""
+    """Raise a CourseError unless the runs were trained on all of a data set that the course has.
+
+    A run that was not given the labels was trained on its pictures alone.
+    """
     if config.pictures not in data.NAMES:
         raise CourseError(
             f"pictures={config.pictures!r}: no data set of the course, and a published run can be "
@@ -179,9 +182,11 @@ def check_data(
             f"gancourse.load({str(folders[0])!r})."
         )
     full = where.load(config, config.split)
-    known = identity(full.columns)
+    known = [identity(full.columns)]
+    if "image" in full.columns:
+        known.append(identity({"image": full.columns["image"]}))
     for folder, each in zip(folders, settings, strict=True):
-        if each["data"] != known:
+        if each["data"] not in known:
             raise CourseError(
                 f"{folder}: trained on {each['data']['rows']:,} rows that are not {full.name}, "
                 f"which has {len(full):,}; train with --source full, on the recipe's own data, to "

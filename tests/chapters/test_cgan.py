@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 
 from gancourse.chapters import cgan, gan
 from gancourse.chapters.cgan import Config
@@ -193,6 +194,27 @@ def test_generated_pictures_are_judged_by_the_label_they_were_made_for():
     assert all(torch.equal(label, batch["label"]) for label in made + judged)
 
 
+def test_a_real_picture_under_a_wrong_label_is_to_be_refused():
+    game, judged = small(mismatched=0.3).train(), []
+    game.discriminator.register_forward_hook(
+        lambda _, inputs, logits: judged.append((*inputs, logits))
+    )
+    batch = batch_of(400)
+    terms = game.discriminator_loss(batch)
+    (pictures, right, _), _, (again, wrong, logits) = judged
+    assert pictures is again is batch["image"] and right is batch["label"]
+    assert terms["mismatched"].item() == pytest.approx(0.3 * softplus(logits).mean().item())
+    shifts = ((wrong - right) % 10).bincount(minlength=10)
+    assert shifts[0] == 0 and shifts[1:].min() > 20, "never its own label, and any other"
+
+
+def test_wrong_labels_are_shown_only_if_asked_for():
+    game, asked = small().train(), []
+    game.mislabel = asked.append
+    assert game.discriminator_loss(batch_of()).keys() == {"real", "fake"}
+    assert not asked
+
+
 def test_latents_are_uniform():
     game, seen = small().train(), []
     game.generator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
@@ -346,6 +368,8 @@ def test_every_form_has_every_scale(scale, form):
             {"form": "paper", "condition": "projection"},
             "form='paper' does not use it; leave it out, or choose form=conv",
         ),
+        ({"mismatched": 0.2, "classes": 1}, "classes=1: no label could be wrong; give"),
+        ({"mismatched": 0.2, "loss": "relativistic"}, "loss='relativistic': .* no verdict"),
     ],
 )
 def test_unknown_names(change, words):

@@ -233,6 +233,15 @@ def test_nothing_is_published_that_was_not_trained_on_the_full_data(refused, mon
         assert asked == [(("digits", "train-50000"), where)]
 
 
+def test_a_run_that_was_not_given_the_labels_is_published(small, monkeypatch):
+    place, folders = small
+    labelled = {**DIGITS.tensors, "label": torch.arange(40)}
+    whole = Pictures(labelled, "all digits", "full", "CC0")
+    monkeypatch.setattr(data, "load", lambda *names, **how: whole)
+    publishing.publish("tiny", folders)
+    assert (place / "data" / "weights" / "tiny" / "config.json").is_file()
+
+
 def test_a_run_on_ones_own_data_is_not_published_and_how_to_load_it_is_said(refused):
     mine = run(refused.place / "mine", pictures="yours")
     refused(
