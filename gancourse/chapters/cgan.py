@@ -46,7 +46,7 @@ FORMS: dict[str, dict] = {"paper": {}, "conv": CONV}
 # No L2 in the short runs: at their learning rate it holds the small networks back.
 SHORT = {"batch_size": 64, "lr": 1e-3, "weight_decay": 0.0}
 CHECK = {**SHORT, "batch_size": 32, "width": 16, "steps": 300, "ema": 0.98}
-CLOTHES = {"split": "train", "width": 16, "steps": 8_000, "anneal": 4_000, "ema": 0.998}
+CLOTHES = {"split": "train", "width": 16, "anneal": 4_000, "ema": 0.998, "mismatched": 0.0}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {"paper": {"width": 240, "steps": 300}, "conv": CHECK},
     "class": {
@@ -55,7 +55,7 @@ SCALES: dict[str, dict[str, dict]] = {
     },
     "full": {
         "paper": {"steps": 45_000},
-        "conv": {**SHORT, "width": 32, "steps": 8_000, "anneal": 2_000},
+        "conv": {**SHORT, "width": 32, "steps": 8_000, "anneal": 2_000, "mismatched": 0.2},
         "conv fashion": CLOTHES,
     },
     "gpu": {},

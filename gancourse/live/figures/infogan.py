@@ -101,7 +101,7 @@ FIGURES = {
     "codes": Figure(
         still=partial(still, "codes"),
         alt="Two rows of eight generated 4s, from the same noises. With the code for slant at -1 "
-        "they all lean to the right, and at 1 to the left.",
+        "they all lean to the right, and at 1 they stand upright.",
         models=("infogan",),
         data=partial(data, "codes"),
     ),
