@@ -78,13 +78,43 @@ def test_the_precision_table_is_the_cards(page, card):
 
 
 def test_the_ceiling_of_reading_is_the_dossiers_and_can_be_passed(page):
-    run = Dossier("infogan")
-    (row,) = (row for row in run.scores["seeds"] if row["seed"] == run.settings["seed"])
+    row = published_scores("infogan")
     assert f"it is .{1000 * row['readable_real']:.0f} for all 10,000 test digits" in page
     assert row["readable"] > row["readable_real"], "as the page says of InfoGAN"
     card = (BUNDLED / "weights" / "digit-hog" / "README.md").read_text(encoding="utf-8")
     for key in ("real", "overlaid", "noise", "grey"):
         assert f"| {100 * row[f'readable_{key}']:.1f} % |" in card
+
+
+def published_scores(name: str) -> dict:
+    """The scores of the seed whose weights are published."""
+    run = Dossier(name)
+    (row,) = (each for each in run.scores["seeds"] if each["seed"] == run.settings["seed"])
+    return row
+
+
+def test_what_is_said_of_wrong_labels_is_the_dossiers(card):
+    text = (BOOK / "runs-cgan.md").read_text(encoding="utf-8")
+    found = published_scores("cgan")
+    percents = ("label_accuracy", ".2%"), ("trained_on_generated", ".2%"), ("readable", ".1%")
+    cells = [format(found[key], form) for key, form in percents]
+    cells.append(f"{found['classifier_fid']:.2f}")
+    cells += [f"{found[key]:.3f}".removeprefix("0") for key in ("recall", "coverage")]
+    weight = f"{Dossier('cgan').config.mismatched:g}".removeprefix("0")
+    assert f"| {weight}, published | {' | '.join(cells)} |" in text
+    assert f"reads {card['test_accuracy']:.2%} of real test digits" in text
+    assert f"{found['readable_real']:.1%} of them are readable" in text
+    assert found["label_accuracy"] > card["test_accuracy"], "as the chapter says"
+
+
+def test_what_helps_digits_that_nobody_asked_for_is_the_dossiers():
+    text = " ".join((BOOK / "runs-gan.md").read_text(encoding="utf-8").split())
+    cgan, infogan = (published_scores(name) for name in ("cgan", "infogan"))
+    said = f"a distance of {cgan['classifier_fid']:.2f}, and {cgan['readable']:.1%} are readable"
+    assert said in text
+    coverage = f"{infogan['coverage']:.3f}".removeprefix("0")
+    said = f"{infogan['readable']:.1%} are readable then, but the coverage is {coverage}"
+    assert said in text
 
 
 @pytest.mark.parametrize("name", published())

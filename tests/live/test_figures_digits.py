@@ -125,25 +125,25 @@ def test_no_latent_leaves_the_box_of_the_prior():
 def test_all_ten_lean_and_thicken_by_what_the_caption_says():
     left, right, thin, thick = (at("handwriting", place) for place in EDGES)
     text = page("02_cgan.ipynb")
-    assert "from leaning 25° to the left to 37° to the right" in text
+    assert "from leaning 29° to the left to 38° to the right" in text
     leans = [slant(pictures).mean().item() for pictures in (left, right)]
-    assert leans == pytest.approx([-25, 37], abs=1)
-    assert "from 7 % ink to 25 %" in text
+    assert leans == pytest.approx([-29, 38], abs=1)
+    assert "from 6 % ink to 26 %" in text
     inks = [hands.ink(pictures).mean().item() for pictures in (thin, thick)]
-    assert inks == pytest.approx([7, 25], abs=0.5)
+    assert inks == pytest.approx([6, 26], abs=0.5)
     assert (by_label(slant(right)) - by_label(slant(left))).min() > 50
     assert (by_label(hands.ink(thick)) / by_label(hands.ink(thin))).min() > 2.5
 
 
 @pytest.mark.slow
-def test_the_label_stays_and_is_misread_for_one_in_ten_at_the_corners():
+def test_the_label_stays_and_is_misread_for_one_in_thirteen_at_the_corners():
     def misread(place):
         read = judge().labels(at("handwriting", place))
         return (read != torch.arange(len(read)) % 10).double().mean().item()
 
     assert misread((0, 0)) < 0.03
     assert all(misread(place) < 0.06 for place in EDGES)
-    assert np.mean([misread(place) for place in CORNERS]) == pytest.approx(0.1, abs=0.02)
+    assert np.mean([misread(place) for place in CORNERS]) == pytest.approx(1 / 13, abs=0.02)
 
 
 @pytest.mark.parametrize("name", hands.HANDS)
@@ -157,9 +157,9 @@ def test_each_axis_moves_its_own_measure_in_every_label(name):
         for values in measure(pictures).view(-1, 10).T:
             own.append(np.corrcoef(place[:, axis], values)[0, 1])
             others.append(abs(np.corrcoef(place[:, 1 - axis], values)[0, 1]))
-    ends = {"clothes": (0.59, 0.91), "handwriting": (0.88, 0.97)}
+    ends = {"clothes": (0.59, 0.91), "handwriting": (0.84, 0.98)}
     assert (min(own), max(own)) == pytest.approx(ends[name], abs=0.01)
-    said = "the correlations are 0.59 to 0.91 for clothes, and 0.88 to 0.97 for digits"
+    said = "the correlations are 0.59 to 0.91 for clothes, and 0.84 to 0.98 for digits"
     assert said in page("02_cgan.ipynb")
     assert max(others) < 0.4
 
