@@ -79,14 +79,15 @@ class Measured:
         return {"judge": judge().features(images), "thumbnails": thumbnails(images)}
 
     def __call__(self, progress: Progress) -> None:
-        if progress.step < self.first:
-            return
-        samples = progress.game.sample(self.n, seed=1).cpu()
+        if progress.step >= self.first:
+            self.lines.append({"step": progress.step, **self.of(progress.game)})
+
+    def of(self, game: cgan.CGAN) -> dict:
+        samples = game.sample(self.n, seed=1).cpu()
         made = self.features(samples)
         distances = {name: frechet(self.real[name], made[name]) for name in made}
-        labels = torch.arange(self.n) % progress.game.config.classes
-        accuracy = label_accuracy(samples, labels)
-        self.lines.append({"step": progress.step, **distances, "accuracy": accuracy})
+        labels = torch.arange(self.n) % game.config.classes
+        return {**distances, "accuracy": label_accuracy(samples, labels)}
 
 
 def play(
