@@ -1,7 +1,8 @@
 """Chapter 2. Conditional generative adversarial nets (Mirza & Osindero 2014).
 
 arXiv 1411.1784. Chapter 1 with two things swapped: the generator is conditioned on the
-label, and so is the discriminator. Loss, turns and schedules are chapter 1's.
+label, and so is the discriminator. Turns and schedules are chapter 1's, and so is the
+loss, to which `mismatched` can add a term.
 
 paper   the 2014 networks: z and y in layers of their own, then joined; momentum SGD
 conv    convolutions with the label joined at every layer (Radford et al. 2015; the
@@ -37,7 +38,7 @@ from gancourse.layers import (
     uniform_init,
     uniform_latents,
 )
-from gancourse.losses import LOSSES, Terms
+from gancourse.losses import Terms
 from gancourse.recipe import setting
 
 ADAM = {"optimizer": "adam", "lr": 2e-4, "weight_decay": 2.5e-5}
@@ -46,6 +47,7 @@ FORMS: dict[str, dict] = {"paper": {}, "conv": CONV}
 # No L2 in the short runs: at their learning rate it holds the small networks back.
 SHORT = {"batch_size": 64, "lr": 1e-3, "weight_decay": 0.0}
 CHECK = {**SHORT, "batch_size": 32, "width": 16, "steps": 300, "ema": 0.98}
+# Published before wrong labels were tried.
 CLOTHES = {"split": "train", "width": 16, "anneal": 4_000, "ema": 0.998, "mismatched": 0.0}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {"paper": {"width": 240, "steps": 300}, "conv": CHECK},
@@ -61,6 +63,7 @@ SCALES: dict[str, dict[str, dict]] = {
     "gpu": {},
 }
 CONDITIONS = ("one-hot", "embedding", "projection")
+COMPARING = ("wasserstein", "relativistic")  # a constant added to all logits costs nothing
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Config(gan.Config):
     class (Miyato & Koyama 2018); the generator's label stays one-hot.
 
     `mismatched`: D also sees real pictures under wrong labels, and must refuse them (Reed
-    et al. 2016, section 4.2). Then what could be of another class pays less.
+    et al. 2016, section 4.2). Then a picture that looks more like another class earns less.
     """
 
     chapter, FORMS, SCALES, DEFAULT = "cgan", FORMS, SCALES, "conv"
@@ -93,10 +96,10 @@ class Config(gan.Config):
                 f"mismatched={self.mismatched}, classes=1: no label could be wrong; give "
                 "mismatched=0, or more classes."
             )
-        if self.mismatched and LOSSES[self.loss].pairs:
+        if self.mismatched and self.loss in COMPARING:
             raise CourseError(
-                f"mismatched={self.mismatched}, loss={self.loss!r}: this loss has no verdict "
-                "on one picture alone; give mismatched=0, or another loss."
+                f"mismatched={self.mismatched}, loss={self.loss!r}: this loss compares real and "
+                "fake pictures and has no level for either; give mismatched=0, or another loss."
             )
 
     def build(self) -> CGAN:
@@ -326,8 +329,8 @@ class CGAN(gan.GAN):
         if weight:
             wrong = batch | {"label": self.mislabel(batch["label"])}
             logits = self.judge(batch["image"], wrong)
-            refused = self.rules.discriminator(logits, logits)["fake"]
-            terms["mismatched"] = weight * refused
+            # What the discriminator pays for fakes with these logits.
+            terms["mismatched"] = weight * self.rules.discriminator(logits, logits)["fake"]
         return terms
 
     def mislabel(self, label: Tensor) -> Tensor:

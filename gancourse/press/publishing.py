@@ -173,7 +173,7 @@ def check_data(
 ) -> None:
     """Raise a CourseError unless the runs were trained on all of a data set that the course has.
 
-    A run that was not given the labels was trained on its pictures alone.
+    A game that uses no labels may have been given the pictures without them.
     """
     if config.pictures not in data.NAMES:
         raise CourseError(
@@ -183,7 +183,7 @@ def check_data(
         )
     full = where.load(config, config.split)
     known = [identity(full.columns)]
-    if "image" in full.columns:
+    if isinstance(full.columns, Mapping) and "image" in full.columns:
         known.append(identity({"image": full.columns["image"]}))
     for folder, each in zip(folders, settings, strict=True):
         if each["data"] not in known:

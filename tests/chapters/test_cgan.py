@@ -369,7 +369,10 @@ def test_every_form_has_every_scale(scale, form):
             "form='paper' does not use it; leave it out, or choose form=conv",
         ),
         ({"mismatched": 0.2, "classes": 1}, "classes=1: no label could be wrong; give"),
-        ({"mismatched": 0.2, "loss": "relativistic"}, "loss='relativistic': .* no verdict"),
+        *(
+            ({"mismatched": 0.2, "loss": loss}, f"loss='{loss}': .* no level for either; give")
+            for loss in ("relativistic", "wasserstein")
+        ),
     ],
 )
 def test_unknown_names(change, words):

@@ -73,7 +73,7 @@ def test_enlarging_is_stopped_goes_on_and_starts_again(visit, book):
     page.keyboard.press("Enter")
     assert button.inner_text() == "Stop"
     page.wait_for_function(
-        "document.querySelector('#live-enlarging .live-work button').textContent === 'Again'"
+        "document.querySelector('#live-enlarging .live-work button').textContent === 'Enlarge again'"
     )
     assert button.evaluate("(button) => document.activeElement === button && !button.disabled")
     page.keyboard.press("Enter")

@@ -41,11 +41,11 @@ def repository(tmp_path, monkeypatch):
 DIGITS = Pictures({"image": torch.zeros(40, 1, 28, 28, dtype=torch.uint8)}, "digits", "made", "CC0")
 
 
-def run(folder: Path, *, seed: int = 0, **changes) -> Path:
+def run(folder: Path, *, seed: int = 0, given: Pictures = DIGITS, **changes) -> Path:
     """A run of two steps."""
     values = {"steps": 2, "width": 4, "batch_size": 8, **changes}
     config = gan.Config.at("check", "dcgan", **values)
-    lesson.play(config, DIGITS, seed=seed, folder=folder, progress=False, device="cpu")
+    lesson.play(config, given, seed=seed, folder=folder, progress=False, device="cpu")
     return folder
 
 
@@ -240,6 +240,9 @@ def test_a_run_that_was_not_given_the_labels_is_published(small, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *names, **how: whole)
     publishing.publish("tiny", folders)
     assert (place / "data" / "weights" / "tiny" / "config.json").is_file()
+    mine = Pictures({**labelled, "label": torch.zeros(40)}, "mine", "made", "CC0")
+    with pytest.raises(CourseError, match="trained on 40 rows that are not all digits"):
+        publishing.publish("tiny", [run(place / "run-mine", given=mine)])
 
 
 def test_a_run_on_ones_own_data_is_not_published_and_how_to_load_it_is_said(refused):

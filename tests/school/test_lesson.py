@@ -30,7 +30,7 @@ def test_a_given_scale_outranks_the_environment(monkeypatch):
         lesson.scale("tiny")
 
 
-def test_what_is_tried_beside_the_published_run_is_smaller():
+def test_what_is_tried_beside_the_published_run_is_no_larger_than_class():
     assert [lesson.trial(scale) for scale in lesson.SCALES] == ["check", "class", "class"]
 
 

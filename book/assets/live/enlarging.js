@@ -282,7 +282,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
   const bar = element("progress", { max: 1, value: 0, attr: { "aria-label": "Enlarged so far" } });
   const said = element("span", { attr: { role: "status" } });
   const works = () => state.todo.length > 0;
-  // Never disabled: a button must not die under the finger, or under the focus, when the work ends.
+  // Never disabled: a button that is loses the keyboard's focus when the work ends.
   const stop = button("Stop", () => {
     if (!works()) show({ ...state.picture, at: [state.x, state.y] });
     else if (state.stopped) go();
@@ -293,7 +293,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
     bar.max = all || 1;
     bar.value = state.done;
     root.setAttribute("aria-busy", String(works() && !state.stopped));
-    if (!works()) stop.textContent = "Again";
+    if (!works()) stop.textContent = "Enlarge again";
     else stop.textContent = state.stopped ? "Go on" : "Stop";
     const [, , h, w] = state.picture.low.shape;
     const sizes = `${w} × ${h} px to ${SCALE * w} × ${SCALE * h}`;

@@ -80,9 +80,10 @@ class Measured:
 
     def __call__(self, progress: Progress) -> None:
         if progress.step >= self.first:
-            self.lines.append({"step": progress.step, **self.of(progress.game)})
+            self.lines.append({"step": progress.step, **self.measure(progress.game)})
 
-    def of(self, game: cgan.CGAN) -> dict:
+    def measure(self, game: cgan.CGAN) -> dict:
+        """Of `n` samples: "accuracy", and the distance by each kind of features."""
         samples = game.sample(self.n, seed=1).cpu()
         made = self.features(samples)
         distances = {name: frechet(self.real[name], made[name]) for name in made}
