@@ -77,6 +77,14 @@ def publish(
             "--keep-seeds", help="Keep the scores of other seeds that stand in its dossier."
         ),
     ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Publish this network besides those that drawing needs, such as discriminator. "
+            "May be given several times.",
+        ),
+    ] = None,
 ) -> None:
     """Measure runs of one recipe, and put weights, card, dossier, film and the executed notebook
     into this checkout.
@@ -93,7 +101,13 @@ def publish(
         finished(first)  # what is missing is said of the run, not of its notebook
         made, _ = notebooks.kept(path, [first])
     scores = into_this_checkout(
-        name, folders, root=data_root, n=n, notebook=made, keep_seeds=keep_seeds
+        name,
+        folders,
+        root=data_root,
+        n=n,
+        also=also or (),
+        notebook=made,
+        keep_seeds=keep_seeds,
     )
     typer.echo(json.dumps(scores["median"], indent=2))
 
