@@ -90,3 +90,19 @@ def test_judge_says_at_once_what_it_lacks(gancourse, tmp_path):
     assert not (tmp_path / "judge").exists()
     status, _, err = gancourse("judge")
     assert status == 2 and "--folder" in plain(err)
+
+
+def test_what_is_asked_of_publish_is_handed_on(gancourse, monkeypatch, tmp_path):
+    asked = {}
+
+    def publish(name, folders, **how):
+        asked.update(how, name=name, folders=folders)
+        return {"median": {"coverage": 0.9}}
+
+    monkeypatch.setattr("gancourse.press.publishing.publish", publish)
+    given = ["--keep-seeds", "--also", "discriminator", "--also", "encoder", "-n", 100]
+    status, out, _ = gancourse("publish", "tiny", tmp_path / "run", *given)
+    assert (status, json.loads(out)) == (0, {"coverage": 0.9})
+    assert asked["name"] == "tiny" and asked["folders"] == [tmp_path / "run"]
+    assert asked["also"] == ["discriminator", "encoder"]
+    assert asked["keep_seeds"] and asked["n"] == 100
