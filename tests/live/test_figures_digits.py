@@ -195,7 +195,7 @@ def test_categories_have_the_names_that_matching_gives():
 
 def test_the_digits_codes_are_slant_and_stroke_width():
     values = 2 * torch.rand(60, 2, generator=torch.Generator().manual_seed(0)) - 1
-    assert list(knobs.KNOBS["codes"].codes) == ["slant, right to left", "strokes, thick to thin"]
+    assert list(knobs.KNOBS["codes"].codes) == ["slant, right to left", "pen, thick to thin"]
     for code, measure in enumerate((slant, stroke_width)):
         found = []
         for category in (0, 4, 7):

@@ -46,7 +46,7 @@ KNOBS = {
     "codes": Knobs(
         "infogan",
         [("", tuple("5382417906"))],
-        ["slant, right to left", "strokes, thick to thin"],
+        ["slant, right to left", "pen, thick to thin"],
         category=(4,),
         sweep={"slant at -1": ((4,), (-1, 0)), "slant at 1": ((4,), (1, 0))},
     ),
