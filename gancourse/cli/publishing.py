@@ -82,7 +82,7 @@ def publish(
         typer.Option(
             metavar="NETWORK",
             help="Publish this network besides those that drawing needs, such as discriminator. "
-            "May be given several times.",
+            "May be given several times. What the model's file has stays in it.",
         ),
     ] = None,
 ) -> None:

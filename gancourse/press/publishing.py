@@ -63,6 +63,7 @@ def publish(
         root: folder of the full data sets (default: see `gancourse.data.load`).
         n: samples that are measured.
         also: networks to publish besides those that drawing needs, such as "discriminator".
+            Those that the model's file already has stay in it.
         notebook: the executed notebook that made the first run, checked and made small (see
             `executed` and `shrinking`); None if no notebook did.
         keep_seeds: the scores of other seeds, which its dossier has, stay beside the new ones.
@@ -84,7 +85,9 @@ def publish(
     check_data(config, folders, settings, where)
     for folder, each in zip(folders, settings, strict=True):
         check_lineage(config, folder, each["lineage"])
-    games = [as_published(models.load(folder), also) for folder in folders]
+    games = [models.load(folder) for folder in folders]
+    also = {*also, *(standing_networks(name) & dict(games[0].named_children()).keys())}
+    games = [as_published(game, also) for game in games]
     rows = [
         {**evaluate(game, n=n, root=root, source="full", strict=True), "seed": each["seed"]}
         for game, each in zip(games, settings, strict=True)
@@ -103,6 +106,14 @@ def publish(
     write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
     write_text(DOSSIERS / "LEDGER.md", ledger())
     return scores
+
+
+def standing_networks(name: str) -> set[str]:
+    """The networks in the file of a published model, which somebody may load it for."""
+    if name not in models.published():
+        return set()
+    _, tensors = models.stored(name)
+    return {key.partition(".")[0] for key in tensors if "." in key}
 
 
 def check_name(name: str) -> None:

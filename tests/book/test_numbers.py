@@ -129,6 +129,13 @@ def words(notebook: str) -> str:
     return " ".join(" ".join(texts).split())
 
 
+def test_one_answer_beside_the_yellow_pot_is_the_dossiers():
+    text = (BOOK / "runs-pix2pix.md").read_text(encoding="utf-8")
+    keys = "per_pixel", "per_class", "class_iou", "inside"
+    found = [f"{published_scores('pix2pix')[key]:.3f}".removeprefix("0") for key in keys]
+    assert f"| one answer | {' | '.join(found)} |" in text
+
+
 def test_what_helps_digits_that_nobody_asked_for_is_the_dossiers():
     text = " ".join((BOOK / "runs-gan.md").read_text(encoding="utf-8").split())
     (labels,) = (

@@ -9,6 +9,7 @@ from gancourse.chapters import cgan, gan
 from gancourse.chapters.cgan import Config
 from gancourse.files import CourseError
 from gancourse.layers import Maxout, Noise, silenced
+from gancourse.losses import LOSSES
 
 SMALL = {"paper": {"width": 24, "latent": 6}, "conv": {"width": 2, "latent": 6}}
 KINDS = [("paper", "one-hot"), *(("conv", condition) for condition in cgan.CONDITIONS)]
@@ -206,6 +207,15 @@ def test_a_real_picture_under_a_wrong_label_is_to_be_refused():
     assert terms["mismatched"].item() == pytest.approx(0.3 * softplus(logits).mean().item())
     shifts = ((wrong - right) % 10).bincount(minlength=10)
     assert shifts[0] == 0 and shifts[1:].min() > 20, "never its own label, and any other"
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES.keys() - set(cgan.COMPARING)))
+def test_wrong_labels_are_refused_as_fakes_are_by_each_loss(loss):
+    game = small(loss=loss, mismatched=1.0).train()
+    logits = torch.linspace(-2, 2, 8)
+    game.judge = lambda x, batch: logits
+    terms = game.discriminator_loss(batch_of())
+    assert terms["mismatched"] == terms["fake"]
 
 
 def test_wrong_labels_are_shown_only_if_asked_for():

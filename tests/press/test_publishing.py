@@ -134,6 +134,8 @@ def test_only_what_drawing_needs_is_published_and_what_was_asked_for(small):
     assert "generator (averaged over training), discriminator.\n" in (
         shelf / "README.md"
     ).read_text(encoding="utf-8")
+    publishing.publish("tiny", folders)
+    assert fingerprint(models.load("tiny")) == fingerprint(whole), "what was asked for once stays"
     with pytest.raises(CourseError, match="also='critic': no network .* generator, discriminator"):
         publishing.publish("tiny", folders, also=["critic"])
 

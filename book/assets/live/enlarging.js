@@ -282,7 +282,7 @@ Live.figure("enlarging", async (stage, { models, data, root }) => {
   const bar = element("progress", { max: 1, value: 0, attr: { "aria-label": "Enlarged so far" } });
   const said = element("span", { attr: { role: "status" } });
   const works = () => state.todo.length > 0;
-  // Never disabled: a button that is loses the keyboard's focus when the work ends.
+  // Never disabled: a disabled button would lose the keyboard's focus when the work ends.
   const stop = button("Stop", () => {
     if (!works()) show({ ...state.picture, at: [state.x, state.y] });
     else if (state.stopped) go();
