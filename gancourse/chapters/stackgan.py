@@ -103,22 +103,28 @@ PAPERS = {
     "steps": 82_000,
 }  # fmt: skip
 FACES = {"text": "stackgan-faces-words"}
+OF_FACES = {
+    "stage1 portraits": FACES,
+    "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1"},
+}
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
         "words": {**FEW, "steps": 60, "batch_size": 128},
         "stage1": {**FEW, **SHORT, "steps": 60, "width": 16, "width_d": 16},
         "stage2": {**FEW, **SHORT, "steps": 20, "width": 16, "width_d": 16},
         "free": {"rows": 300, "steps": 20, "batch_size": 32},
+        **OF_FACES,
     },
     "class": {
         "words": {"steps": 600},
         "stage1": {**SHORT, "steps": 800},
         "stage2": {**SHORT, "steps": 400},
         "free": {"rows": 6_000, "steps": 400},
+        **OF_FACES,
     },
     "full": {
-        "stage1 portraits": {**FACES, "steps": 6_000},
-        "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1", "steps": 2_000},
+        "stage1 portraits": {**OF_FACES["stage1 portraits"], "steps": 6_000},
+        "stage2 portraits": {**OF_FACES["stage2 portraits"], "steps": 2_000},
     },
     "gpu": {
         "stage1": {**PAPERS, "shape": (3, 64, 64), "resize": False},
@@ -129,6 +135,8 @@ SCALES: dict[str, dict[str, dict]] = {
             "restore": 0.0,
             "first": "stage1-gpu",
         },
+        "stage1 portraits": FACES,
+        "stage2 portraits": FACES,
     },
 }
 STAGES, FREE = {"form": ("stage1", "stage2")}, {"form": ("free",)}

@@ -1,6 +1,4 @@
-"""Run a chapter's notebook into a dossier, publish runs, and train the networks that judge
-digits.
-"""
+"""Run a notebook into a dossier, publish runs, and train the networks that judge digits."""
 
 from __future__ import annotations
 
@@ -9,12 +7,18 @@ from typing import Annotated
 
 import typer
 
-from gancourse.cli.options import SEEDS, Chapter, OfNotebook, Root
+from gancourse.cli.options import SEEDS, OfNotebook, Root
 from gancourse.files import CourseError
 
 
 def run(
-    chapter: Chapter,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHAPTER|MODEL",
+            help="A chapter, for its notebook, or another published model, for the workbench.",
+        ),
+    ],
     scale: Annotated[
         OfNotebook,
         typer.Option(
@@ -32,28 +36,57 @@ def run(
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder for the dossier. Default: runs/CHAPTER-SCALE.")
+        Path | None,
+        typer.Option(help="Folder for the dossier. Default: runs/CHAPTER-SCALE or MODEL-SCALE."),
     ] = None,
     list_parameters: Annotated[
         bool, typer.Option("--list", help="Show the notebook's parameters and stop.")
     ] = False,
 ) -> None:
-    """Run a chapter's notebook at a scale, into a dossier folder."""
-    from gancourse.chapters import chapter as row
+    """Run a chapter's notebook at a scale, or train a published model in the workbench, into a
+    dossier folder.
+    """
     from gancourse.recipe import split_pair
 
-    row(chapter)  # an error if there is none
+    notebook, told = notebook_of(name)
     given = dict(map(split_pair, parameter or []))
+    if told.keys() & given.keys():
+        raise CourseError(
+            f"model={given['model']}: the workbench was told {name} already; give the model's name "
+            "once, in its place."
+        )
+    from gancourse.files import DOSSIERS
     from gancourse.press import running
 
     if list_parameters:
-        for name, each in running.parameters(chapter).items():
+        for key, each in running.parameters(notebook).items():
             kind, default, meaning = (
-                each[key] for key in ("inferred_type_name", "default", "help")
+                each[part] for part in ("inferred_type_name", "default", "help")
             )
-            typer.echo(f"{name:12} {kind} = {default}  # {meaning}")
+            typer.echo(f"{key:12} {kind} = {default}  # {meaning}")
         return
-    typer.echo(running.execute(chapter, scale, given, folder))
+    place = folder or DOSSIERS / f"{name}-{scale}"
+    typer.echo(running.execute(notebook, scale, told | given, place))
+
+
+def notebook_of(name: str) -> tuple[str, dict[str, str]]:
+    """(notebook, parameters) by which a chapter's model, or another published one, is made.
+
+    Raises:
+        CourseError: neither a chapter nor a published model has this name.
+    """
+    from gancourse.chapters import CHAPTERS
+    from gancourse.models import published
+    from gancourse.press.running import WORKBENCH
+
+    if name in CHAPTERS:
+        return name, {}
+    if name not in published():
+        raise CourseError(
+            f"name={name}: neither a chapter nor a published model; give one of "
+            f"{', '.join(dict.fromkeys([*CHAPTERS, *published()]))}."
+        )
+    return WORKBENCH, {"model": name}
 
 
 def publish(

@@ -4,7 +4,7 @@ runs/<name>/
     scores.json       the protocol's numbers, a row per seed, and their medians
     config.json, environment.json, summary.json, metrics.jsonl   of the first seed's run
     film.webp, film-still.png, samples.png
-    notebook.json     which of runs/notebooks made it, if a notebook did (see `executed`)
+    notebook.json     which of runs/notebooks made it (see `executed`)
     table.md          the scores as the book shows them
 runs/LEDGER.md        a line per model: what was trained, on what, and what is still wanted
 data/weights/<name>/README.md   the model's card
@@ -60,6 +60,15 @@ class Dossier:
         """The executed notebook that made the run: file, scale, when it began, and its seconds."""
         path = self.folder / POINTER
         return read_json(path) if path.is_file() else None
+
+    def recipe(self, scale: str = "full") -> Recipe:
+        """This game at a scale. At "full" it is the run's own Config; at another scale the length
+        is that scale's, and everything else in which the run differs from its recipe stays.
+        """
+        told = changes(self.config)
+        if scale != "full":
+            told.pop("steps", None)
+        return type(self.config).at(scale, **told)
 
     @property
     def protocol(self):

@@ -1,6 +1,6 @@
 """The executed notebooks by which published models were made.
 
-runs/notebooks/<chapter>-<digest>.ipynb   each notebook once, made small
+runs/notebooks/<notebook>-<digest>.ipynb  each once, made small: a chapter's, or the workbench
 runs/<name>/notebook.json                 which of them made this model, and when
 
 One notebook can make several models, published one after the other. It is therefore kept once,
@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from gancourse import chapters, models
 from gancourse.files import DOSSIERS, CourseError, read_json, write_json
 from gancourse.press import running
-from gancourse.press.dossier import POINTER
+from gancourse.press.dossier import POINTER, Dossier
 from gancourse.recipe import read, spell
 
 NAME = "notebook.ipynb"  # as `running.execute` leaves it
@@ -105,7 +105,10 @@ def check_recipe(notebook: NotebookNode, path: Path, run: Path) -> None:
                 f"{path}: {name}={value!r}, and {run} has {name}={settings[name]!r}; give the "
                 "notebook that made this run."
             )
-    recipe = type(config).at(given["scale"], config.form)
+    if source_name(notebook, config.chapter) == running.WORKBENCH:
+        recipe = Dossier(given["model"]).recipe(given["scale"])
+    else:
+        recipe = type(config).at(given["scale"], config.form)
     told = {*given, *config.drawing()} - {"scale"}
     other = {
         name: value
@@ -118,6 +121,12 @@ def check_recipe(notebook: NotebookNode, path: Path, run: Path) -> None:
             f"{path}: ran at scale {given['scale']}, whose recipe is not that of {run} ({said}); "
             "give the notebook that made this run."
         )
+
+
+def source_name(notebook: NotebookNode, chapter: str) -> str:
+    """Which notebook an executed one is: the workbench, which is told a model, or the chapter's."""
+    given = notebook.metadata["papermill"]["parameters"]
+    return running.WORKBENCH if "model" in given else chapter
 
 
 def made_of(run: Path) -> list[str]:
@@ -147,7 +156,8 @@ def keep(notebook: NotebookNode | None, chapter: str, names: Iterable[str]) -> P
     path = None
     if notebook:
         content = f"{nbformat.writes(notebook)}\n".encode()
-        path = DOSSIERS / KEPT / f"{chapter}-{digest(content)}.ipynb"
+        source = source_name(notebook, chapter)
+        path = DOSSIERS / KEPT / f"{source}-{digest(content)}.ipynb"
         note = notebook.metadata["papermill"]
         running.write(notebook, path)
     for name in names:

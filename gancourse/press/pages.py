@@ -24,6 +24,7 @@ from gancourse.files import CourseError, replacing, sha256, write_text
 from gancourse.models import published
 from gancourse.press.dossier import POINTER, Dossier, markdown
 from gancourse.press.executed import KEPT
+from gancourse.press.running import WORKBENCH
 from gancourse.show.plots import NOT_CURVES, curves
 from gancourse.show.style import LINES
 from gancourse.training import read_metrics
@@ -125,6 +126,9 @@ def notebook_of(run: Dossier) -> str:
     if made is None:
         return ""
     file, words = made["file"], ""
+    source = f"{{doc}}`workbench </notebooks/{WORKBENCH}>`"
+    if not file.startswith(f"{WORKBENCH}-"):
+        source = "chapter's notebook"
     if made["began"]:
         words = f" on {datetime.fromisoformat(made['began']):%d %B %Y}"
         if made["seconds"] < run.summary["seconds"]:
@@ -133,7 +137,7 @@ def notebook_of(run: Dossier) -> str:
                 "call had left"
             )
     return (
-        f"The chapter's notebook, executed at scale {made['scale']}{words}, is [on GitHub]"
+        f"The {source}, executed at scale {made['scale']}{words}, is [on GitHub]"
         f"({RUNS}/{KEPT}/{file}); {{download}}`download it </runs/{KEPT}/{file}>`. "
     )
 

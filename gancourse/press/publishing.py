@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -102,10 +102,16 @@ def publish(
         save_file(stored_tensors(games[0], also), temporary)
     shutil.copyfile(first / "config.json", dossier.shelf / "config.json")
     executed.keep(notebook, config.chapter, [name])
-    dossier.write_pages()
+    write_pages([dossier])
+    return scores
+
+
+def write_pages(dossiers: Iterable[Dossier]) -> None:
+    """Write what is written from dossiers that have changed: their pages, manifest and ledger."""
+    for dossier in dossiers:
+        dossier.write_pages()
     write_json(BUNDLED / MANIFEST, manifest(BUNDLED))
     write_text(DOSSIERS / "LEDGER.md", ledger())
-    return scores
 
 
 def standing_networks(name: str) -> set[str]:
@@ -239,14 +245,20 @@ def with_medians(config: Recipe, rows: list[dict]) -> dict:
 def write_dossier(dossier: Dossier, run: Path, scores: dict) -> None:
     """Write the scores, the run's own files, its curves thinned out, and its film."""
     make_folder(dossier.folder)
-    for file in ("config.json", "environment.json", "summary.json"):
+    shutil.copyfile(run / "config.json", dossier.folder / "config.json")
+    write_record(dossier, run)
+    write_json(dossier.folder / "scores.json", scores)
+    film_of_run(run, dossier.folder / "film.webp")
+
+
+def write_record(dossier: Dossier, run: Path) -> None:
+    """Write what differs between two runs with the same weights: machine, seconds and speed."""
+    for file in ("environment.json", "summary.json"):
         shutil.copyfile(run / file, dossier.folder / file)
     lines = read_metrics(run)
     thinned = lines[:: max(1, len(lines) // LINES)]
     text = "".join(json.dumps(line) + "\n" for line in thinned)
     write_text(dossier.folder / "metrics.jsonl", text)
-    write_json(dossier.folder / "scores.json", scores)
-    film_of_run(run, dossier.folder / "film.webp")
 
 
 def kept(game: Game, also: Sequence[str] = ()) -> dict[str, Tensor]:

@@ -1,4 +1,5 @@
-"""Run notebooks in this interpreter, and `gancourse run`: a chapter's notebook at a scale.
+"""Run notebooks in this interpreter, and `gancourse run`: a chapter's notebook, or the workbench
+with a published model, at a scale.
 
 nbclient runs the cells and papermill only fills in the parameters. papermill drives nbclient too,
 but its own loop writes to disk after every cell and marks failed cells in the file.
@@ -20,9 +21,10 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from gancourse import recipe
-from gancourse.files import DOSSIERS, NOTEBOOKS, CourseError, make_folder, replacing, write_text
+from gancourse.files import NOTEBOOKS, CourseError, make_folder, replacing, write_text
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WORKBENCH = "workbench"  # the notebook that trains any published model
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -151,41 +153,39 @@ def write(notebook: NotebookNode, path: str | Path) -> None:
     write_text(path, nbformat.writes(notebook) + "\n")
 
 
-def notebook(chapter: str) -> Path:
-    """The chapter's notebook in this checkout.
+def notebook(name: str) -> Path:
+    """A chapter's notebook in this checkout, or the workbench.
 
     Raises:
         CourseError: there is none.
     """
     found = {path.stem.partition("_")[2]: path for path in NOTEBOOKS.glob("[0-9]*_*.ipynb")}
-    if chapter not in found:
+    found |= {path.stem: path for path in NOTEBOOKS.glob(f"{WORKBENCH}.ipynb")}
+    if name not in found:
         remedy = f"give one of {', '.join(sorted(found))}"
         if not found:
             remedy = "run this in a clone of the repository, the installed package has none"
-        raise CourseError(f"chapter={chapter!r}: no such notebook in {NOTEBOOKS}; {remedy}.")
-    return found[chapter]
+        raise CourseError(f"name={name!r}: no such notebook in {NOTEBOOKS}; {remedy}.")
+    return found[name]
 
 
-def parameters(chapter: str) -> dict[str, dict[str, str]]:
-    """Name -> "inferred_type_name", "default" and "help" of each parameter of the chapter's
-    notebook.
-    """
+def parameters(name: str) -> dict[str, dict[str, str]]:
+    """Name -> "inferred_type_name", "default" and "help" of each parameter of a notebook."""
     import papermill
 
-    return papermill.inspect_notebook(read(notebook(chapter)))
+    return papermill.inspect_notebook(read(notebook(name)))
 
 
-def execute(
-    chapter: str, scale: str, values: dict[str, str], folder: str | Path | None = None
-) -> Path:
-    """Run the chapter's notebook at a scale; returns the executed notebook, FOLDER/notebook.ipynb.
+def execute(name: str, scale: str, values: dict[str, str], folder: str | Path) -> Path:
+    """Run a chapter's notebook, or the workbench, at a scale; returns the executed notebook,
+    FOLDER/notebook.ipynb.
 
     A run that was stopped continues from its checkpoints when started again with the same folder
     and parameters.
 
     Args:
         values: the notebook's parameters as text, each read as the type that its cell declares.
-        folder: where everything goes. Default: runs/CHAPTER-SCALE.
+        folder: where everything goes.
 
     Raises:
         CourseError: the notebook has no such parameter, or one of another type; it failed (see
@@ -194,18 +194,18 @@ def execute(
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
-    source, known = notebook(chapter), parameters(chapter)
-    for name, text in values.items():
-        if name in ("scale", "folder"):
-            raise CourseError(f"{name}={text!r}: has an option of its own; give --{name} {text}.")
-        if name not in known:
+    source, known = notebook(name), parameters(name)
+    for key, text in values.items():
+        if key in ("scale", "folder"):
+            raise CourseError(f"{key}={text!r}: has an option of its own; give --{key} {text}.")
+        if key not in known:
             raise CourseError(
-                f"{name}={text!r}: the notebook has no such parameter; give one of "
+                f"{key}={text!r}: the notebook has no such parameter; give one of "
                 f"{', '.join(known)}."
             )
-    kinds = {name: each["inferred_type_name"] for name, each in known.items()}
-    given = {name: recipe.read(name, text, kinds[name]) for name, text in values.items()}
-    folder = Path(folder or DOSSIERS / f"{chapter}-{scale}").resolve()
+    kinds = {key: each["inferred_type_name"] for key, each in known.items()}
+    given = {key: recipe.read(key, text, kinds[key]) for key, text in values.items()}
+    folder = Path(folder).resolve()
     make_folder(folder)
     output = folder / "notebook.ipynb"
     given |= {"scale": scale, "folder": str(folder)}

@@ -124,6 +124,10 @@ class Page:
     def url(self) -> str:
         return f"{SITE}/{self.name}.html"
 
+    @property
+    def kind(self) -> str:
+        return "chapter" if chapter_number(self.name) else "page"
+
     def label(self, label: str, role: str) -> Place:
         """Where a label is.
 
@@ -208,6 +212,12 @@ def contents(path: Path) -> Iterator[str | dict]:
             yield cell["metadata"]
 
 
+def chapter_number(page: str) -> str:
+    """The number of a page that is a chapter: a notebook whose name begins with it; else ""."""
+    found = re.match(r"notebooks/0*(\d+)_", page)
+    return found[1] if found else ""
+
+
 def places(page: str, parts: Iterator[str | dict]) -> dict[str, Place]:
     """What one page defines: itself as /NAME, and every label in it.
 
@@ -215,12 +225,12 @@ def places(page: str, parts: Iterator[str | dict]) -> dict[str, Place]:
     name begins with its number, as Sphinx numbers them: those with a caption, in their order.
     """
     found: dict[str, Place] = {}
-    chapter = re.match(r"notebooks/0*(\d+)_", page)
+    chapter = chapter_number(page)
     counts: Counter[str] = Counter()
 
     def number(kind: str) -> str:
         counts[kind] += 1
-        return f"{chapter[1]}.{counts[kind]}" if chapter else ""
+        return f"{chapter}.{counts[kind]}" if chapter else ""
 
     def add(label: str, title: str, kind: str, numbered: bool = False) -> None:
         given = number(kind) if numbered else ""

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import os
 import textwrap
+from collections.abc import Mapping
 
 import torch
 
@@ -77,6 +78,40 @@ def source(thing) -> str:
     A decorated function is the function itself, decorators included.
     """
     return textwrap.dedent(inspect.getsource(inspect.unwrap(thing))).rstrip()
+
+
+def recipe(model: str, scale: str):
+    """The Config by which a published model is trained at a scale (see `Dossier.recipe`).
+
+    Raises:
+        CourseError: no published model has this name.
+    """
+    from gancourse.models import published
+    from gancourse.press.dossier import Dossier
+
+    if model not in published():
+        raise CourseError(
+            f"model={model!r}: no published model; give one of {', '.join(published())}."
+        )
+    return Dossier(model).recipe(scale)
+
+
+def scores(model: str, found: Mapping):
+    """A result of `gancourse.evaluation.evaluate` above the published scores of a model, as
+    Markdown.
+    """
+    from IPython.display import Markdown
+
+    from gancourse.press.dossier import Dossier, cells, markdown
+
+    run = Dossier(model)
+    shown = run.protocol.columns(run.config)
+    rows = {"this run": found, "published, median": run.scores["median"]}
+    table = markdown(
+        ["", *(column.head for column in shown)],
+        ([name, *cells(shown, row)] for name, row in rows.items()),
+    )
+    return Markdown(f"{table}\nThis run: {run.protocol.sentence(found)}")
 
 
 def dossier(name: str):

@@ -30,6 +30,8 @@ from nbformat.v4 import new_markdown_cell
 
 from gancourse.files import CourseError, read_json
 from gancourse.press import executed, shrinking
+from gancourse.press.dossier import Dossier
+from gancourse.press.publishing import write_pages, write_record
 from gancourse.press.running import ANSI, read, run, with_plain_line_ends, write
 from gancourse.press.running import notebook as source_of
 from gancourse.school import guards, plain
@@ -83,7 +85,8 @@ def without_progress(output: NotebookNode) -> NotebookNode | None:
 
 
 def keep(folder: Path) -> dict[str, Path]:
-    """Keep the executed notebook in a folder for the published models that it made.
+    """Keep the executed notebook in a folder for the published models that it made, together with
+    the record of that run: their weights are the same, and its seconds go with the notebook.
 
     Args:
         folder: that `gancourse run` filled.
@@ -103,8 +106,13 @@ def keep(folder: Path) -> dict[str, Path]:
             "`gancourse publish NAME RUN`, which keeps the notebook as well."
         )
     made, chapter = kept(folder / executed.NAME, runs)
-    names = [name for each in runs for name in published[each]]
-    return dict.fromkeys(names, executed.keep(made, chapter, names))
+    dossiers = {Dossier(name): each for each in runs for name in published[each]}
+    for dossier, each in dossiers.items():
+        write_record(dossier, each)
+    names = [dossier.name for dossier in dossiers]
+    path = executed.keep(made, chapter, names)
+    write_pages(dossiers)
+    return dict.fromkeys(names, path)
 
 
 def kept(path: Path, runs: Sequence[Path]) -> tuple[NotebookNode, str]:
@@ -124,7 +132,7 @@ def kept(path: Path, runs: Sequence[Path]) -> tuple[NotebookNode, str]:
     for folder in runs:
         executed.check(notebook, path, folder)
     chapter = read_json(runs[0] / "config.json")["chapter"]
-    page = Page.of(source_of(chapter))
+    page = Page.of(source_of(executed.source_name(notebook, chapter)))
     began, ended = shrinking.times(notebook)
     if began:  # noted now, for the cells of solutions take their times with them
         when = {"start_time": began.isoformat(), "end_time": ended.isoformat()}
@@ -144,10 +152,10 @@ def executed_words(notebook: NotebookNode, page: Page) -> str:
         f" on {began:%d %B %Y}, in {(ended - began).total_seconds():,.0f} seconds" if began else ""
     )
     return (
-        f"This is [a chapter of the book]({page.url}) as `gancourse run` executed it{when}. A run "
-        "that was stopped goes on from its checkpoints; its dossier says how long its training "
-        "took. To lie in the repository, the notebook was made small: pictures are at most "
-        f"{shrinking.LEVELS[0][0]} pixels wide, widgets and long results are left out where a "
+        f"This is [a {page.kind} of the book]({page.url}) as `gancourse run` executed it{when}. A "
+        "run that was stopped goes on from its checkpoints; its dossier says how long its "
+        "training took. To lie in the repository, the notebook was made small: pictures are at "
+        f"most {shrinking.LEVELS[0][0]} pixels wide, widgets and long results are left out where a "
         "line says so, solutions are folded, and RUN, DATA and … stand for folders of the machine."
     )
 
@@ -314,8 +322,9 @@ def shown(cell: NotebookNode, page: Page) -> list[NotebookNode]:
 def about(page: Page, keep: bool) -> str:
     """What kind of copy this is, in words."""
     solutions = "solutions are folded under their exercises" if keep else "it has no solutions"
+    solutions = f"; {solutions}" if page.kind == "chapter" else ""
     return (
-        f"This is [a chapter of the book]({page.url}) as a notebook for Colab and Jupyter; "
+        f"This is [a {page.kind} of the book]({page.url}) as a notebook for Colab and Jupyter"
         f"{solutions}. Figures that run in the book's page are still pictures here. In Colab, "
         "switch the GPU on before you run the first cell: Runtime → Change runtime type."
     )

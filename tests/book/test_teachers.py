@@ -15,7 +15,9 @@ from gancourse.school import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK, EXERCISES = ROOT / "book", ROOT / "gancourse" / "school" / "exercises"
-CHAPTERS = {path.stem.split("_")[1]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+CHAPTERS = {
+    path.stem.split("_")[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+}
 LESSON = 90  # minutes
 OVERVIEW = (BOOK / "teachers.md").read_text(encoding="utf-8")
 PLANS = dict(

@@ -17,15 +17,31 @@ from tests.cli.shell import mistake, plain
 
 @pytest.mark.parametrize("chapter", ["stargan", "nosuch", "*", "../01_gan"])
 @pytest.mark.parametrize("option", [["--list"], []])
-def test_a_run_of_no_chapter_blames_the_name(gancourse, tmp_path, chapter, option):
+def test_a_run_of_no_chapter_and_no_model_blames_the_name(gancourse, tmp_path, chapter, option):
     message = mistake(gancourse("run", chapter, *option, "--folder", tmp_path / "run"))
-    assert message.startswith(f"chapter={chapter}: not known; choose one of: gan")
+    assert message.startswith(f"name={chapter}: neither a chapter nor a published model; give one")
+    assert "gan, cgan, " in message and " gan-mlp, " in message
     assert not (tmp_path / "run").exists()
 
 
-def test_a_notebooks_parameters_are_listed(gancourse):
-    status, out, _ = gancourse("run", "gan", "--list")
+@pytest.mark.parametrize(("name", "own"), [("gan", "form "), ("gan-mlp", "model ")])
+def test_a_notebooks_parameters_are_listed(gancourse, name, own):
+    status, out, _ = gancourse("run", name, "--list")
     assert status == 0 and "seed         int = 0  # of the weights" in out
+    assert own in out
+
+
+def test_a_published_model_is_trained_in_the_workbench(gancourse, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("gancourse.press.running.execute", lambda *how: asked.append(how) or "made")
+    for name in ("gan", "gan-mlp"):
+        gancourse("run", name, "-p", "seed=3", "--folder", tmp_path)
+    assert asked == [
+        ("gan", "full", {"seed": "3"}, tmp_path),
+        ("workbench", "full", {"model": "gan-mlp", "seed": "3"}, tmp_path),
+    ]
+    message = mistake(gancourse("run", "gan-mlp", "-p", "model=gan"))
+    assert message.startswith("model=gan: the workbench was told gan-mlp already")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,20 @@ def test_full_is_what_was_published():
         assert further.count(set()) == 1, f"{kind}: one of them is the full recipe"
 
 
+@pytest.mark.parametrize("name", models.published())
+def test_a_published_game_has_a_recipe_at_every_scale_of_a_notebook(name):
+    run = Dossier(name)
+    assert run.recipe() == run.config
+    for scale in ("check", "class"):
+        made = run.recipe(scale)
+        usual = type(made).at(scale, made.form, pictures=made.pictures)
+        assert made.steps == usual.steps <= run.config.steps
+        assert (made.form, made.pictures) == (run.config.form, run.config.pictures)
+        assert (made.borrows, made.teachers) == (run.config.borrows, run.config.teachers)
+        own = changes(run.config).keys() - {"steps"}
+        assert all(getattr(made, key) == getattr(run.config, key) for key in own)
+
+
 def test_a_config_is_compared_with_a_scale():
     config = gan.Config.at("full", "mlp", steps=9)
     assert changes(config) == {"form": "mlp", "steps": 9}

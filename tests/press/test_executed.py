@@ -62,6 +62,17 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def scored(repository, monkeypatch):
+    """Publishing without its measuring."""
+    keys = [each.key for each in publishing.chapters.protocol("gan").columns(gan.Config())]
+    row = {**dict.fromkeys(keys, 1.0), "samples": 10, "reference_samples": 20, "k": 5, "seed": 0}
+    row |= {"neighbourhood_samples": 10, "reference": "digits", "parzen_test": "test"}
+    monkeypatch.setattr(publishing, "evaluate", lambda game, **how: dict(row))
+    monkeypatch.setattr(publishing.data, "load", lambda *names, **how: DIGITS)
+    return repository
+
+
 def put_on_the_shelf(name: str, run: Path) -> None:
     """What publishing leaves of the weights, and the dossier's folder."""
     shelf = models.BUNDLED / "weights" / name
@@ -143,6 +154,22 @@ def test_the_models_of_a_run_are_those_with_its_weights(repository, runs):
     assert [executed.made_of(run) for run in runs] == [["first"], []]
 
 
+def test_the_workbench_makes_a_model_by_its_own_recipe(scored, runs, tmp_path):
+    odd = train(tmp_path / "odd-full", width=6)
+    publish("odd", [odd])
+    path = write(odd, model="odd")
+    executed.check(running.read(path), path, odd)
+    assert notebooks.keep(odd)["odd"].name.startswith("workbench-")
+    write(odd)
+    with pytest.raises(
+        CourseError, match=r"ran at scale full, whose recipe .*odd-full \(width=6\)"
+    ):
+        notebooks.keep(odd)
+    write(odd, model="odd", scale="check")
+    with pytest.raises(CourseError, match="ran at scale check, whose recipe is not that"):
+        notebooks.keep(odd)
+
+
 # --- where it is kept ---
 
 
@@ -175,11 +202,16 @@ def test_a_notebook_is_kept_once_for_all_models_that_it_made(repository, runs):
     assert not (repository / "runs" / "two" / "notebook.json").exists()
 
 
-def test_keeping_adds_the_notebook_to_every_published_model_of_a_folder(repository, runs):
-    put_on_the_shelf("first", runs[0])
+def test_keeping_adds_the_notebook_to_every_published_model_of_a_folder(scored, runs):
+    repository = scored
+    publish("first", [runs[0]])
+    summary = repository / "runs" / "first" / "summary.json"
+    summary.write_text(json.dumps({**read_json(summary), "seconds": 6_000.0}))
     picture = new_output("stream", name="stdout", text=f"kept in {runs[0].parent}/model\n")
     write(runs[0].parent, picture)
     found = notebooks.keep(runs[0].parent)
+    assert summary.read_bytes() == (runs[0] / "summary.json").read_bytes(), "this run's seconds"
+    assert "in 1 minutes" in (models.BUNDLED / "weights" / "first" / "README.md").read_text()
     (path,) = (repository / "runs" / "notebooks").iterdir()
     assert found == {"first": path} and path.name.startswith("gan-")
     made = nbformat.read(path, 4)
@@ -235,17 +267,6 @@ def test_a_solution_that_would_stand_open_is_refused(repository, runs):
 
 
 # --- publishing ---
-
-
-@pytest.fixture
-def scored(repository, monkeypatch):
-    """Publishing without its measuring."""
-    keys = [each.key for each in publishing.chapters.protocol("gan").columns(gan.Config())]
-    row = {**dict.fromkeys(keys, 1.0), "samples": 10, "reference_samples": 20, "k": 5, "seed": 0}
-    row |= {"neighbourhood_samples": 10, "reference": "digits", "parzen_test": "test"}
-    monkeypatch.setattr(publishing, "evaluate", lambda game, **how: dict(row))
-    monkeypatch.setattr(publishing.data, "load", lambda *names, **how: DIGITS)
-    return repository
 
 
 @pytest.mark.parametrize("how", ["beside", "given"])

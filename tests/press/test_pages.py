@@ -62,7 +62,7 @@ def test_a_page_says_how_a_run_was_made_and_what_it_scored(name):
     for part in (f"| Time | {seconds:,.0f} seconds |", f"| Peak memory | {memory:,.0f} MiB |"):
         assert part in text
     assert f"Python {run.environment['python']}, torch" in text
-    assert ("The chapter's notebook, executed" in text) == bool(run.notebook)
+    assert (", executed at scale" in text) == bool(run.notebook)
     assert ("Still wanted" in text) == bool(run.wanted)
 
 
@@ -81,6 +81,9 @@ def test_a_page_leads_to_the_executed_notebook(began, seconds, words):
     assert words in text
     assert f"[on GitHub]({pages.RUNS}/notebooks/gan-1.ipynb)" in text
     assert "{download}`download it </runs/notebooks/gan-1.ipynb>`" in text
+    assert "The chapter's notebook, executed" in text
+    run.notebook["file"] = "workbench-1.ipynb"
+    assert "The {doc}`workbench </notebooks/workbench>`, executed" in pages.text_of(run, {})
     run.notebook = None
     assert "executed" not in pages.text_of(run, {})
 

@@ -143,7 +143,7 @@ def test_wrong_parameters_are_refused(tmp_path, tiny, given, says):
 
 def test_an_unknown_chapter_is_refused_with_those_that_there_are(tmp_path, tiny, monkeypatch):
     tiny("1 / 0")
-    with pytest.raises(CourseError, match="chapter='cyclegan': no such notebook .*one of tiny"):
+    with pytest.raises(CourseError, match="name='cyclegan': no such notebook .*one of tiny"):
         running.notebook("cyclegan")
     with pytest.raises(CourseError, match="no such notebook"):
         running.notebook("*")

@@ -116,6 +116,24 @@ def test_a_lesson_needs_no_plots_and_no_metrics():
     assert done.stdout.strip() == "set()"
 
 
+def test_a_recipe_is_that_of_the_published_model_at_a_scale():
+    assert lesson.recipe("gan-mlp", "full") == Dossier("gan-mlp").config
+    assert lesson.recipe("gan-mlp", "check") == gan.Config.at("check", "mlp")
+    with pytest.raises(CourseError, match="model='stargan': no published model; give one of cgan"):
+        lesson.recipe("stargan", "full")
+
+
+def test_scores_stand_above_the_published_ones():
+    run = Dossier("infogan-faces")
+    shown = run.protocol.columns(run.config)
+    found = {**dict.fromkeys([each.key for each in shown], 0.125), "codes_test": "faces, 9 (made)"}
+    head, _, mine, theirs, _, said = lesson.scores("infogan-faces", found).data.splitlines()
+    assert head.count("|") == mine.count("|") == len(shown) + 2
+    assert mine == f"| this run |{' 0.125 |' * len(shown)}"
+    assert theirs.split(" | ")[1] == f"{run.scores['median'][shown[0].key]:{shown[0].form}}"
+    assert said.startswith("This run: ") and "faces, 9 (made)" in said
+
+
 @pytest.mark.parametrize("name", published())
 def test_a_dossier_shows_its_table_and_where_it_was_made(name):
     text = lesson.dossier(name).data

@@ -9,7 +9,7 @@ from gancourse.files import NOTEBOOKS
 from gancourse.school import reading
 
 LONGEST = 3_500  # words of a first reading
-CHAPTERS = sorted(NOTEBOOKS.glob("*.ipynb"))
+CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 PAGE = """# A title
 
