@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import permutations
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from gancourse.metrics.disentanglement import factor_vae_score, mutual_informati
 from gancourse.recipe import Recipe
 
 ATTRIBUTES = ("glasses", "hat", "beard", "hair_length")  # of faces; those in the table come first
+FRESH = 15  # draws of untrained weights
 
 
 class Codes(Protocol):
@@ -42,8 +44,11 @@ class Codes(Protocol):
         ),
         "faces": (
             Column("glasses_auc", "glasses, AUC", ".3f"),
+            Column("untrained_glasses_auc", "glasses, untrained", ".3f"),
             Column("hair_length_auc", "hair length, AUC", ".3f"),
+            Column("untrained_hair_length_auc", "hair length, untrained", ".3f"),
             Column("hat_auc", "hat, AUC", ".3f"),
+            Column("untrained_hat_auc", "hat, untrained", ".3f"),
         ),
         "sprites": (
             Column("factor_vae", "FactorVAE", ".3f"),
@@ -65,7 +70,8 @@ class Codes(Protocol):
             return scores | factor_scores(game, test, seed)
         train = where.load(config, "train")
         if config.pictures == "faces":
-            return scores | attribute_scores(game, train, test)
+            floors = untrained_scores(config, train, test, seed)
+            return scores | attribute_scores(game, train, test) | floors
         samples = game.sample(n, seed=seed).cpu()
         return {
             **scores,
@@ -82,6 +88,8 @@ class Codes(Protocol):
                 "weights."
             )
         codes = f"Codes are matched on training pictures and scored on {row['codes_test']}."
+        if "untrained_glasses_auc" in row:
+            codes += f" Untrained: the median of {FRESH} such networks with fresh weights."
         return f"{digits.sentence(row)} {codes}".strip()
 
     def use(self, name: str, config: Recipe) -> str:
@@ -176,14 +184,27 @@ def attribute_scores(game: Game, train: Pictures, test: Pictures) -> dict:
     return scores
 
 
+def untrained_scores(config: Recipe, train: Pictures, test: Pictures, seed: int) -> dict:
+    """The AUC that the best code of networks with fresh weights has, the median of `FRESH` draws:
+    nothing was found below it.
+    """
+    drawn = [attribute_scores(untrained(config, seed + i), train, test) for i in range(FRESH)]
+    keys = [f"{attribute}_auc" for attribute in ATTRIBUTES]
+    return {f"untrained_{key}": median(scores[key] for scores in drawn) for key in keys}
+
+
+def untrained(config: Recipe, seed: int) -> Game:
+    """A game whose weights are as they were drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return config.build().eval()
+
+
 def factor_scores(game: Game, test: Pictures, seed: int) -> dict:
     """Has each factor a code of its own? Untrained networks say what a score is worth."""
     factors = torch.stack([test[name] for name in FACTORS], 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        untrained = game.config.build().eval()
     scores = {}
-    for prefix, each in {"": game, "untrained_": untrained}.items():
+    for prefix, each in {"": game, "untrained_": untrained(game.config, seed)}.items():
         codes, _ = code_table(each, test["image"])
         scores[f"{prefix}factor_vae"] = factor_vae_score(codes, factors, seed=seed)
         scores[f"{prefix}mig"] = mutual_information_gap(codes, factors)

@@ -218,6 +218,18 @@ def test_an_attribute_is_found_by_the_code_that_reads_it():
     assert found["hat_auc"] == 0.5
 
 
+def test_the_best_code_of_untrained_networks_is_well_above_a_coin():
+    config = infogan.Config.at("check", "faces", width=4)
+    train, test = (data.load("faces", split).take(300, 0) for split in ("train", "test"))
+    floors = codes.untrained_scores(config, train, test, seed=0)
+    one = codes.attribute_scores(codes.untrained(config, 3), train, test)
+    assert floors.keys() == {f"untrained_{name}_auc" for name in codes.ATTRIBUTES}
+    assert all(0.4 < area < 1 for area in floors.values())
+    assert max(floors.values()) > 0.6
+    assert one == codes.attribute_scores(codes.untrained(config, 3), train, test)
+    assert floors == codes.untrained_scores(config, train, test, seed=0)
+
+
 def test_a_published_model_scores_far_better_than_an_untrained_one():
     scores = evaluation.evaluate(models.load("gan"), n=500, source="bundled")
     assert scores["classifier_fid"] < 100
