@@ -96,6 +96,21 @@ def recipe(model: str, scale: str):
     return Dossier(model).recipe(scale)
 
 
+def settings(config):
+    """The settings of a Config that are not at their defaults, as a table in Markdown."""
+    from IPython.display import Markdown
+
+    from gancourse.press.dossier import markdown
+    from gancourse.recipe import spell
+
+    rows = (
+        (f"`{name}`", spell(getattr(config, name)), default or "–", meaning.replace("|", "\\|"))
+        for name, default, meaning in config.table()
+        if spell(getattr(config, name)) != default
+    )
+    return Markdown(markdown(["setting", "here", "default", "meaning"], rows))
+
+
 def scores(model: str, found: Mapping):
     """A result of `gancourse.evaluation.evaluate` above the published scores of a model, as
     Markdown.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gancourse import bicubic, losses
-from gancourse.chapters import gan, infogan, pix2pix
+from gancourse.chapters import gan, infogan, pix2pix, srgan
 from gancourse.data.toy import ring
 from gancourse.files import CourseError
 from gancourse.models import published
@@ -121,6 +121,17 @@ def test_a_recipe_is_that_of_the_published_model_at_a_scale():
     assert lesson.recipe("gan-mlp", "check") == gan.Config.at("check", "mlp")
     with pytest.raises(CourseError, match="model='stargan': no published model; give one of cgan"):
         lesson.recipe("stargan", "full")
+
+
+def test_settings_that_are_not_at_their_defaults_are_listed():
+    config = srgan.Config.at("check", "srgan")
+    rows = lesson.settings(config).data.splitlines()
+    assert rows[0] == "| setting | here | default | meaning |"
+    (row,) = (row for row in rows if row.startswith("| `starts_from` |"))
+    assert row.startswith("| `starts_from` | srresnet | – | published model or run whose")
+    assert "`shape`" not in "".join(rows), "at its default"
+    assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
+    assert any("\\|" in row for row in rows)
 
 
 def test_scores_stand_above_the_published_ones():
