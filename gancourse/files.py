@@ -18,6 +18,7 @@ _PACKAGE = Path(__file__).resolve().parent
 BUNDLED = _PACKAGE / "_bundled" if (_PACKAGE / "_bundled").is_dir() else _PACKAGE.parent / "data"
 DOSSIERS = _PACKAGE / "_runs" if (_PACKAGE / "_runs").is_dir() else _PACKAGE.parent / "runs"
 NOTEBOOKS = _PACKAGE.parent / "notebooks"  # a checkout has them, an installed wheel does not
+CHAPTERS = "[0-9]*_*.ipynb"  # those of them that are chapters
 
 
 class CourseError(Exception):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from gancourse import files
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -276,7 +278,7 @@ def test_the_command_explains_itself_without_torch(arguments):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda path: path.stem
+    "path", sorted(files.NOTEBOOKS.glob(files.CHAPTERS)), ids=lambda path: path.stem
 )
 def test_quoted_code_is_no_wider_than_a_page(path):
     """The book's column cuts off what is wider; what a notebook quotes is seen in its outputs."""

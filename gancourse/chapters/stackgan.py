@@ -102,10 +102,10 @@ PAPERS = {
     "ema": 0.0, "temperature": 1.0, "width": 128, "width_d": 64, "batch_size": 64,
     "steps": 82_000,
 }  # fmt: skip
-FACES = {"text": "stackgan-faces-words"}
-OF_FACES = {
-    "stage1 portraits": FACES,
-    "stage2 portraits": {**FACES, "first": "stackgan-faces-stage1"},
+FACE_WORDS = {"text": "stackgan-faces-words"}
+PORTRAITS = {
+    "stage1 portraits": FACE_WORDS,
+    "stage2 portraits": {**FACE_WORDS, "first": "stackgan-faces-stage1"},
 }
 SCALES: dict[str, dict[str, dict]] = {
     "check": {
@@ -113,18 +113,18 @@ SCALES: dict[str, dict[str, dict]] = {
         "stage1": {**FEW, **SHORT, "steps": 60, "width": 16, "width_d": 16},
         "stage2": {**FEW, **SHORT, "steps": 20, "width": 16, "width_d": 16},
         "free": {"rows": 300, "steps": 20, "batch_size": 32},
-        **OF_FACES,
+        **PORTRAITS,
     },
     "class": {
         "words": {"steps": 600},
         "stage1": {**SHORT, "steps": 800},
         "stage2": {**SHORT, "steps": 400},
         "free": {"rows": 6_000, "steps": 400},
-        **OF_FACES,
+        **PORTRAITS,
     },
     "full": {
-        "stage1 portraits": {**OF_FACES["stage1 portraits"], "steps": 6_000},
-        "stage2 portraits": {**OF_FACES["stage2 portraits"], "steps": 2_000},
+        "stage1 portraits": {**PORTRAITS["stage1 portraits"], "steps": 6_000},
+        "stage2 portraits": {**PORTRAITS["stage2 portraits"], "steps": 2_000},
     },
     "gpu": {
         "stage1": {**PAPERS, "shape": (3, 64, 64), "resize": False},
@@ -135,8 +135,8 @@ SCALES: dict[str, dict[str, dict]] = {
             "restore": 0.0,
             "first": "stage1-gpu",
         },
-        "stage1 portraits": FACES,
-        "stage2 portraits": FACES,
+        "stage1 portraits": FACE_WORDS,
+        "stage2 portraits": FACE_WORDS,
     },
 }
 STAGES, FREE = {"form": ("stage1", "stage2")}, {"form": ("free",)}

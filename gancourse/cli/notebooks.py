@@ -35,7 +35,7 @@ def refresh(
 def keep(
     folder: Annotated[Path, typer.Argument(help="A folder that `gancourse run` filled.")],
 ) -> None:
-    """Keep the executed notebook of a run for the published models that it made."""
+    """Keep a run's executed notebook and its record for the published models that it made."""
     from gancourse.school import notebooks
 
     for name, path in notebooks.keep(folder).items():

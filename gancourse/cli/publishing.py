@@ -37,7 +37,7 @@ def run(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Folder for the dossier. Default: runs/CHAPTER-SCALE or MODEL-SCALE."),
+        typer.Option(help="Folder for the dossier. Default: runs/NAME-SCALE."),
     ] = None,
     list_parameters: Annotated[
         bool, typer.Option("--list", help="Show the notebook's parameters and stop.")
@@ -48,12 +48,12 @@ def run(
     """
     from gancourse.recipe import split_pair
 
-    notebook, told = notebook_of(name)
+    notebook, told = made_by(name)
     given = dict(map(split_pair, parameter or []))
     if told.keys() & given.keys():
         raise CourseError(
-            f"model={given['model']}: the workbench was told {name} already; give the model's name "
-            "once, in its place."
+            f"model={given['model']}: the model is {name}, this command's argument; leave "
+            "-p model out."
         )
     from gancourse.files import DOSSIERS
     from gancourse.press import running
@@ -63,13 +63,14 @@ def run(
             kind, default, meaning = (
                 each[part] for part in ("inferred_type_name", "default", "help")
             )
-            typer.echo(f"{key:12} {kind} = {default}  # {meaning}")
+            if key not in told:
+                typer.echo(f"{key:12} {kind} = {default}  # {meaning}")
         return
     place = folder or DOSSIERS / f"{name}-{scale}"
     typer.echo(running.execute(notebook, scale, told | given, place))
 
 
-def notebook_of(name: str) -> tuple[str, dict[str, str]]:
+def made_by(name: str) -> tuple[str, dict[str, str]]:
     """(notebook, parameters) by which a chapter's model, or another published one, is made.
 
     Raises:

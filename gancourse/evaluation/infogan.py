@@ -89,7 +89,7 @@ class Codes(Protocol):
             )
         codes = f"Codes are matched on training pictures and scored on {row['codes_test']}."
         if "untrained_glasses_auc" in row:
-            codes += f" Untrained: the median of {FRESH} such networks with fresh weights."
+            codes += f" Untrained: the median of {FRESH} networks with fresh weights."
         return f"{digits.sentence(row)} {codes}".strip()
 
     def use(self, name: str, config: Recipe) -> str:
@@ -185,8 +185,8 @@ def attribute_scores(game: Game, train: Pictures, test: Pictures) -> dict:
 
 
 def untrained_scores(config: Recipe, train: Pictures, test: Pictures, seed: int) -> dict:
-    """The AUC that the best code of networks with fresh weights has, the median of `FRESH` draws:
-    nothing was found below it.
+    """For each attribute the AUC of the best code of an untrained network, the median over `FRESH`
+    of them.
     """
     drawn = [attribute_scores(untrained(config, seed + i), train, test) for i in range(FRESH)]
     keys = [f"{attribute}_auc" for attribute in ATTRIBUTES]

@@ -4,7 +4,7 @@ runs/<name>/
     scores.json       the protocol's numbers, a row per seed, and their medians
     config.json, environment.json, summary.json, metrics.jsonl   of the first seed's run
     film.webp, film-still.png, samples.png
-    notebook.json     which of runs/notebooks made it (see `executed`)
+    notebook.json     which of runs/notebooks made it, if a notebook did (see `executed`)
     table.md          the scores as the book shows them
 runs/LEDGER.md        a line per model: what was trained, on what, and what is still wanted
 data/weights/<name>/README.md   the model's card
@@ -20,7 +20,7 @@ from safetensors import safe_open
 
 from gancourse import chapters, data, models
 from gancourse.evaluation import Column
-from gancourse.files import BUNDLED, DOSSIERS, read_json, sha256, write_text
+from gancourse.files import BUNDLED, DOSSIERS, CourseError, read_json, sha256, write_text
 from gancourse.recipe import Recipe, spell
 
 POINTER = "notebook.json"
@@ -62,8 +62,9 @@ class Dossier:
         return read_json(path) if path.is_file() else None
 
     def recipe(self, scale: str = "full") -> Recipe:
-        """This game at a scale. At "full" it is the run's own Config; at another scale the length
-        is that scale's, and everything else in which the run differs from its recipe stays.
+        """At "full", the run's own Config. At another scale, that scale's recipe for the same form
+        and pictures, with whatever else sets this run apart from its full recipe; its length is
+        that scale's.
         """
         told = changes(self.config)
         if scale != "full":
@@ -87,6 +88,11 @@ class Dossier:
     def minutes(self) -> int:
         """How long the run took, at least one minute."""
         return max(1, round(self.summary["seconds"] / 60))
+
+    @property
+    def took(self) -> str:
+        """The same in words: "1 minute"."""
+        return f"{self.minutes} minute{'' if self.minutes == 1 else 's'}"
 
     @property
     def energy(self) -> str:
@@ -178,7 +184,7 @@ class Dossier:
 - **Networks in the file:** {self.networks}.
 - **Trained on:** {about.trained_on(config.split)}.
 - **Recipe:** `{self.command}`
-- **Made on:** {self.hardware}; {self.length} in {self.minutes} minutes.
+- **Made on:** {self.hardware}; {self.length} in {self.took}.
 - **Still wanted:** {self.wanted or "nothing"}.
 - **Licence of the weights:** {about.weights_licence}.
 - **SHA-256 of model.safetensors:** `{sha256(weights)}` ({weights.stat().st_size:,} bytes).
@@ -217,13 +223,27 @@ class Dossier:
         write_text(self.shelf / "README.md", self.card())
 
 
+def recipe_of(model: str, scale: str) -> Recipe:
+    """The Config by which a published model is trained at a scale (see `Dossier.recipe`).
+
+    Raises:
+        CourseError: no published model has this name.
+    """
+    if model not in models.published():
+        raise CourseError(
+            f"model={model!r}: no published model; give one of {', '.join(models.published())}."
+        )
+    return Dossier(model).recipe(scale)
+
+
 def ledger() -> str:
     """runs/LEDGER.md: what is published, and what somebody with a GPU could still train."""
     rows = (Dossier(name).line() for name in models.published())
     return f"""# Ledger of runs
 
-One line per published model. `gancourse train CHAPTER --scale full` trains it, with the form and
-the settings that its recipe names. The gpu recipe has the paper's sizes and steps: `--scale gpu`.
+One line per published model. `gancourse run MODEL` makes it again. `gancourse train CHAPTER --scale
+full` only trains it, with the form and the settings that its recipe names. The gpu recipe has the
+paper's sizes and steps: `--scale gpu`.
 
 {markdown(HEADS, rows)}"""
 

@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from gancourse import chapters, models
 from gancourse.files import DOSSIERS, CourseError, read_json, write_json
 from gancourse.press import running
-from gancourse.press.dossier import POINTER, Dossier
+from gancourse.press.dossier import POINTER, recipe_of
 from gancourse.recipe import read, spell
 
 NAME = "notebook.ipynb"  # as `running.execute` leaves it
@@ -106,9 +106,14 @@ def check_recipe(notebook: NotebookNode, path: Path, run: Path) -> None:
                 "notebook that made this run."
             )
     if source_name(notebook, config.chapter) == running.WORKBENCH:
-        recipe = Dossier(given["model"]).recipe(given["scale"])
+        recipe = recipe_of(given["model"], given["scale"])
     else:
         recipe = type(config).at(given["scale"], config.form)
+    if type(recipe) is not type(config):
+        raise CourseError(
+            f"{path}: trained {given['model']}, of chapter {recipe.chapter}, and {run} is of "
+            f"chapter {config.chapter}; give the notebook that made this run."
+        )
     told = {*given, *config.drawing()} - {"scale"}
     other = {
         name: value
@@ -124,7 +129,9 @@ def check_recipe(notebook: NotebookNode, path: Path, run: Path) -> None:
 
 
 def source_name(notebook: NotebookNode, chapter: str) -> str:
-    """Which notebook an executed one is: the workbench, which is told a model, or the chapter's."""
+    """Which notebook an executed one is: the workbench, the only one that has a parameter called
+    model, or the chapter's.
+    """
     given = notebook.metadata["papermill"]["parameters"]
     return running.WORKBENCH if "model" in given else chapter
 
@@ -173,7 +180,7 @@ def keep(notebook: NotebookNode | None, chapter: str, names: Iterable[str]) -> P
 
 
 def digest(content: bytes) -> str:
-    """By what a notebook is told from others of its chapter."""
+    """By what an executed notebook is told from others of the same name."""
     return hashlib.sha256(content).hexdigest()[:8]
 
 

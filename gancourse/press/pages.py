@@ -81,7 +81,7 @@ The {player}'s loss, term by term, as weighted.
 """
         for player, picture in charts.items()
     )
-    return f"""{run.length} in {run.minutes} minutes on {run.hardware}.{wanted}
+    return f"""{run.length} in {run.took} on {run.hardware}.{wanted}
 
 ```{{figure}} /runs/{name}/film.webp
 :alt: A film of the training of {name}: the same sheet of samples after more and more steps.
@@ -97,8 +97,9 @@ What `{name}` drew while it learned.
 
 {made_on(run)}
 
-`{run.command}` trains it again. {notebook_of(run)}Its [card]({CARDS}/{name}/README.md) says what it
-cannot do, and its [dossier]({RUNS}/{name}) holds every number of this page.
+`gancourse run {name}` makes it again, and `{run.command}` only trains it.
+{notebook_of(run)}Its [card]({CARDS}/{name}/README.md) says what it cannot do, and its
+[dossier]({RUNS}/{name}) holds every number of this page.
 """
 
 

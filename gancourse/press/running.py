@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from gancourse import recipe
-from gancourse.files import NOTEBOOKS, CourseError, make_folder, replacing, write_text
+from gancourse.files import CHAPTERS, NOTEBOOKS, CourseError, make_folder, replacing, write_text
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WORKBENCH = "workbench"  # the notebook that trains any published model
@@ -159,8 +159,9 @@ def notebook(name: str) -> Path:
     Raises:
         CourseError: there is none.
     """
-    found = {path.stem.partition("_")[2]: path for path in NOTEBOOKS.glob("[0-9]*_*.ipynb")}
-    found |= {path.stem: path for path in NOTEBOOKS.glob(f"{WORKBENCH}.ipynb")}
+    found = {path.stem.partition("_")[2]: path for path in NOTEBOOKS.glob(CHAPTERS)}
+    if (workbench := NOTEBOOKS / f"{WORKBENCH}.ipynb").is_file():
+        found[WORKBENCH] = workbench
     if name not in found:
         remedy = f"give one of {', '.join(sorted(found))}"
         if not found:

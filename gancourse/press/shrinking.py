@@ -59,7 +59,7 @@ def small(notebook: NotebookNode) -> NotebookNode:
     first = next(iter(longest.source.strip().splitlines()), "")
     raise CourseError(
         f"notebook: {size:,} bytes, even with pictures of {width} px, and at most {LIMIT:,} are "
-        f"kept; let the chapter's notebook show less, first in the cell `{first[:60]}`."
+        f"kept; let the notebook show less, first in the cell `{first[:60]}`."
     )
 
 

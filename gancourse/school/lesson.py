@@ -1,4 +1,4 @@
-"""What a chapter's notebook calls, so that its cells hold only what it teaches."""
+"""What notebooks call, so that their cells hold only what they teach."""
 
 from __future__ import annotations
 
@@ -81,19 +81,14 @@ def source(thing) -> str:
 
 
 def recipe(model: str, scale: str):
-    """The Config by which a published model is trained at a scale (see `Dossier.recipe`).
+    """The Config by which a published model is trained at a scale (see `press.dossier.recipe_of`).
 
     Raises:
         CourseError: no published model has this name.
     """
-    from gancourse.models import published
-    from gancourse.press.dossier import Dossier
+    from gancourse.press.dossier import recipe_of
 
-    if model not in published():
-        raise CourseError(
-            f"model={model!r}: no published model; give one of {', '.join(published())}."
-        )
-    return Dossier(model).recipe(scale)
+    return recipe_of(model, scale)
 
 
 def settings(config):
@@ -111,9 +106,9 @@ def settings(config):
     return Markdown(markdown(["setting", "here", "default", "meaning"], rows))
 
 
-def scores(model: str, found: Mapping):
+def scores(model: str, found: Mapping, seed: int):
     """A result of `gancourse.evaluation.evaluate` above the published scores of a model, as
-    Markdown.
+    Markdown: those of the same seed, if it was published, and the median.
     """
     from IPython.display import Markdown
 
@@ -121,12 +116,19 @@ def scores(model: str, found: Mapping):
 
     run = Dossier(model)
     shown = run.protocol.columns(run.config)
-    rows = {"this run": found, "published, median": run.scores["median"]}
+    rows = {"this run": found}
+    rows |= {
+        f"published, seed {row['seed']}": row for row in run.scores["seeds"] if row["seed"] == seed
+    }
+    rows["published, median"] = run.scores["median"]
     table = markdown(
         ["", *(column.head for column in shown)],
         ([name, *cells(shown, row)] for name, row in rows.items()),
     )
-    return Markdown(f"{table}\nThis run: {run.protocol.sentence(found)}")
+    said = f"This run: {run.protocol.sentence(found)}"
+    if missing := [column.head for column in shown if column.key not in found]:
+        said += f" Not measured, for lack of data: {', '.join(missing)}."
+    return Markdown(f"{table}\n{said}")
 
 
 def dossier(name: str):
@@ -140,7 +142,7 @@ def dossier(name: str):
     from gancourse.press.dossier import Dossier  # here, so that training needs no metrics and plots
 
     run = Dossier(name)
-    made = f"{run.length}, {run.minutes} minutes per seed on {run.hardware}."
+    made = f"{run.length}, {run.took} per seed on {run.hardware}."
     if run.wanted:
         made += f" Still wanted: {run.wanted}."
     return Markdown(f"{run.table()}\n{made} {run.dashes}".rstrip())

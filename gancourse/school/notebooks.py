@@ -151,12 +151,13 @@ def executed_words(notebook: NotebookNode, page: Page) -> str:
     when = (
         f" on {began:%d %B %Y}, in {(ended - began).total_seconds():,.0f} seconds" if began else ""
     )
+    folded = "solutions are folded, " if page.kind == "chapter" else ""
     return (
         f"This is [a {page.kind} of the book]({page.url}) as `gancourse run` executed it{when}. A "
         "run that was stopped goes on from its checkpoints; its dossier says how long its "
         "training took. To lie in the repository, the notebook was made small: pictures are at "
         f"most {shrinking.LEVELS[0][0]} pixels wide, widgets and long results are left out where a "
-        "line says so, solutions are folded, and RUN, DATA and … stand for folders of the machine."
+        f"line says so, {folded}and RUN, DATA and … stand for folders of the machine."
     )
 
 

@@ -11,13 +11,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from gancourse import files
 from gancourse.school import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK, EXERCISES = ROOT / "book", ROOT / "gancourse" / "school" / "exercises"
-CHAPTERS = {
-    path.stem.split("_")[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-}
+CHAPTERS = {path.stem.split("_")[1]: path for path in sorted(files.NOTEBOOKS.glob(files.CHAPTERS))}
 LESSON = 90  # minutes
 OVERVIEW = (BOOK / "teachers.md").read_text(encoding="utf-8")
 PLANS = dict(

@@ -9,6 +9,7 @@ import torch
 
 from gancourse import evaluation
 from gancourse.data import Pictures
+from gancourse.files import DOSSIERS
 from gancourse.metrics import digit_hog
 from gancourse.metrics.digit_cnn import DigitCNN, load
 from gancourse.metrics.digit_hog import DigitHOG
@@ -28,7 +29,7 @@ def test_a_run_of_no_chapter_and_no_model_blames_the_name(gancourse, tmp_path, c
 def test_a_notebooks_parameters_are_listed(gancourse, name, own):
     status, out, _ = gancourse("run", name, "--list")
     assert status == 0 and "seed         int = 0  # of the weights" in out
-    assert own in out
+    assert (own in out) == (name == "gan"), "the model was given"
 
 
 def test_a_published_model_is_trained_in_the_workbench(gancourse, tmp_path, monkeypatch):
@@ -40,8 +41,10 @@ def test_a_published_model_is_trained_in_the_workbench(gancourse, tmp_path, monk
         ("gan", "full", {"seed": "3"}, tmp_path),
         ("workbench", "full", {"model": "gan-mlp", "seed": "3"}, tmp_path),
     ]
+    gancourse("run", "gan-mlp", "--scale", "check")
+    assert asked[-1] == ("workbench", "check", {"model": "gan-mlp"}, DOSSIERS / "gan-mlp-check")
     message = mistake(gancourse("run", "gan-mlp", "-p", "model=gan"))
-    assert message.startswith("model=gan: the workbench was told gan-mlp already")
+    assert message.startswith("model=gan: the model is gan-mlp, this command's argument; leave")
 
 
 @pytest.mark.parametrize(

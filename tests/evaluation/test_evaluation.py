@@ -230,6 +230,17 @@ def test_the_best_code_of_untrained_networks_is_well_above_a_coin():
     assert floors == codes.untrained_scores(config, train, test, seed=0)
 
 
+def test_of_untrained_networks_the_middle_one_counts(monkeypatch):
+    areas = iter(range(100))
+    keys = [f"{name}_auc" for name in codes.ATTRIBUTES]
+    monkeypatch.setattr(
+        codes, "attribute_scores", lambda *given: dict.fromkeys(keys, next(areas) ** 2)
+    )
+    config = infogan.Config.at("check", "faces", width=4)
+    found = codes.untrained_scores(config, None, None, seed=0)
+    assert set(found.values()) == {(codes.FRESH // 2) ** 2}
+
+
 def test_a_published_model_scores_far_better_than_an_untrained_one():
     scores = evaluation.evaluate(models.load("gan"), n=500, source="bundled")
     assert scores["classifier_fid"] < 100

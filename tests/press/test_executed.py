@@ -160,6 +160,9 @@ def test_the_workbench_makes_a_model_by_its_own_recipe(scored, runs, tmp_path):
     path = write(odd, model="odd")
     executed.check(running.read(path), path, odd)
     assert notebooks.keep(odd)["odd"].name.startswith("workbench-")
+    write(odd, model="cgan-gone")
+    with pytest.raises(CourseError, match="model='cgan-gone': no published model; give one of odd"):
+        notebooks.keep(odd)
     write(odd)
     with pytest.raises(
         CourseError, match=r"ran at scale full, whose recipe .*odd-full \(width=6\)"
@@ -168,6 +171,15 @@ def test_the_workbench_makes_a_model_by_its_own_recipe(scored, runs, tmp_path):
     write(odd, model="odd", scale="check")
     with pytest.raises(CourseError, match="ran at scale check, whose recipe is not that"):
         notebooks.keep(odd)
+
+
+def test_the_workbench_of_another_chapter_is_refused(runs):
+    made = running.read(write(runs[0].parent, model="cgan-fashion"))
+    (path := runs[0].parent / executed.NAME).unlink()
+    with pytest.raises(
+        CourseError, match="trained cgan-fashion, of chapter cgan, and .*model is of"
+    ):
+        executed.check(made, path, runs[0])
 
 
 # --- where it is kept ---
@@ -207,11 +219,18 @@ def test_keeping_adds_the_notebook_to_every_published_model_of_a_folder(scored, 
     publish("first", [runs[0]])
     summary = repository / "runs" / "first" / "summary.json"
     summary.write_text(json.dumps({**read_json(summary), "seconds": 6_000.0}))
+    for file in ("environment.json", "metrics.jsonl"):
+        (summary.parent / file).write_text("{}")
+    before = {path: path.read_bytes() for path in summary.parent.iterdir()}
     picture = new_output("stream", name="stdout", text=f"kept in {runs[0].parent}/model\n")
     write(runs[0].parent, picture)
     found = notebooks.keep(runs[0].parent)
-    assert summary.read_bytes() == (runs[0] / "summary.json").read_bytes(), "this run's seconds"
-    assert "in 1 minutes" in (models.BUNDLED / "weights" / "first" / "README.md").read_text()
+    after = {path: path.read_bytes() for path in (repository / "runs" / "first").iterdir()}
+    changed = {path.name for path in after if after[path] != before.get(path)}
+    assert changed == {"summary.json", "environment.json", "metrics.jsonl", "notebook.json"}
+    assert read_json(summary) == read_json(runs[0] / "summary.json")
+    assert "of 8 in 1 minute." in (models.BUNDLED / "weights" / "first" / "README.md").read_text()
+    assert "| 1 CPU thread, float32 | 1 |" in (repository / "runs" / "LEDGER.md").read_text()
     (path,) = (repository / "runs" / "notebooks").iterdir()
     assert found == {"first": path} and path.name.startswith("gan-")
     made = nbformat.read(path, 4)

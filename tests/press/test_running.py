@@ -10,10 +10,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gancourse import recipe
-from gancourse.chapters import CHAPTERS
+from gancourse import models, recipe
+from gancourse.chapters import CHAPTERS, configure
 from gancourse.files import CourseError
 from gancourse.press import running
+from gancourse.press.dossier import recipe_of
 
 PARAMETERS = """scale: str = "auto"  # scale
 folder: str = ""  # place
@@ -123,6 +124,23 @@ def test_an_error_that_a_widget_caught_still_stops_the_run(tmp_path):
         run_alone(source, tmp_path / "a.ipynb")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["gan-paper", "pix2pix", "srresnet", "stackgan-words"])
+def test_the_workbench_trains_and_measures_what_it_is_told(tmp_path, model):
+    """A model of each kind that the notebook itself does not run."""
+    path = running.execute(running.WORKBENCH, "check", {"model": model}, tmp_path / model)
+    outputs = [output for cell in running.read(path).cells for output in cell.get("outputs", [])]
+    tables = [
+        output.data["text/markdown"]
+        for output in outputs
+        if "data" in output and "text/markdown" in output.data
+    ]
+    assert any("\n| this run |" in table and "\n| published, median |" in table for table in tables)
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    config, _ = models.of_run(tmp_path / model)
+    assert configure(config) == recipe_of(model, "check")
+
+
 # --- what is refused before anything runs ---
 
 
@@ -141,7 +159,7 @@ def test_wrong_parameters_are_refused(tmp_path, tiny, given, says):
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_chapter_is_refused_with_those_that_there_are(tmp_path, tiny, monkeypatch):
+def test_an_unknown_notebook_is_refused_with_those_that_there_are(tmp_path, tiny, monkeypatch):
     tiny("1 / 0")
     with pytest.raises(CourseError, match="name='cyclegan': no such notebook .*one of tiny"):
         running.notebook("cyclegan")
@@ -166,9 +184,9 @@ def test_an_output_in_the_way_is_said_before_the_run(tmp_path, tiny, in_the_way)
 # --- parameters ---
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_notebooks_parameters_declare_their_types(chapter):
-    found = running.parameters(chapter)
+@pytest.mark.parametrize("name", [*CHAPTERS, running.WORKBENCH])
+def test_a_notebooks_parameters_declare_their_types(name):
+    found = running.parameters(name)
     assert {"scale", "seed", "data_root", "folder"} <= found.keys()
     assert "check, class or full" in found["scale"]["help"]
     assert all(each["inferred_type_name"] in recipe.KINDS for each in found.values())

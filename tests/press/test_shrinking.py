@@ -204,7 +204,7 @@ def test_a_notebook_that_stays_too_large_is_refused_with_its_largest_cell(monkey
     with pytest.raises(
         CourseError,
         match=r"notebook: \d\d,\d+ bytes, even with pictures of 320 px, and at most 6,000 are kept;"
-        r" let the chapter's notebook show less, first in the cell `show\(all\)`",
+        r" let the notebook show less, first in the cell `show\(all\)`",
     ):
         shrinking.small(notebook)
 

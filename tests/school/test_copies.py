@@ -17,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
+from gancourse import files
 from gancourse.school import notebooks
 from gancourse.school.book import COLAB, REPOSITORY, Page
 
@@ -25,7 +26,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KINDS = ("jupyter", "student")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 each_chapter = pytest.mark.parametrize(
-    "path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda path: path.stem
+    "path", sorted(files.NOTEBOOKS.glob(files.CHAPTERS)), ids=lambda path: path.stem
 )
 pytestmark = pytest.mark.slow
 each_kind = pytest.mark.parametrize("kind", KINDS)

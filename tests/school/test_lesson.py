@@ -138,11 +138,23 @@ def test_scores_stand_above_the_published_ones():
     run = Dossier("infogan-faces")
     shown = run.protocol.columns(run.config)
     found = {**dict.fromkeys([each.key for each in shown], 0.125), "codes_test": "faces, 9 (made)"}
-    head, _, mine, theirs, _, said = lesson.scores("infogan-faces", found).data.splitlines()
+    head, _, mine, same, middle, _, said = lesson.scores(
+        "infogan-faces", found, 1
+    ).data.splitlines()
     assert head.count("|") == mine.count("|") == len(shown) + 2
     assert mine == f"| this run |{' 0.125 |' * len(shown)}"
-    assert theirs.split(" | ")[1] == f"{run.scores['median'][shown[0].key]:{shown[0].form}}"
+    first, rows = shown[0], {row["seed"]: row for row in run.scores["seeds"]}
+    assert same.startswith(f"| published, seed 1 | {rows[1][first.key]:{first.form}} | ")
+    assert middle.startswith(
+        f"| published, median | {run.scores['median'][first.key]:{first.form}}"
+    )
     assert said.startswith("This run: ") and "faces, 9 (made)" in said
+    assert "Not measured" not in said
+    assert "seed" not in lesson.scores("infogan-faces", found, 99).data
+    del found[first.key]
+    assert lesson.scores("infogan-faces", found, 1).data.endswith(
+        f"for lack of data: {first.head}."
+    )
 
 
 @pytest.mark.parametrize("name", published())

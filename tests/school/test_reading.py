@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from bs4 import BeautifulSoup
 
-from gancourse.files import NOTEBOOKS
+from gancourse import files
 from gancourse.school import reading
 
 LONGEST = 3_500  # words of a first reading
-CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+CHAPTERS = sorted(files.NOTEBOOKS.glob(files.CHAPTERS))
 
 PAGE = """# A title
 

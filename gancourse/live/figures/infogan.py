@@ -50,12 +50,12 @@ KNOBS = {
         category=(4,),
         sweep={"slant at -1": ((4,), (-1, 0)), "slant at 1": ((4,), (1, 0))},
     ),
-    # What separates faces best: an AUC of .94 for glasses and .78 for hats. (The .75 for long hair
-    # is within what untrained networks reach.) Where colours are named, it is by rank correlation
-    # with those of the place.
+    # What separates faces best: an AUC of .94 for glasses and .78 for hats. (Untrained networks
+    # reach the .75 for long hair, too.) Where colours are named, it is by rank correlation with
+    # those of the place.
     "faces": Knobs(
         "infogan-faces",
-        [("glasses", ("", "")), ("hats, in part", ("", ""))],
+        [("glasses", ("", "")), ("hats (partly)", ("", ""))],
         ["", "", "skin, light to dark", "", "shirt, red to blue", "", "", ""],
         category=(0, 0),
         sweep={

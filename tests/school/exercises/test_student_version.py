@@ -1,4 +1,4 @@
-"""In every notebook the student's copy holds no solution and scores nothing; the solutions pass."""
+"""In every chapter the student's copy holds no solution and scores nothing; the solutions pass."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from gancourse import files
 from gancourse.school.book import Page
 from gancourse.school.exercises.checking import DIFFICULTIES, Exercise, Result
 from gancourse.school.guards import leaks, solutions, tags
 from gancourse.school.notebooks import read, solved, student
 
 ROOT = Path(__file__).resolve().parents[3]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted(files.NOTEBOOKS.glob(files.CHAPTERS))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
