@@ -222,11 +222,12 @@ def encoder_scores(game: Game, sight: Game, train: Pictures, test: Pictures, see
     Args:
         sight: the encoder whose other half sees pictures.
     """
-    vectors = [game.encode(each["caption"]) for each in (train, test)]
+    vectors = [game.encode(each["caption"]).cpu() for each in (train, test)]
     found = probe(vectors[0], train["said"], vectors[1], test["said"], train.words, seed)
     with torch.inference_mode():
         sight.eval()
-        agreement = sight.agreement(test["image"] / 127.5 - 1, vectors[1])
+        seen = (test["image"] / 127.5 - 1).to(sight.device)
+        agreement = sight.agreement(seen, vectors[1].to(sight.device)).cpu()
     wrong = sight.wrong(test.columns)
     every = torch.arange(len(test))
     return {
@@ -249,11 +250,17 @@ def free_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
     def pooled(texts: Sequence[str]) -> Tensor:
         return language.pooled(reader.read(texts))
 
-    taught, held = (teacher.encode(each["caption"]) for each in (train, test))
+    def taught_by(texts: Sequence[str]) -> Tensor:
+        return teacher.encode(texts).cpu()
+
+    def learned(texts: Sequence[str]) -> Tensor:
+        return game.encode(texts).cpu()
+
+    taught, held = (taught_by(each["caption"]) for each in (train, test))
     lines = fitted(taught, train["said"], train.words, seed)
     pooled_lines = fitted(pooled(train["caption"]), train["said"], train.words, seed)
     of_pooled = read_right(pooled_lines, pooled(test["caption"]), test["said"])
-    cosines = torch.cosine_similarity(game.encode(test["caption"]), held)
+    cosines = torch.cosine_similarity(learned(test["caption"]), held)
     found = {
         **encoder_scores(game, teacher, train, test, seed),
         "pooled_probe": sum(of_pooled.values()) / len(of_pooled),
@@ -264,8 +271,8 @@ def free_scores(game: Game, train: Pictures, test: Pictures, seed: int) -> dict:
     if game.config.pictures == "scenes":
         texts, _, about = scenes.with_other_words(EACH, seed)
         found |= {
-            "other": right_words(lines, game.encode(texts), about, train.words),
-            "own_other": right_words(lines, teacher.encode(texts), about, train.words),
+            "other": right_words(lines, learned(texts), about, train.words),
+            "own_other": right_words(lines, taught_by(texts), about, train.words),
             "pooled_other": right_words(pooled_lines, pooled(texts), about, train.words),
             "floor_other": most_frequent(train["said"], about, train.words),
             "other_sentences": len(texts),
