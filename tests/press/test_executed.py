@@ -312,7 +312,7 @@ def test_publishing_with_the_notebook_of_another_run_writes_nothing(scored, runs
 # --- what the repository holds ---
 
 
-def test_every_notebook_that_is_kept_is_named_small_and_valid():
+def test_every_model_has_a_notebook_and_every_notebook_is_named_small_and_valid():
     folder = executed.DOSSIERS / executed.KEPT
     kept = {path.name: path for path in folder.glob("*")}
     named = {
@@ -320,6 +320,7 @@ def test_every_notebook_that_is_kept_is_named_small_and_valid():
         for name in models.published()
         if (pointer := executed.DOSSIERS / name / dossier.POINTER).is_file()
     }
+    assert named.keys() == set(models.published()), "each was made by a notebook"
     assert kept.keys() == set(named.values())
     for path in kept.values():
         made = running.read(path)
