@@ -71,11 +71,8 @@ class Translations(Protocol):
         """Thirty test pairs: rows of ten inputs, each above its translations and their targets."""
         test = where.load(game.config, "test").take(30, seed=0)
         inputs, targets = (test[name].float() / 127.5 - 1 for name in ("input", "target"))
-        rows = (
-            inputs.expand_as(targets),
-            game.translate(test["input"]).cpu(),
-            targets,
-        )  # (30, 3, S, S)
+        answers = game.translate(test["input"]).cpu()
+        rows = inputs.expand_as(targets), answers, targets  # (30, 3, S, S)
         return torch.stack([row.unflatten(0, (3, 10)) for row in rows], 1).flatten(0, 2)
 
 
