@@ -91,7 +91,7 @@ class Dossier:
 
     @property
     def took(self) -> str:
-        """The same in words: "1 minute"."""
+        """How long the run took, in words: "1 minute"."""
         return f"{self.minutes} minute{'' if self.minutes == 1 else 's'}"
 
     @property

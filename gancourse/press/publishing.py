@@ -252,7 +252,7 @@ def write_dossier(dossier: Dossier, run: Path, scores: dict) -> None:
 
 
 def write_record(dossier: Dossier, run: Path) -> None:
-    """Write what differs between two runs with the same weights: machine, seconds and speed."""
+    """Write what may differ between two runs with the same weights: machine, seconds and speed."""
     for file in ("environment.json", "summary.json"):
         shutil.copyfile(run / file, dossier.folder / file)
     lines = read_metrics(run)
